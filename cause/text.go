@@ -2,6 +2,7 @@ package cause
 
 import (
 	"embed"
+	"encoding/json"
 	"fmt"
 	"sort"
 	"strconv"
@@ -248,4 +249,41 @@ func Placeholders(text string) []string {
 	}
 	sort.Strings(keys)
 	return keys
+}
+
+// Space is what stands between two sentences: a space, in Chinese nothing.
+func (l Language) Space() string {
+	if l == Chinese {
+		return ""
+	}
+	return " "
+}
+
+// Canonical returns the parameters as one comparable text: keys sorted, as JSON.
+func (p Parameters) Canonical() string {
+	if len(p) == 0 {
+		return ""
+	}
+	raw, err := json.Marshal(p)
+	if err != nil {
+		panic("cause: parameters do not marshal: " + err.Error())
+	}
+	return string(raw)
+}
+
+// MarshalJSON writes durations as Go writes them ("72h0m0s") and times in UTC,
+// keys sorted.
+func (p Parameters) MarshalJSON() ([]byte, error) {
+	plain := make(map[string]any, len(p))
+	for k, v := range p {
+		switch v := v.(type) {
+		case time.Duration:
+			plain[k] = v.String()
+		case time.Time:
+			plain[k] = v.UTC()
+		default:
+			plain[k] = v
+		}
+	}
+	return json.Marshal(plain)
 }

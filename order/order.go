@@ -84,7 +84,8 @@ type Order struct {
 	// "-----"). A private key in it is removed when the order is read, see
 	// [Order.Scrub].
 	CSR string `json:"csr,omitempty"`
-	// CSROrigin is "original" where a reissue or renewal deliberately keeps the
+	// CSROrigin is "new" (default), "service" where the service made the key, or
+	// "original" where a reissue or renewal deliberately keeps the
 	// CSR of the certificate it replaces.
 	CSROrigin string `json:"csr_origin,omitempty"`
 	// Method is how the names are validated, where Challenges do not say so.

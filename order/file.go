@@ -1,0 +1,182 @@
+package order
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"assay/internal/strict"
+)
+
+// MaxFileBytes bounds an order file and a line of a batch.
+const MaxFileBytes = 1 << 20
+
+// A File is an order as people write it: an [Order] with two short forms.
+type File struct {
+	Order
+	// Expect is the value asked of the applicant for each name: the value
+	// alone, or the long form with method, owner, type, url.
+	Expect map[string]Expectation `json:"expect,omitempty"`
+	// History lists earlier orders to compare the CSR and key with.
+	History []Earlier `json:"history,omitempty"`
+}
+
+// An Expectation is one value of expect: a text, or a table.
+type Expectation struct {
+	Value string `json:"value,omitempty"`
+	// Content is another word for Value with file methods.
+	Content string    `json:"content,omitempty"`
+	Method  Method    `json:"method,omitempty"`
+	Owner   string    `json:"owner,omitempty"`
+	Type    string    `json:"type,omitempty"`
+	URL     string    `json:"url,omitempty"`
+	Created time.Time `json:"created,omitzero"`
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+type expectationTable Expectation
+
+// ReadNode reads the short form or the table; see package strict.
+func (e *Expectation) ReadNode(isScalar bool, read func(into any)) {
+	if isScalar {
+		read(&e.Value)
+		return
+	}
+	read((*expectationTable)(e))
+}
+
+// UnmarshalJSON reads the short form or the table.
+func (e *Expectation) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && raw[0] == '"' {
+		return json.Unmarshal(raw, &e.Value)
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	return dec.Decode((*expectationTable)(e))
+}
+
+// An Earlier is an order of the past, as an order file lists it.
+type Earlier struct {
+	Order   string `json:"order"`
+	Account string `json:"account,omitempty"`
+	// CSR is PEM text, or a path for the command line.
+	CSR         string    `json:"csr,omitempty"`
+	Names       []string  `json:"names,omitempty"`
+	State       string    `json:"state,omitempty"`
+	SubmittedAt time.Time `json:"submitted_at,omitzero"`
+	IssuedAt    time.Time `json:"issued_at,omitzero"`
+}
+
+// Parse reads an order file, YAML or JSON. The error names line, column and
+// field; see package strict.
+func Parse(raw []byte) (*File, error) {
+	if len(raw) > MaxFileBytes {
+		return nil, fmt.Errorf("the order is larger than %d bytes", MaxFileBytes)
+	}
+	f := &File{}
+	if err := strict.Decode(raw, f); err != nil {
+		return nil, err
+	}
+	return f, f.check()
+}
+
+// ParseLine reads one JSON order, a line of a batch. It is faster than [Parse]
+// and reads the same fields.
+func ParseLine(raw []byte) (*File, error) {
+	f := &File{}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(f); err != nil {
+		// The slow reader has the better message; where it finds no fault the
+		// text is YAML but no JSON.
+		if _, better := Parse(raw); better != nil {
+			return nil, better
+		}
+		return nil, fmt.Errorf("not a JSON object: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("more than one JSON value on the line")
+	}
+	return f, f.check()
+}
+
+// check refuses words that no rule could make sense of.
+func (f *File) check() error {
+	var errs strict.Errors
+	bad := func(path string, value any, allowed string) {
+		errs = append(errs, &strict.Error{Path: path, Message: fmt.Sprintf("%q must be one of %s", fmt.Sprint(value), allowed)})
+	}
+	f.Product = Product(strings.ToLower(string(f.Product)))
+	if f.Product != "" && !slices.Contains([]Product{DV, OV, EV}, f.Product) {
+		bad("product", f.Product, "dv, ov, ev")
+	}
+	if f.Kind != "" && !slices.Contains([]Kind{New, Reissue, Renewal}, f.Kind) {
+		bad("kind", f.Kind, "new, reissue, renewal")
+	}
+	if f.Applicant != "" && f.Applicant != "company" && f.Applicant != "personal" {
+		bad("applicant", f.Applicant, "company, personal")
+	}
+	if f.CSROrigin != "" && f.CSROrigin != "original" && f.CSROrigin != "new" && f.CSROrigin != "service" {
+		bad("csr_origin", f.CSROrigin, "original, new, service")
+	}
+	if f.Method != "" && !slices.Contains(Methods(), f.Method) {
+		bad("method", f.Method, methodList())
+	}
+	for name, e := range f.Expect {
+		if e.Method != "" && !slices.Contains(Methods(), e.Method) {
+			bad("expect."+name+".method", e.Method, methodList())
+		}
+		if e.Value != "" && e.Content != "" {
+			errs = append(errs, &strict.Error{Path: "expect." + name, Message: "value and content are two words for one thing: give one"})
+		}
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
+}
+
+func methodList() string {
+	words := make([]string, 0, len(Methods()))
+	for _, m := range Methods() {
+		words = append(words, string(m))
+	}
+	return strings.Join(words, ", ")
+}
+
+// Resolve returns the order with its short forms spelled out: expectations
+// become challenges, sorted by name. The CSR must be text by now.
+func (f *File) Resolve() *Order {
+	o := f.Order
+	if o.Product == "" {
+		o.Product = DV
+	}
+	names := make([]string, 0, len(f.Expect))
+	for name := range f.Expect {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	o.Challenges = slices.Clone(o.Challenges)
+	for _, name := range names {
+		e := f.Expect[name]
+		c := Challenge{
+			Name: name, Method: e.Method, Type: e.Type, Owner: e.Owner, URL: e.URL, Value: e.Value,
+			Origin: "own", Created: e.Created, Expires: e.Expires,
+		}
+		if c.Method == "" {
+			c.Method = o.Method
+		}
+		if c.Value == "" {
+			c.Value = e.Content
+		}
+		o.Challenges = append(o.Challenges, c)
+	}
+	if !o.SubmittedAt.IsZero() {
+		o.SubmittedAt = o.SubmittedAt.UTC()
+	}
+	return &o
+}

@@ -1,0 +1,59 @@
+package review
+
+import (
+	"time"
+
+	"assay/cause"
+	"assay/evidence"
+	"assay/order"
+	"assay/profile"
+)
+
+// facts are what a rule may look at: the prepared case, the profile, what was
+// seen and the time. Rules read them and change nothing.
+type facts struct {
+	*Case
+	profile *profile.Profile
+	at      time.Time
+	mode    Mode
+	scope   Scope
+	seen    map[evidence.Topic]*evidence.Observation
+}
+
+func (c *Case) facts(in Input) *facts {
+	f := &facts{Case: c, profile: in.Profile, at: in.At, mode: in.Mode, scope: in.Scope}
+	if len(in.Seen) > 0 {
+		f.seen = make(map[evidence.Topic]*evidence.Observation, len(in.Seen))
+		for i := range in.Seen {
+			if q := in.Seen[i].Question.Lookup; q != nil {
+				f.seen[q.Topic] = &in.Seen[i]
+			}
+		}
+	}
+	return f
+}
+
+// identity reports whether the order is one whose organization is verified.
+func (f *facts) identity() bool {
+	return f.Order.Product == order.OV || f.Order.Product == order.EV
+}
+
+// records returns the answer on a topic; ok is false where nothing was looked
+// at (not asked, not kept here, or not readable).
+func (f *facts) records(t evidence.Topic) (*evidence.LookupAnswer, bool) {
+	o := f.seen[t]
+	if o == nil || o.Lookup == nil || o.Lookup.Absent || o.Unknown != "" {
+		return nil, false
+	}
+	return o.Lookup, true
+}
+
+// level of a cause for this order under the profile.
+func (f *facts) level(id cause.ID, conditions ...string) cause.Level {
+	return f.profile.Level(id, f.Order.Product, conditions...)
+}
+
+// on returns a dated value of the profile at the time of judging.
+func (f *facts) on(v profile.Value) (int, profile.Dated, bool) {
+	return f.profile.On(v, f.at, f.Order.Plan)
+}

@@ -1,0 +1,3 @@
+package review
+
+var nameRules = []rule{}

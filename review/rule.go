@@ -1,0 +1,113 @@
+package review
+
+import (
+	"slices"
+
+	"assay/cause"
+	"assay/evidence"
+)
+
+// A rule is a pure function from facts to findings. It may raise only the
+// causes it declares, and it is run only where what it needs is there.
+type rule struct {
+	// causes the rule can raise.
+	causes []cause.ID
+	// needs what must be given; where something is missing the rule is not run
+	// and the report lists it under not_asked.
+	needs need
+	// topic of the kept records the rule reads, where it reads any.
+	topic evidence.Topic
+	run   func(f *facts, s *sink)
+}
+
+// need is a set of inputs.
+type need uint
+
+const (
+	needNames        need = 1 << iota // at least one name
+	needCSR                           // a CSR was given (readable or not)
+	needParsedCSR                     // a CSR that could be read
+	needKey                           // a CSR whose public key could be read
+	needIdentity                      // an OV or EV order; otherwise the rule does not apply
+	needOrganization                  // organization data
+	needMethod                        // a validation method
+	needChallenge                     // at least one value asked of the applicant
+	needSubmission                    // a submission time
+)
+
+// unmet returns the word for the first input that is missing, "" where all are
+// there. applies is false where the rule has nothing to say about this order.
+func (f *facts) unmet(r *rule) (what string, applies bool) {
+	if r.needs&needIdentity != 0 && !f.identity() {
+		return "", false
+	}
+	switch {
+	case r.needs&needNames != 0 && len(f.Order.Names) == 0:
+		return "names", true
+	case r.needs&(needCSR|needParsedCSR|needKey) != 0 && f.Order.CSR == "":
+		return "csr", true
+	case r.needs&needParsedCSR != 0 && !f.csrReadable(), r.needs&needKey != 0 && !f.keyReadable():
+		return "", false // csr.unreadable says it
+	case r.needs&needOrganization != 0 && f.Order.Organization == nil:
+		return "organization", true
+	case r.needs&needMethod != 0 && f.Order.Method == "" && len(f.Order.Challenges) == 0:
+		return "method", true
+	case r.needs&needChallenge != 0 && len(f.Order.Challenges) == 0:
+		return "challenge", true
+	case r.needs&needSubmission != 0 && f.Order.SubmittedAt.IsZero():
+		return "submission", true
+	}
+	return "", true
+}
+
+// Implemented returns the causes for which a rule exists, sorted.
+func Implemented() []cause.ID {
+	var ids []cause.ID
+	for _, r := range rules {
+		ids = append(ids, r.causes...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// run applies every rule.
+func (f *facts) run() *sink {
+	s := &sink{facts: f}
+	for i := range rules {
+		r := &rules[i]
+		what, applies := f.unmet(r)
+		if !applies || !f.raisable(r) {
+			continue
+		}
+		if what != "" && f.mode == Precheck {
+			s.skip(what, "not-given", r.causes)
+			continue
+		}
+		if r.topic != "" {
+			if _, ok := f.records(r.topic); !ok {
+				s.missingRecords(r)
+				continue
+			}
+		}
+		r.run(f, s)
+	}
+	if f.scope == ScopeOrder {
+		for _, stage := range networkStages {
+			s.skip(string(stage), "offline", nil)
+		}
+	}
+	return s
+}
+
+// raisable is false where every cause of the rule passes under the profile
+// whatever its conditions: then nothing is computed for it.
+func (f *facts) raisable(r *rule) bool {
+	for _, id := range r.causes {
+		if f.profile.CanRaise(id, f.Order.Product) {
+			return true
+		}
+	}
+	return false
+}
+
+var networkStages = []cause.Stage{"dns", "file", "tls", "caa", "perspective"}

@@ -1,0 +1,218 @@
+package review
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"assay/cause"
+	"assay/evidence"
+)
+
+// sink collects what the rules find.
+type sink struct {
+	facts    *facts
+	drafts   []*draft
+	notAsked []NotAsked
+	missing  map[evidence.Topic]bool
+}
+
+// A draft is a finding being written. All its methods may be called on nil,
+// which is what [sink.add] returns where the cause passes under the profile.
+type draft struct {
+	Finding
+	about string
+	gone  bool
+}
+
+// add starts a finding of a cause about a subject: a name as it was written,
+// "csr", "key", "order", or the path of a field ("organization.phone").
+// conditions are the words of the catalogue that hold for it.
+func (s *sink) add(id cause.ID, subject string, conditions ...string) *draft {
+	level := s.facts.level(id, conditions...)
+	if level == cause.Pass {
+		return nil
+	}
+	return s.addAt(level, id, subject)
+}
+
+// addAt starts a finding at a level that the rule itself knows: an approval
+// turned a hit into information.
+func (s *sink) addAt(level cause.Level, id cause.ID, subject string) *draft {
+	d := &draft{Finding: Finding{
+		Cause: id, Level: level, Stage: id.Stage(), Subject: subject, Who: cause.Lookup(id).Who,
+	}, about: subject}
+	s.drafts = append(s.drafts, d)
+	return d
+}
+
+// with sets a parameter: a string, int, bool, []string, time.Time or
+// time.Duration. Empty strings and lists are left out.
+func (d *draft) with(key string, value any) *draft {
+	if d == nil || value == nil || value == "" {
+		return d
+	}
+	if list, ok := value.([]string); ok && len(list) == 0 {
+		return d
+	}
+	if d.Parameters == nil {
+		d.Parameters = cause.Parameters{}
+	}
+	d.Parameters[key] = value
+	return d
+}
+
+// concerning names the observation that the finding explains where it is not
+// simply its subject; a narrower finding replaces a wider one with the same.
+func (d *draft) concerning(about string) *draft {
+	if d != nil {
+		d.about = about
+	}
+	return d
+}
+
+// from adds the records on a topic as evidence.
+func (d *draft) from(f *facts, t evidence.Topic) *draft {
+	if d != nil {
+		if o := f.seen[t]; o != nil {
+			d.Evidence = append(d.Evidence, o.Identify().ID)
+		}
+	}
+	return d
+}
+
+// retry sets the earliest time a new check can succeed.
+func (d *draft) retry(at time.Time) *draft {
+	if d != nil && !at.IsZero() {
+		at = at.UTC()
+		d.RetryAt = &at
+	}
+	return d
+}
+
+// reproduce adds a command that a person can paste.
+func (d *draft) reproduce(command string) *draft {
+	if d != nil {
+		d.Reproduce = append(d.Reproduce, command)
+	}
+	return d
+}
+
+// skip records input that was not there to be asked about.
+func (s *sink) skip(what, why string, ids []cause.ID) {
+	for i := range s.notAsked {
+		if s.notAsked[i].What == what && s.notAsked[i].Why == why {
+			s.notAsked[i].Causes = append(s.notAsked[i].Causes, ids...)
+			return
+		}
+	}
+	s.notAsked = append(s.notAsked, NotAsked{What: what, Why: why, Causes: slices.Clone(ids)})
+}
+
+// missingRecords says that the records a rule reads are not there: before
+// submission that is not asked, at an attempt it is unknown, never a pass.
+func (s *sink) missingRecords(r *rule) {
+	o := s.facts.seen[r.topic]
+	if s.facts.mode == Precheck && (o == nil || o.Unknown == "") {
+		s.skip("records."+string(r.topic), "not-kept", r.causes)
+		return
+	}
+	if s.missing[r.topic] {
+		return
+	}
+	if s.missing == nil {
+		s.missing = map[evidence.Topic]bool{}
+	}
+	s.missing[r.topic] = true
+	reason := "not kept here"
+	if o != nil && o.Unknown != "" {
+		reason = o.Unknown
+	}
+	s.add(cause.PolicyInputUnavailable, "records."+string(r.topic)).
+		with("input", "records."+string(r.topic)).with("state", "missing").with("reason", reason).
+		from(s.facts, r.topic)
+}
+
+// finish applies precedence and folding and returns the findings sorted.
+func (s *sink) finish() []Finding {
+	if len(s.drafts) == 0 {
+		return []Finding{}
+	}
+	s.replace()
+	findings := make([]Finding, 0, len(s.drafts))
+	for _, d := range s.drafts {
+		if !d.gone {
+			findings = append(findings, d.Finding)
+		}
+	}
+	slices.SortStableFunc(findings, compare)
+	number(findings)
+	fold(findings)
+	return findings
+}
+
+// replace drops wider findings where a narrower one explains the same thing.
+func (s *sink) replace() {
+	for _, narrow := range s.drafts {
+		for _, id := range cause.Lookup(narrow.Cause).Replaces {
+			for _, wide := range s.drafts {
+				if wide.Cause == id && wide.about == narrow.about {
+					wide.gone = true
+				}
+			}
+		}
+	}
+}
+
+func compare(a, b Finding) int {
+	return cmp.Or(
+		cmp.Compare(a.Level.Rank(), b.Level.Rank()),
+		cmp.Compare(stageRank[a.Stage], stageRank[b.Stage]),
+		strings.Compare(string(a.Cause), string(b.Cause)),
+		strings.Compare(a.Subject, b.Subject),
+		strings.Compare(a.Parameters.Canonical(), b.Parameters.Canonical()),
+	)
+}
+
+var stageRank = func() map[cause.Stage]int {
+	m := map[cause.Stage]int{}
+	for i, s := range cause.Stages() {
+		m[s] = i
+	}
+	return m
+}()
+
+// number gives each finding its id: cause@subject, with a counter where a
+// cause meets a subject more than once.
+func number(findings []Finding) {
+	count := make(map[string]int, len(findings))
+	for i := range findings {
+		id := string(findings[i].Cause) + "@" + findings[i].Subject
+		count[id]++
+		if n := count[id]; n > 1 {
+			id += "#" + strconv.Itoa(n)
+		}
+		findings[i].ID = id
+	}
+}
+
+// fold points a consequence at the finding that leads to it.
+func fold(findings []Finding) {
+	for i := range findings {
+		for _, id := range cause.Lookup(findings[i].Cause).LeadsTo {
+			for j := range findings {
+				if i != j && findings[j].Cause == id && findings[j].ExplainedBy == "" && related(&findings[i], &findings[j]) {
+					findings[j].ExplainedBy = findings[i].ID
+				}
+			}
+		}
+	}
+}
+
+// related reports whether two findings concern one thing: the same subject, or
+// one names the other's subject in its parameter "name".
+func related(a, b *Finding) bool {
+	return a.Subject == b.Subject || b.Parameters["name"] == a.Subject || a.Parameters["name"] == b.Subject
+}
