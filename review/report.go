@@ -94,7 +94,8 @@ type NotAsked struct {
 	// What: "names", "csr", "organization", "method", "challenge", "submission",
 	// a stage ("dns"), or "records." and a topic.
 	What string `json:"what"`
-	// Why: "not-given", "offline", "not-kept".
+	// Why: "not-given"; "offline" (scope order); "not-kept" (no such records
+	// here); "no-rule" (this program has no rules for the stage yet).
 	Why    string     `json:"why"`
 	Causes []cause.ID `json:"causes,omitempty"`
 }

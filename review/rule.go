@@ -91,9 +91,12 @@ func (f *facts) run() *sink {
 		}
 		r.run(f, s)
 	}
-	if f.scope == ScopeOrder {
-		for _, stage := range networkStages {
+	for _, stage := range networkStages {
+		switch {
+		case f.scope == ScopeOrder:
 			s.skip(string(stage), "offline", nil)
+		case !slices.ContainsFunc(rules, func(r rule) bool { return r.causes[0].Stage() == stage }):
+			s.skip(string(stage), "no-rule", nil)
 		}
 	}
 	return s
