@@ -40,9 +40,8 @@ func fileName(lang cause.Language) string {
 
 // words of the document itself.
 type words struct {
-	title, intro, who, profile, dv, ov, why, handling, seed, references, replaces, leadsTo, rule, yes, no string
-	whoNames                                                                                                     map[cause.Who]string
-	stageNames                                                                                                   map[cause.Stage]string
+	title, intro, who, why, handling, seed, references, replaces, leadsTo, rule, yes, no string
+	whoNames                                                                             map[cause.Who]string
 }
 
 var wording = map[cause.Language]words{
@@ -51,7 +50,7 @@ var wording = map[cause.Language]words{
 		intro: "Generated from the catalogue (`cause/`) and the profiles (`profile/`) by `go generate ./...`; do not edit.\n" +
 			"`assay causes ID` shows one of them; values in ‹angle quotes› are filled in for a finding.\n" +
 			"A level `a/b` is for DV / for OV and EV; `[word:level]` holds instead where the word's condition does.\n",
-		stage: "Stage", who: "Who acts", why: "Why", handling: "What to do", seed: "Founding document", references: "From",
+		who: "Who acts", why: "Why", handling: "What to do", seed: "Founding document", references: "From",
 		replaces: "Narrower than", leadsTo: "Leads to", rule: "Rule", yes: "yes", no: "not in this release",
 		whoNames: map[cause.Who]string{
 			cause.Applicant: "applicant", cause.DNSProvider: "DNS provider", cause.Hosting: "hosting", cause.Operator: "operator", cause.CA: "CA",
@@ -62,7 +61,7 @@ var wording = map[cause.Language]words{
 		intro: "由 `go generate ./...` 根据原因目录（`cause/`）和规则配置（`profile/`）生成，请勿手工修改。\n" +
 			"`assay causes ID --lang zh` 可查看单个原因；‹尖括号›中的内容会在报告中替换为实际值。\n" +
 			"级别 `a/b` 分别对应 DV 与 OV、EV；`[词:级别]` 表示该条件成立时改用此级别。\n",
-		stage: "阶段", who: "由谁处理", why: "原因说明", handling: "处理方法", seed: "对应原始文档", references: "依据",
+		who: "由谁处理", why: "原因说明", handling: "处理方法", seed: "对应原始文档", references: "依据",
 		replaces: "优先于", leadsTo: "会引起", rule: "规则", yes: "已实现", no: "本版本尚未实现",
 		whoNames: map[cause.Who]string{
 			cause.Applicant: "申请人", cause.DNSProvider: "域名解析服务商", cause.Hosting: "网站托管方", cause.Operator: "系统运维人员", cause.CA: "CA 机构",
