@@ -1,0 +1,134 @@
+// Package assay reviews an order for a TLS certificate against every cause for
+// which such orders fail, before anything is sent to a CA: what is wrong, how
+// grave it is under a CA's rules, who must act and what to do, in English or
+// Chinese.
+//
+// Ten lines review an order from another Go program:
+//
+//	file, err := order.Parse(raw) // YAML or JSON; or fill an order.Order
+//	if err != nil {
+//		return err // names line, column and field
+//	}
+//	report, err := (&assay.Reviewer{}).Review(ctx, file.Resolve())
+//	if err != nil {
+//		return err
+//	}
+//	fmt.Println(report.Verdict)
+//	for _, f := range report.Findings {
+//		fmt.Println(f.Level, f.Title, f.Explanation, f.Handling)
+//	}
+//
+// The zero [Reviewer] judges by the profile "cloud" with the embedded data, in
+// English, as of now. Nothing is dialled: the report's scope is the order
+// itself, and its not_asked list says what that leaves open.
+//
+// The pieces stand alone: package cause is the catalogue, order the order,
+// profile the rules of a CA, review the engine, lookup the lists and records an
+// operator has, key and csr what can be known of a key and a request.
+package assay
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"assay/cause"
+	"assay/data"
+	"assay/evidence"
+	"assay/order"
+	"assay/profile"
+	"assay/review"
+)
+
+// Records answers questions about what is kept: block lists, earlier orders,
+// calls. Package lookup has one that reads files. Answer must not fail: what
+// cannot be read is an observation that says so.
+type Records interface {
+	Answer(q evidence.LookupQuestion, at time.Time) evidence.Observation
+}
+
+// A Reviewer reviews orders. Its zero value is ready to use; its fields are not
+// changed by a review, so one Reviewer serves any number of goroutines.
+type Reviewer struct {
+	// Profile holds the rules to judge by; nil: the embedded profile "cloud".
+	Profile *profile.Profile
+	// Also are other profiles whose verdict the report shows.
+	Also []*profile.Profile
+	// Data are the snapshots that age; nil: the embedded ones.
+	Data *data.Set
+	// Records answers lookups; nil: no records are kept, so what needs them is
+	// listed as not asked in a precheck and unknown at an attempt.
+	Records Records
+	// Lang is the language of the texts; "" means English, "-" no texts at all.
+	Lang cause.Language
+	// Mode is precheck (default) or attempt.
+	Mode review.Mode
+	// Now is the time to judge as of; nil: the system clock.
+	Now func() time.Time
+}
+
+// maxRounds bounds how often a review may ask further questions.
+const maxRounds = 8
+
+// Review judges an order and returns the report. The order is not changed. The
+// error is the context's, or says that the reviewer itself is not usable; an
+// order is never too broken to get a report.
+func (r *Reviewer) Review(ctx context.Context, o *order.Order) (*review.Report, error) {
+	in, set, err := r.input()
+	if err != nil {
+		return nil, err
+	}
+	c := review.Prepare(o, set)
+	for range maxRounds {
+		questions := c.Ask(in)
+		if len(questions) == 0 {
+			report := c.Judge(in)
+			if r.Lang != "-" {
+				report.Localize(cmp.Or(r.Lang, cause.English))
+			}
+			return report, nil
+		}
+		for _, q := range questions {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			in.Seen = append(in.Seen, r.answer(q, in.At))
+		}
+	}
+	return nil, fmt.Errorf("the review still asks questions after %d rounds", maxRounds)
+}
+
+func (r *Reviewer) input() (review.Input, *data.Set, error) {
+	in := review.Input{Profile: r.Profile, Also: r.Also, Mode: cmp.Or(r.Mode, review.Precheck), Scope: review.ScopeOrder}
+	if in.Profile == nil {
+		p, err := profile.Named("cloud")
+		if err != nil {
+			return in, nil, err
+		}
+		in.Profile = p
+	}
+	if r.Now != nil {
+		in.At = r.Now()
+	} else {
+		in.At = time.Now()
+	}
+	set := r.Data
+	if set == nil {
+		set = data.Embedded()
+	}
+	return in, set, nil
+}
+
+func (r *Reviewer) answer(q evidence.Question, at time.Time) evidence.Observation {
+	if r.Records != nil {
+		return r.Records.Answer(*q.Lookup, at)
+	}
+	return absent(q.Lookup.Topic)
+}
+
+// absent says that records on a topic are not kept.
+func absent(t evidence.Topic) evidence.Observation {
+	q := evidence.Question{Kind: evidence.KindLookup, Lookup: &evidence.LookupQuestion{Topic: t}}
+	return evidence.Observation{Question: q, Lookup: &evidence.LookupAnswer{Absent: true}}
+}
