@@ -1,0 +1,151 @@
+package render
+
+import (
+	"strings"
+
+	"assay/internal/message"
+)
+
+// A Page is text being laid out for a terminal of one width.
+type Page struct {
+	Style
+	Width int
+	// Text finds the words.
+	Text *message.Printer
+
+	b strings.Builder
+}
+
+// NewPage returns an empty page, at least [MinWidth] wide.
+func NewPage(width int, style Style, text *message.Printer) *Page {
+	return &Page{Style: style, Width: max(width, MinWidth), Text: text}
+}
+
+// String is everything written so far.
+func (p *Page) String() string { return p.b.String() }
+
+// Blank writes an empty line, never two in a row and none at the start.
+func (p *Page) Blank() {
+	if s := p.b.String(); s != "" && !strings.HasSuffix(s, "\n\n") {
+		p.b.WriteByte('\n')
+	}
+}
+
+// Line writes one line as it is.
+func (p *Page) Line(text string) {
+	p.b.WriteString(strings.TrimRight(text, " "))
+	p.b.WriteByte('\n')
+}
+
+// Paragraph writes a text wrapped, indented by some cells, each line painted.
+func (p *Page) Paragraph(indent int, text string, codes ...string) {
+	p.hang(strings.Repeat(" ", indent), indent, text, codes)
+}
+
+// Row writes a label in a column of its own and a wrapped text beside it.
+func (p *Page) Row(indent, column int, label, text string, codes ...string) {
+	head := strings.Repeat(" ", indent) + p.Faint(Pad(label, column))
+	p.hang(head, indent+column, text, codes)
+}
+
+// Item writes a wrapped text behind a mark ("1.", "-").
+func (p *Page) Item(indent int, mark, text string, codes ...string) {
+	p.hang(strings.Repeat(" ", indent)+mark+" ", indent+Width(mark)+1, text, codes)
+}
+
+// hang writes the first line after head and the others below it.
+func (p *Page) hang(head string, indent int, text string, codes []string) {
+	for i, line := range Wrap(text, p.Width-indent) {
+		if i > 0 {
+			head = strings.Repeat(" ", indent)
+		}
+		p.Line(head + p.paint(line, codes...))
+	}
+}
+
+// Sides writes one text at the left and one at the right edge; the right one
+// goes to a line of its own where both do not fit.
+func (p *Page) Sides(left string, leftWidth int, right string) {
+	gap := p.Width - leftWidth - Width(right)
+	if gap < 2 {
+		p.Line(left)
+		return
+	}
+	p.Line(left + strings.Repeat(" ", gap) + p.Faint(right))
+}
+
+// A Cell is one field of a table: its text and the codes that paint it.
+type Cell struct {
+	Text  string
+	codes []string
+}
+
+// Plain, FaintCell and BoldCell make cells.
+func Plain(text string) Cell     { return Cell{Text: text} }
+func FaintCell(text string) Cell { return Cell{text, []string{faint}} }
+func BoldCell(text string) Cell  { return Cell{text, []string{bold}} }
+
+// Table writes rows in aligned columns. The column given by flexible takes the
+// room that is left and is wrapped in it; the others are as wide as they need.
+func (p *Page) Table(indent, flexible int, rows [][]Cell) {
+	widths := columnWidths(rows)
+	room := p.Width - indent
+	for i, w := range widths {
+		if i != flexible {
+			room -= w + 2
+		}
+	}
+	if room < 16 {
+		p.stacked(indent, rows)
+		return
+	}
+	widths[flexible] = min(widths[flexible], room)
+	for _, row := range rows {
+		p.tableRow(indent, flexible, widths, row)
+	}
+}
+
+// stacked writes a row a paragraph: the terminal is too narrow for columns.
+func (p *Page) stacked(indent int, rows [][]Cell) {
+	for _, row := range rows {
+		for i, c := range row {
+			if c.Text != "" {
+				p.Paragraph(indent+min(i, 1)*2, c.Text, c.codes...)
+			}
+		}
+	}
+}
+
+func columnWidths(rows [][]Cell) []int {
+	var widths []int
+	for _, row := range rows {
+		for i, c := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], Width(c.Text))
+		}
+	}
+	return widths
+}
+
+func (p *Page) tableRow(indent, flexible int, widths []int, row []Cell) {
+	var wrapped []string
+	if flexible < len(row) {
+		wrapped = Wrap(row[flexible].Text, widths[flexible])
+	}
+	for n := 0; n == 0 || n < len(wrapped); n++ {
+		line := strings.Repeat(" ", indent)
+		for i, c := range row {
+			text := c.Text
+			switch {
+			case i == flexible && n < len(wrapped):
+				text = wrapped[n]
+			case n > 0:
+				text = ""
+			}
+			line += p.paint(text, c.codes...) + strings.Repeat(" ", max(0, widths[i]-Width(text))+2)
+		}
+		p.Line(line)
+	}
+}
