@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"assay"
+	"assay/cause"
+	"assay/internal/render"
+	"assay/order"
+	"assay/profile"
+	"assay/review"
+)
+
+// checkFlags are the flags of assay check.
+type checkFlags struct {
+	offline bool
+	csr     string
+	product string
+	order   string
+	profile string
+	at      string
+	history string
+	lists   string
+	record  string
+	json    bool
+	method  string
+	expect  []string
+	failOn  string
+	redact  bool
+	plan    string
+	batch   string
+	also    bool
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	var f checkFlags
+	c := &cobra.Command{
+		Use:     "check --offline [NAME…] [--csr FILE] [--order FILE]",
+		Short:   a.text.Text("check.short"),
+		Long:    a.text.Text("check.long"),
+		Example: a.text.Text("check.example"),
+		RunE: func(c *cobra.Command, names []string) error {
+			if f.batch != "" {
+				return a.batch(c, &f, names)
+			}
+			return a.check(c.Context(), &f, names)
+		},
+	}
+	s := c.Flags()
+	s.BoolVar(&f.offline, "offline", false, a.text.Text("flag.offline"))
+	s.StringVar(&f.csr, "csr", "", a.text.Text("flag.csr"))
+	s.StringVar(&f.product, "product", "", a.text.Text("flag.product"))
+	s.StringVar(&f.order, "order", "", a.text.Text("flag.order"))
+	s.StringVar(&f.profile, "profile", "cloud", a.text.Text("flag.profile"))
+	s.StringVar(&f.at, "at", "", a.text.Text("flag.at"))
+	s.StringVar(&f.history, "history", "", a.text.Text("flag.history"))
+	s.StringVar(&f.lists, "lists", "", a.text.Text("flag.lists"))
+	s.StringVar(&f.record, "record", "", a.text.Text("flag.record"))
+	s.BoolVar(&f.json, "json", false, a.text.Text("flag.json"))
+	s.StringVar(&f.method, "method", "", a.text.Text("flag.method"))
+	s.StringArrayVar(&f.expect, "expect", nil, a.text.Text("flag.expect"))
+	s.StringVar(&f.failOn, "fail-on", "", a.text.Text("flag.fail-on"))
+	s.BoolVar(&f.redact, "redact", false, a.text.Text("flag.redact"))
+	s.StringVar(&f.plan, "plan", "", a.text.Text("flag.plan"))
+	s.StringVar(&f.batch, "batch", "", a.text.Text("flag.batch"))
+	s.BoolVar(&f.also, "also", false, a.text.Text("flag.also"))
+	return c
+}
+
+func (a *app) check(ctx context.Context, f *checkFlags, names []string) error {
+	if !f.offline {
+		return a.usage(a.again("check --offline", names), "error.not-offline")
+	}
+	failOn, err := a.failOn(f.failOn)
+	if err != nil {
+		return err
+	}
+	o, err := a.assemble(f, names)
+	if err != nil {
+		return err
+	}
+	r, err := a.reviewer(f, true)
+	if err != nil {
+		return err
+	}
+	records, err := a.records(f, o.History, r.Data)
+	if err != nil {
+		return err
+	}
+	r.Records = records
+	report, err := r.Review(ctx, o.Resolve())
+	if err != nil {
+		return err
+	}
+	if f.redact {
+		report.Redact()
+	}
+	if err := a.record(f.record, report); err != nil {
+		return err
+	}
+	a.exit = outcome(report, failOn)
+	if f.json {
+		return a.writeJSON(report)
+	}
+	_, err = a.out.Write([]byte(render.Report(report, a.text, render.Options{
+		Style: a.style(a.out), Width: a.width(), Zone: time.Local, Next: a.nextCommands(f, report, names),
+	})))
+	return err
+}
+
+// reviewer is the library's reviewer as the flags want it.
+func (a *app) reviewer(f *checkFlags, also bool) (*assay.Reviewer, error) {
+	p, err := a.profile(f.profile)
+	if err != nil {
+		return nil, err
+	}
+	at, err := a.time(f.at)
+	if err != nil {
+		return nil, err
+	}
+	set, err := a.dataSet()
+	if err != nil {
+		return nil, err
+	}
+	r := &assay.Reviewer{Profile: p, Data: set, Lang: a.text.Lang(), Now: func() time.Time { return at }}
+	if also {
+		for _, name := range profile.Embedded() {
+			if name == p.Name {
+				continue
+			}
+			other, err := profile.Named(name)
+			if err != nil {
+				return nil, err
+			}
+			r.Also = append(r.Also, other)
+		}
+	}
+	return r, nil
+}
+
+// time reads --at; without it the time is now, to the second.
+func (a *app) time(text string) (time.Time, error) {
+	if text == "" {
+		return a.now().UTC().Truncate(time.Second), nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err == nil {
+		return t.UTC(), nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, a.usage("--at "+t.Format("2006-01-02T15:04:05")+"Z", "error.time-offset", "Value", text)
+		}
+	}
+	return time.Time{}, a.usage("--at "+a.now().UTC().Format("2006-01-02T15:04:05")+"Z", "error.time", "Value", text)
+}
+
+// failOn reads --fail-on; "" means what blocks.
+func (a *app) failOn(text string) (cause.Level, error) {
+	level := cause.Level(strings.ToLower(text))
+	if text == "" || level != cause.Pass && slices.Contains(cause.Levels(), level) {
+		return level, nil
+	}
+	return "", a.usage("assay help exit-codes", "error.one-of", "Flag", "--fail-on", "Value", text,
+		"Allowed", "refuse, review, unknown, wait, warn, info")
+}
+
+// outcome is the exit code of one report. With failOn a finding at or above
+// that level fails the check; one below it does not.
+func outcome(r *review.Report, failOn cause.Level) int {
+	if failOn == "" {
+		return exitCode(r.Verdict)
+	}
+	gravest := cause.Pass
+	for i := range r.Findings {
+		if l := r.Findings[i].Level; l.Rank() < gravest.Rank() {
+			gravest = l
+		}
+	}
+	if gravest.Rank() > failOn.Rank() {
+		return exitPass
+	}
+	return levelExit(gravest)
+}
+
+// nextCommands are what to type after this report.
+func (a *app) nextCommands(f *checkFlags, r *review.Report, names []string) []string {
+	lang := ""
+	if a.flags.lang != "" {
+		lang = " --lang " + a.flags.lang
+	}
+	if r.Verdict != review.VerdictPass {
+		return []string{"assay causes " + string(render.Gravest(r)) + lang}
+	}
+	dns := slices.DeleteFunc(slices.Clone(r.Order.Names), func(n string) bool { return !plain(n) })
+	if r.Order.CSR == "" && len(dns) > 0 && len(dns) <= 8 {
+		return []string{"assay csr new " + strings.Join(quoteAll(dns), " ") + lang}
+	}
+	return nil
+}
+
+// again is a command with the arguments of this run put behind it.
+func (a *app) again(command string, args []string) string {
+	return strings.TrimSpace("assay " + command + " " + strings.Join(quoteAll(args), " "))
+}
+
+func quoteAll(args []string) []string {
+	out := make([]string, len(args))
+	for i, s := range args {
+		out[i] = s
+		if !plain(s) {
+			out[i] = "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+		}
+	}
+	return out
+}
+
+// plain is true for a word that a shell takes as it is.
+func plain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("._-/:@+,", c) >= 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+var _ = order.MaxFileBytes

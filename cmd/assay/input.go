@@ -1,0 +1,161 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Most bytes that are read of each kind of input. An order file and a line of
+// a batch have order.MaxFileBytes.
+const (
+	maxCSRBytes     = 64 << 10
+	maxProfileBytes = 1 << 20
+	maxHistoryBytes = 16 << 20
+	maxReportBytes  = 32 << 20
+	maxTextBytes    = 256 << 10
+)
+
+// read reads a file, "-" being standard input, and at most limit bytes of it: a
+// larger one is refused without being read.
+func (a *app) read(path string, limit int64, next string) ([]byte, error) {
+	if path == "-" {
+		return a.readAll(a.in, a.text.Text("input.stdin"), limit, next)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, a.usage(next, "error.open", "Path", path, "Why", a.why(err))
+	}
+	if info.IsDir() {
+		return nil, a.usage(next, "error.open", "Path", path, "Why", a.text.Text("why.directory"))
+	}
+	if info.Mode().IsRegular() && info.Size() > limit {
+		return nil, a.tooLarge(path, limit, next)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, a.usage(next, "error.open", "Path", path, "Why", a.why(err))
+	}
+	defer f.Close()
+	return a.readAll(f, path, limit, next)
+}
+
+func (a *app) readAll(r io.Reader, name string, limit int64, next string) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, a.usage(next, "error.open", "Path", name, "Why", a.why(err))
+	}
+	if int64(len(raw)) > limit {
+		return nil, a.tooLarge(name, limit, next)
+	}
+	return raw, nil
+}
+
+func (a *app) tooLarge(name string, limit int64, next string) error {
+	return a.unreadable(next, "error.too-large", "Path", name, "Limit", bytesText(limit))
+}
+
+func bytesText(n int64) string {
+	if n >= 1<<20 {
+		return itoa(n>>20) + " MiB"
+	}
+	return itoa(n>>10) + " KiB"
+}
+
+// why says why a file cannot be read, without naming it again.
+func (a *app) why(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a.text.Text("why.missing")
+	case errors.Is(err, fs.ErrPermission):
+		return a.text.Text("why.permission")
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}
+
+// readCSR reads a certificate request file as the text an order holds: PEM and
+// base64 as they are, UTF-16 (as PowerShell writes it) turned into UTF-8,
+// binary DER as base64.
+func (a *app) readCSR(path, next string) (string, error) {
+	raw, err := a.read(path, maxCSRBytes, next)
+	if err != nil {
+		return "", err
+	}
+	return csrText(raw), nil
+}
+
+func csrText(raw []byte) string {
+	if text, ok := fromUTF16(raw); ok {
+		return text
+	}
+	if !utf8.Valid(raw) || strings.ContainsRune(string(raw), 0) {
+		return base64.StdEncoding.EncodeToString(raw)
+	}
+	return string(raw)
+}
+
+func fromUTF16(raw []byte) (string, bool) {
+	var order binary.ByteOrder
+	switch {
+	case len(raw) >= 2 && raw[0] == 0xFF && raw[1] == 0xFE:
+		order = binary.LittleEndian
+	case len(raw) >= 2 && raw[0] == 0xFE && raw[1] == 0xFF:
+		order = binary.BigEndian
+	default:
+		return "", false
+	}
+	units := make([]uint16, 0, len(raw)/2)
+	for i := 2; i+1 < len(raw); i += 2 {
+		units = append(units, order.Uint16(raw[i:]))
+	}
+	return string(utf16.Decode(units)), true
+}
+
+// fillCSR replaces the csr field of an order file, which may be a path relative
+// to the file, by the request's text.
+func (a *app) fillCSR(field *string, base, next string) error {
+	if *field == "" || !isPath(*field) {
+		return nil
+	}
+	path := strings.TrimSpace(*field)
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(base, path)
+	}
+	text, err := a.readCSR(path, next)
+	if err != nil {
+		return err
+	}
+	*field = text
+	return nil
+}
+
+// isPath tells a path from a request's text: one line without "-----" that is
+// not the base64 of DER (which starts with "MI" and is long).
+func isPath(s string) bool {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.ContainsAny(s, "\n\r\x00") || strings.Contains(s, "-----") {
+		return false
+	}
+	return len(s) < 1024 && (len(s) < 120 || !isBase64(s))
+}
+
+func isBase64(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '=' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return strings.HasPrefix(s, "M")
+}
