@@ -90,7 +90,11 @@ func entry(b *strings.Builder, e *cause.Entry, lang cause.Language, hasRule bool
 	fmt.Fprintf(b, "\n### %s\n\n**%s.** %s\n\n", e.ID, strings.TrimRight(t.Title, ".。"), t.Fill(t.Found, nil, lang))
 	fmt.Fprintf(b, "%s: %s\n\n%s:\n\n", w.why, t.Why, w.handling)
 	for i, step := range t.Handling {
-		fmt.Fprintf(b, "%d. %s\n", i+1, t.Fill(step, nil, lang))
+		text := t.Fill(step, nil, lang)
+		if text == "" { // a step that only some findings have
+			text = t.Fill(strings.NewReplacer("[[", "", "]]", "").Replace(step), nil, lang)
+		}
+		fmt.Fprintf(b, "%d. %s\n", i+1, text)
 	}
 	fmt.Fprintf(b, "\n| | |\n|---|---|\n| %s | %s |\n", w.who, w.whoNames[e.Who])
 	for _, name := range profile.Embedded() {
