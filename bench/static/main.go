@@ -1,0 +1,90 @@
+// Command static measures the whole static review of one DV order (two names,
+// one profile, texts not rendered) against the least that must be done: parsing
+// the same CSR and verifying its signature with the standard library.
+//
+//	go run ./bench/static
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"time"
+
+	"assay"
+	"assay/bench/measure"
+	"assay/order"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "static:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	rsa2048, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return err
+	}
+	fmt.Println("whole static review of one DV order, two names, profile cloud, against x509.ParseCertificateRequest + CheckSignature")
+	fmt.Printf("%-10s  %10s  %10s  %6s  %s\n", "key", "review", "bare", "ratio", "min–max of 9 rounds")
+	for _, k := range []struct {
+		name string
+		key  crypto.Signer
+	}{{"P-256", p256}, {"RSA-2048", rsa2048}} {
+		ratio, err := compare(k.key)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%-10s  %v\n", k.name, ratio)
+	}
+	return nil
+}
+
+func compare(key crypto.Signer) (measure.Ratio, error) {
+	names := []string{"www.orchard.net", "orchard.net"}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: names[0]}, DNSNames: names}, key)
+	if err != nil {
+		return measure.Ratio{}, err
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+	o := &order.Order{Product: order.DV, Names: names, CSR: text, Method: order.MethodDNS}
+	reviewer := &assay.Reviewer{Lang: "-", Now: func() time.Time { return time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC) }}
+	report, err := reviewer.Review(context.Background(), o)
+	if err != nil {
+		return measure.Ratio{}, err
+	}
+	if report.Verdict != "pass" {
+		return measure.Ratio{}, fmt.Errorf("the order should pass: %+v", report.Findings)
+	}
+	review := func() {
+		if _, err := reviewer.Review(context.Background(), o); err != nil {
+			panic(err)
+		}
+	}
+	bare := func() {
+		block, _ := pem.Decode([]byte(text))
+		request, err := x509.ParseCertificateRequest(block.Bytes)
+		if err == nil {
+			err = request.CheckSignature()
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	return measure.Against(review, bare, 9, 300*time.Millisecond), nil
+}
