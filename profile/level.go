@@ -48,9 +48,12 @@ func ParseCell(text string) (Cell, error) {
 }
 
 func parseChoice(text string) (Choice, error) {
-	word, rest, _ := strings.Cut(text, "[")
+	word, rest, conditional := strings.Cut(text, "[")
 	var c Choice
 	var err error
+	if conditional && rest == "" {
+		return Choice{}, fmt.Errorf("level %q ends in [", text)
+	}
 	if c.Level, err = parseLevel(word); err != nil {
 		return Choice{}, err
 	}
