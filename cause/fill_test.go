@@ -52,3 +52,36 @@ func TestTextsFill(t *testing.T) {
 		}
 	}
 }
+
+func TestFill(t *testing.T) {
+	t.Parallel()
+	x := &Texts{Phrases: map[string]map[string]string{
+		"problem": {"slow": "no answer[[ within {limit}]]", "bad": "it says {seen}", "plain": "closed"},
+	}}
+	limit := 10 * time.Second
+	for _, c := range []struct {
+		name, text string
+		p          Parameters
+		want       string
+	}{
+		{"a value", "at {address}", Parameters{"address": "192.0.2.1"}, "at 192.0.2.1"},
+		{"no value", "at {address}", nil, "at ‹address›"},
+		{"an optional part with its value", "x[[ at {address}]].", Parameters{"address": "192.0.2.1"}, "x at 192.0.2.1."},
+		{"an optional part without", "x[[ at {address}]].", nil, "x."},
+		{"an optional part in a phrase with its value", "{problem}.", Parameters{"problem": "slow", "limit": limit}, "no answer within 10 s."},
+		{"an optional part in a phrase without", "{problem}.", Parameters{"problem": "slow"}, "no answer."},
+		{"a complete phrase in an optional part", "x[[: {problem}]].", Parameters{"problem": "slow"}, "x: no answer."},
+		{"an incomplete phrase in an optional part", "x[[: {problem}]].", Parameters{"problem": "bad"}, "x."},
+		{"a word without a phrase", "{problem}.", Parameters{"problem": "other"}, "other."},
+		{"a list of phrases", "{problem}.", Parameters{"problem": []string{"plain", "slow"}}, "closed, no answer."},
+		{"a value that looks like a template", "{problem}.", Parameters{"problem": "bad", "seen": "{limit} [[x]]", "limit": limit}, "it says {limit} [[x]]."},
+		{"brackets left open", "x [[ y", nil, "x [[ y"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := x.Fill(c.text, c.p, English); got != c.want {
+				t.Errorf("%q is filled to %q, want %q", c.text, got, c.want)
+			}
+		})
+	}
+}

@@ -33,7 +33,7 @@ func Languages() []Language { return []Language{English, Chinese} }
 //	{name}      the value of the parameter; a list is joined, a time is shown
 //	            in UTC, a duration in words
 //	{rule}      where Phrases has a table "rule", the phrase for the value,
-//	            filled in turn
+//	            filled in turn, optional parts included
 //	[[ … ]]     left out when a placeholder inside has no value
 //
 // Title: what is wrong, in a few words. Found: what was seen, with the values,
@@ -93,29 +93,31 @@ func (t *Texts) Fill(text string, p Parameters, lang Language) string {
 		return text
 	}
 	var b strings.Builder
-	for text != "" {
-		open := strings.Index(text, "[[")
-		if open < 0 {
-			t.fill(&b, text, p, lang, 0)
-			break
-		}
-		t.fill(&b, text[:open], p, lang, 0)
-		optional, rest, found := strings.Cut(text[open+2:], "]]")
-		if !found {
-			t.fill(&b, text[open:], p, lang, 0)
-			break
-		}
-		var part strings.Builder
-		if t.fill(&part, optional, p, lang, 0) {
-			b.WriteString(part.String())
-		}
-		text = rest
-	}
+	t.write(&b, text, p, lang, 0)
 	return b.String()
 }
 
 // maxPhraseDepth bounds phrases that hold placeholders with phrases.
 const maxPhraseDepth = 3
+
+// write writes a text with its optional parts, where they are complete, and
+// reports whether every placeholder outside of them had a value.
+func (t *Texts) write(b *strings.Builder, text string, p Parameters, lang Language, depth int) bool {
+	complete := true
+	for {
+		before, rest, open := strings.Cut(text, "[[")
+		optional, after, closed := strings.Cut(rest, "]]")
+		if !open || !closed {
+			return t.fill(b, text, p, lang, depth) && complete
+		}
+		complete = t.fill(b, before, p, lang, depth) && complete
+		var part strings.Builder
+		if t.fill(&part, optional, p, lang, depth) {
+			b.WriteString(part.String())
+		}
+		text = after
+	}
+}
 
 // fill writes text with placeholders replaced and reports whether each had a value.
 func (t *Texts) fill(b *strings.Builder, text string, p Parameters, lang Language, depth int) bool {
@@ -139,7 +141,7 @@ func (t *Texts) fill(b *strings.Builder, text string, p Parameters, lang Languag
 			continue
 		}
 		if phrase, ok := t.phrase(key, value); ok && depth < maxPhraseDepth {
-			complete = t.fill(b, phrase, p, lang, depth+1) && complete
+			complete = t.write(b, phrase, p, lang, depth+1) && complete
 			continue
 		}
 		if list, ok := value.([]string); ok && t.Phrases[key] != nil && depth < maxPhraseDepth {
@@ -148,7 +150,7 @@ func (t *Texts) fill(b *strings.Builder, text string, p Parameters, lang Languag
 					b.WriteString(separator(lang))
 				}
 				if phrase, ok := t.phrase(key, item); ok {
-					complete = t.fill(b, phrase, p, lang, depth+1) && complete
+					complete = t.write(b, phrase, p, lang, depth+1) && complete
 				} else {
 					b.WriteString(item)
 				}
