@@ -11,7 +11,6 @@ import (
 	"assay"
 	"assay/cause"
 	"assay/internal/render"
-	"assay/order"
 	"assay/profile"
 	"assay/review"
 )
@@ -230,5 +229,3 @@ func plain(s string) bool {
 	}
 	return s != ""
 }
-
-var _ = order.MaxFileBytes

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -83,7 +85,7 @@ func (a *app) fail(err error) int {
 		f = &failure{code: exitUsage, what: firstLine(err.Error()), next: "assay help"}
 	}
 	style := a.style(a.err)
-	for line := range strings.SplitSeq(f.what, "\n") {
+	for line := range strings.SplitSeq(withoutKeys(f.what), "\n") {
 		fmt.Fprintf(a.err, "%s %s\n", style.Level(cause.Refuse, "assay:"), render.Safe(clip(line)))
 	}
 	if f.next != "" {
@@ -103,6 +105,19 @@ func clip(s string) string {
 		cut--
 	}
 	return s[:cut] + "…"
+}
+
+// privateKey matches a private key as far as one was quoted.
+var privateKey = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|$)`)
+})
+
+// withoutKeys takes private keys out of a text that may quote what was given.
+func withoutKeys(s string) string {
+	if !strings.Contains(s, "PRIVATE KEY") {
+		return s
+	}
+	return privateKey().ReplaceAllString(s, "[private key removed]")
 }
 
 func firstLine(s string) string {

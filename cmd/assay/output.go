@@ -98,3 +98,22 @@ func (a *app) record(path string, r *review.Report) error {
 	}
 	return nil
 }
+
+// appendReport appends a report as one line.
+func appendReport(out []byte, r *review.Report) []byte { return appendJSON(out, r) }
+
+// appendJSON appends a value as one line of JSON.
+func appendJSON(out []byte, v any) []byte {
+	b := bytes.NewBuffer(out)
+	start := len(out)
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic("report does not marshal: " + err.Error())
+	}
+	out = b.Bytes()
+	if line := out[start:]; !printable(line) {
+		out = append(out[:start:start], escapeUnprintable(line)...)
+	}
+	return out
+}

@@ -85,6 +85,10 @@ func (a *app) rootCommand() *cobra.Command {
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.checkCommand(),
+		a.causesCommand(),
+		a.profileCommand(),
+		a.replayCommand(),
+		a.schemaCommand(),
 		a.versionCommand(),
 		a.exitCodesTopic(),
 	}

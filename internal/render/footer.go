@@ -12,11 +12,7 @@ import (
 // footer is what the reader needs after the causes: when to come back, what
 // was not looked at, how other CAs would see it, what to type next.
 func (p *Page) footer(r *review.Report, o Options) {
-	column := 0
-	for _, id := range []string{"footer.retry", "footer.deadline", "footer.not-asked", "footer.also", "footer.next"} {
-		column = max(column, Width(p.Text.Text(id)))
-	}
-	column += 2
+	column := p.Column("footer.retry", "footer.deadline", "footer.not-asked", "footer.also", "footer.next")
 	p.Blank()
 	p.Line(" " + p.Faint(strings.Repeat(p.pick("─", "-"), p.Width-2)))
 	if at := earliestRetry(r); at != nil {

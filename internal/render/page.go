@@ -88,6 +88,9 @@ func BoldCell(text string) Cell  { return Cell{text, []string{bold}} }
 // Table writes rows in aligned columns. The column given by flexible takes the
 // room that is left and is wrapped in it; the others are as wide as they need.
 func (p *Page) Table(indent, flexible int, rows [][]Cell) {
+	if len(rows) == 0 {
+		return
+	}
 	widths := columnWidths(rows)
 	room := p.Width - indent
 	for i, w := range widths {
@@ -149,3 +152,21 @@ func (p *Page) tableRow(indent, flexible int, widths []int, row []Cell) {
 		p.Line(line)
 	}
 }
+
+// RowItem is [Page.Row] for a numbered step: what follows its mark hangs.
+func (p *Page) RowItem(indent, column int, label, mark, text string) {
+	head := strings.Repeat(" ", indent) + p.Faint(Pad(label, column)) + mark + " "
+	p.hang(head, indent+column+Width(mark)+1, text, nil)
+}
+
+// Column is the width of a label column that holds each of these messages.
+func (p *Page) Column(ids ...string) int {
+	column := 0
+	for _, id := range ids {
+		column = max(column, Width(p.Text.Text(id)))
+	}
+	return column + 2
+}
+
+// Mark is the sign before what is there.
+func (p *Page) Mark() string { return p.pick("●", "*") }

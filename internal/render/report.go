@@ -140,13 +140,7 @@ func (p *Page) finding(g *cluster) {
 
 var labels = []string{"label.found", "label.why", "label.do", "label.who", "label.show", "label.retry", "label.leads-to", "label.details"}
 
-func (p *Page) labelColumn() int {
-	column := 0
-	for _, l := range labels {
-		column = max(column, Width(p.Text.Text(l)))
-	}
-	return column + 2
-}
+func (p *Page) labelColumn() int { return p.Column(labels...) }
 
 // maxSubjects is how many subjects of one cause are shown.
 const maxSubjects = 8
@@ -203,12 +197,11 @@ func (p *Page) details(f *review.Finding, found string) string {
 func (p *Page) handling(f *review.Finding, column int) {
 	label := p.Text.Text("label.do")
 	for i, step := range f.Handling {
-		mark := ""
-		if len(f.Handling) > 1 {
-			mark = fmt.Sprintf("%d. ", i+1)
+		if len(f.Handling) == 1 {
+			p.Row(3, column, label, Safe(step))
+			return
 		}
-		head := strings.Repeat(" ", 3) + p.Faint(Pad(label, column)) + mark
-		p.hang(head, 3+column+len(mark), Safe(step), nil)
+		p.RowItem(3, column, label, fmt.Sprintf("%d.", i+1), Safe(step))
 		label = ""
 	}
 }
