@@ -188,7 +188,7 @@ func (a *app) explainCause(v causeView) error {
 	row("label.follows-on", joinIDs(v.FollowsOn))
 	label = "label.references"
 	for _, r := range v.References {
-		row(label, reference(r))
+		row(label, a.reference(r))
 		label = "label.empty"
 	}
 	return a.print(p)
@@ -252,5 +252,14 @@ func nearestCause(wrong string) string {
 	return ""
 }
 
-// reference spells out a reference.
-func reference(short string) string { return short }
+// reference spells a reference out: its title and where to read it.
+func (a *app) reference(short string) string {
+	title, url := cause.ReferenceIn(short, a.text.Lang())
+	if title == "" {
+		return short
+	}
+	if url != "" {
+		title += " " + url
+	}
+	return title
+}
