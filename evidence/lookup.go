@@ -48,6 +48,9 @@ type LookupQuestion struct {
 	SPKISHA256    string   `json:"spki_sha256,omitempty"`    // of the SubjectPublicKeyInfo
 	ModulusSHA256 string   `json:"modulus_sha256,omitempty"` // of the minimal big-endian RSA modulus
 	ModulusBits   int      `json:"modulus_bits,omitempty"`
+	// VulnkeySHA1 is the SHA-1 of "Modulus=", the RSA modulus in upper-case
+	// hexadecimal and a line feed: what openssl-vulnkey's lists hold half of.
+	VulnkeySHA1 string `json:"vulnkey_sha1,omitempty"`
 }
 
 // LookupAnswer is what the records say. Fields that the topic does not use
@@ -106,7 +109,8 @@ type Hit struct {
 }
 
 // A PastOrder is an order submitted earlier. Another account's order shows no
-// number and no names: only that it exists, what matched and when.
+// number, no values and no names but those that were asked about: only that it
+// exists, what matched and when.
 type PastOrder struct {
 	Order   string `json:"order,omitempty"`
 	Account string `json:"account,omitempty"`
@@ -117,15 +121,18 @@ type PastOrder struct {
 	// State is "open", "issued", "failed", "cancelled" or "revoked".
 	State string `json:"state,omitempty"`
 	// Kind and Product are as in an order.
-	Kind       string   `json:"kind,omitempty"`
-	Product    string   `json:"product,omitempty"`
-	Names      []string `json:"names,omitempty"`
-	CSRSHA256  string   `json:"csr_sha256,omitempty"`
-	Keyprint   string   `json:"keyprint,omitempty"`
-	Values     []string `json:"values,omitempty"`    // validation values of that order
-	Validated  bool     `json:"validated,omitempty"` // its names were validated
-	Free       bool     `json:"free,omitempty"`      // counts against the free quota
-	ReissuedBy string   `json:"reissued_by,omitempty"`
+	Kind      string   `json:"kind,omitempty"`
+	Product   string   `json:"product,omitempty"`
+	Names     []string `json:"names,omitempty"`
+	CSRSHA256 string   `json:"csr_sha256,omitempty"`
+	Keyprint  string   `json:"keyprint,omitempty"`
+	Values    []string `json:"values,omitempty"` // validation values of that order
+	// Partial is set where Names leaves names out: of another account's order
+	// only names and registrable domains that were asked about are shown.
+	Partial    bool   `json:"partial,omitempty"`
+	Validated  bool   `json:"validated,omitempty"` // its names were validated
+	Free       bool   `json:"free,omitempty"`      // counts against the free quota
+	ReissuedBy string `json:"reissued_by,omitempty"`
 }
 
 // An Account is the state of the ordering account.
