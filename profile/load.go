@@ -114,6 +114,9 @@ func (p *Profile) finish() error {
 		}
 		p.cells[id] = cell
 	}
+	if err := p.Deadline.check(); err != nil {
+		return err
+	}
 	raw, err := json.Marshal(p)
 	if err != nil {
 		return err

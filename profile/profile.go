@@ -104,6 +104,9 @@ type Request struct {
 	IPProducts       []order.Product `toml:"ip_products" json:"ip_products"`
 	// ValidityChosen is false where any notBefore or notAfter asked for is an error.
 	ValidityChosen bool `toml:"validity_chosen" json:"validity_chosen"`
+	// AccountVerified is set where only an account whose owner's identity was
+	// verified may order; an ACME account is a key and no more.
+	AccountVerified bool `toml:"account_verified" json:"account_verified"`
 	// ContactEmail is "organization" (needed for OV, EV and personal DV), or
 	// "optional" (looked at only where given).
 	ContactEmail string `toml:"contact_email" json:"contact_email"`
@@ -179,13 +182,16 @@ type Organization struct {
 
 // Deadline says how long the applicant has.
 type Deadline struct {
-	// Hours from submission; with Mode "calendar-days" the deadline is the end
-	// of the last of Hours/24 days in TimeZone.
+	// Hours from submission, 0 for no deadline; with Mode "calendar-days" the
+	// deadline is the end of the last of Hours/24 days in TimeZone, the day of
+	// the submission not counted.
 	Hours    int    `toml:"hours" json:"hours"`
 	Mode     string `toml:"mode" json:"mode"`
 	TimeZone string `toml:"time_zone" json:"time_zone"`
 	// TokenHours is the lifetime of a validation value.
 	TokenHours int `toml:"token_hours" json:"token_hours"`
+
+	zone *time.Location
 }
 
 // Limits are quotas and rates.

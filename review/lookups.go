@@ -1,17 +1,96 @@
 package review
 
 import (
+	"slices"
 	"time"
 
 	"assay/evidence"
+	"assay/order"
 )
 
-// lookups lists the records the rules need for this order under this profile.
+// lookups lists the records that rules can use for this order under this
+// profile: one question a topic, and none whose answer could raise nothing (no
+// account is looked up for an order without one).
 func (f *facts) lookups() []evidence.LookupQuestion {
-	questions := []evidence.LookupQuestion{{Topic: evidence.TopicInputs}}
+	questions := make([]evidence.LookupQuestion, 0, 8)
+	for _, t := range topics {
+		if f.reads(t) {
+			questions = append(questions, f.question(t))
+		}
+	}
 	return questions
 }
 
-// deadline is when the order must have passed: fixed at submission. It is nil
-// for a draft.
-func (f *facts) deadline() *time.Time { return nil }
+// topics are all topics, in the order in which they are asked.
+var topics = []evidence.Topic{
+	evidence.TopicInputs, evidence.TopicKeys, evidence.TopicNames, evidence.TopicParties, evidence.TopicOrders,
+	evidence.TopicAccount, evidence.TopicCertificate, evidence.TopicClaims, evidence.TopicCalls,
+	evidence.TopicLetters, evidence.TopicPeople, evidence.TopicApprovals, evidence.TopicChecks,
+}
+
+// reads reports whether a rule that will run for this order reads the records
+// on a topic. The inputs are always listed: a report says which data it was
+// made with.
+func (f *facts) reads(t evidence.Topic) bool {
+	return t == evidence.TopicInputs || slices.ContainsFunc(rules, func(r rule) bool {
+		if r.topic != t && !slices.Contains(r.also, t) {
+			return false
+		}
+		what, applies := f.unmet(&r)
+		return applies && what == "" && f.raisable(&r)
+	})
+}
+
+// question is the question on a topic. It depends on the order alone, so that
+// one answer serves every profile the order is judged by.
+func (f *facts) question(t evidence.Topic) evidence.LookupQuestion {
+	q, o := evidence.LookupQuestion{Topic: t}, f.Order
+	switch t {
+	case evidence.TopicInputs:
+		return q
+	case evidence.TopicNames:
+		q.Names = f.cleanNames()
+		return q
+	case evidence.TopicOrders:
+		q.Names = f.cleanNames()
+	case evidence.TopicParties, evidence.TopicApprovals:
+		q.Names = f.cleanNames()
+		fallthrough
+	case evidence.TopicClaims, evidence.TopicCalls, evidence.TopicLetters, evidence.TopicPeople:
+		if org := o.Organization; org != nil {
+			q.Organization, q.Country = org.Name, org.Country
+		}
+	case evidence.TopicCertificate:
+		q.Order, q.Account = o.Replaces, o.Account
+		return q
+	}
+	q.Order, q.Account = o.ID, o.Account
+	return q
+}
+
+// cleanNames are the distinct names of the order as records keep them.
+func (f *facts) cleanNames() []string {
+	names := make([]string, 0, len(f.names))
+	for i := range f.names {
+		if f.names[i].same == i && f.names[i].Clean != "" {
+			names = append(names, f.names[i].Clean)
+		}
+	}
+	return names
+}
+
+// replacing reports whether the order starts from an earlier certificate.
+func (f *facts) replacing() bool {
+	return f.Order.Kind == order.Reissue || f.Order.Kind == order.Renewal || f.Order.Replaces != ""
+}
+
+// deadline is when the order must have passed: fixed at submission by the
+// profile's [profile.Deadline] and shown in every report. It is nil for a
+// draft, and where the profile sets none.
+func (f *facts) deadline() *time.Time {
+	end, ok := f.profile.Deadline.Of(f.Order.SubmittedAt)
+	if !ok {
+		return nil
+	}
+	return &end
+}

@@ -91,7 +91,7 @@ type DataRef struct {
 // NotAsked is input that was absent, and the causes that were therefore not
 // looked for. For a whole stage Causes is empty.
 type NotAsked struct {
-	// What: "names", "csr", "organization", "method", "challenge", "submission",
+	// What: "names", "csr", "organization", "method", "challenge", "submission", "account",
 	// a stage ("dns"), or "records." and a topic.
 	What string `json:"what"`
 	// Why: "not-given"; "offline" (scope order); "not-kept" (no such records

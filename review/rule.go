@@ -17,7 +17,9 @@ type rule struct {
 	needs need
 	// topic of the kept records the rule reads, where it reads any.
 	topic evidence.Topic
-	run   func(f *facts, s *sink)
+	// also are further topics it looks at where they are kept; it runs without.
+	also []evidence.Topic
+	run  func(f *facts, s *sink)
 }
 
 // need is a set of inputs.
@@ -33,12 +35,17 @@ const (
 	needMethod                        // a validation method
 	needChallenge                     // at least one value asked of the applicant
 	needSubmission                    // a submission time
+	needAccount                       // the account that orders
+	needReplaced                      // a reissue or renewal; otherwise the rule does not apply
 )
 
 // unmet returns the word for the first input that is missing, "" where all are
 // there. applies is false where the rule has nothing to say about this order.
 func (f *facts) unmet(r *rule) (what string, applies bool) {
 	if r.needs&needIdentity != 0 && !f.identity() {
+		return "", false
+	}
+	if r.needs&needReplaced != 0 && !f.replacing() {
 		return "", false
 	}
 	switch {
@@ -56,6 +63,8 @@ func (f *facts) unmet(r *rule) (what string, applies bool) {
 		return "challenge", true
 	case r.needs&needSubmission != 0 && f.Order.SubmittedAt.IsZero():
 		return "submission", true
+	case r.needs&needAccount != 0 && f.Order.Account == "":
+		return "account", true
 	}
 	return "", true
 }

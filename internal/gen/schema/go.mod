@@ -1,6 +1,6 @@
 module assay/internal/gen/schema
 
-go 1.26
+go 1.26.0
 
 replace assay => ../../..
 
@@ -16,4 +16,6 @@ require (
 	github.com/pelletier/go-toml/v2 v2.4.3 // indirect
 	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	go.yaml.in/yaml/v4 v4.0.0-rc.2 // indirect
+	golang.org/x/net v0.62.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
 )
