@@ -88,6 +88,16 @@ func parseLevel(word string) (cause.Level, error) {
 // hold. Switches of the profile count as conditions. A cause the profile does
 // not list passes.
 func (p *Profile) Level(id cause.ID, product order.Product, conditions ...string) cause.Level {
+	return p.level(id, product, conditions, p.Switches)
+}
+
+// Stated is [Profile.Level] with the given conditions alone: for rules that
+// must tell themselves whether a switch applies to what they found.
+func (p *Profile) Stated(id cause.ID, product order.Product, conditions ...string) cause.Level {
+	return p.level(id, product, conditions, nil)
+}
+
+func (p *Profile) level(id cause.ID, product order.Product, conditions, switches []string) cause.Level {
 	cell, ok := p.cells[id]
 	if !ok {
 		return cause.Pass
@@ -97,7 +107,7 @@ func (p *Profile) Level(id cause.ID, product order.Product, conditions ...string
 		choice = cell.OV
 	}
 	for _, w := range choice.When {
-		if slices.Contains(conditions, w.Condition) || slices.Contains(p.Switches, w.Condition) {
+		if slices.Contains(conditions, w.Condition) || slices.Contains(switches, w.Condition) {
 			return w.Level
 		}
 	}
