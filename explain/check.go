@@ -55,10 +55,9 @@ func check(id cause.ID, rule bool, name, profile string) (command, needs string)
 // without the label of a validation record. A text from outside never reaches
 // a command line unless it is a plain host name.
 func orderName(name string) string {
+	name = strings.ToLower(name)
 	for _, label := range []string{"_acme-challenge.", "_dnsauth."} {
-		if rest, ok := strings.CutPrefix(strings.ToLower(name), label); ok {
-			name = rest
-		}
+		name = strings.TrimPrefix(name, label)
 	}
 	bare, wildcard := strings.CutPrefix(name, "*.")
 	if len(bare) > 253 || !hostName.MatchString(bare) {

@@ -72,14 +72,14 @@ type Match struct {
 func Text(text string) []Match {
 	text = normalise(text)
 	folded := lower(text)
-	var found finder
+	found := finder{text: text, folded: folded}
 	for _, general := range []bool{false, true} {
 		if general && len(found.matches) > 0 {
 			break
 		}
 		for _, p := range Patterns() {
 			if p.Fallback == general && p.mayMatch(folded) {
-				found.try(p, text, folded)
+				found.try(p)
 			}
 		}
 	}
@@ -98,29 +98,46 @@ func rank(confidence string) int {
 
 // A finder collects matches of one text.
 type finder struct {
-	matches []Match
-	spans   [][2]int // the parts of the text that a pattern has explained
+	text, folded string // as written, and in lower case
+	named        func(at int) string
+	matches      []Match
+	spans        [][2]int // the parts of the text that a pattern has explained
 }
 
-func (f *finder) try(p *Pattern, text, folded string) {
-	for _, at := range p.expression.FindAllStringSubmatchIndex(folded, maxFound) {
+func (f *finder) try(p *Pattern) {
+	for _, at := range p.expression.FindAllStringSubmatchIndex(f.folded, maxFound) {
 		span := [2]int{at[0], at[1]}
 		if f.explained(span) {
 			continue
 		}
 		f.spans = append(f.spans, span)
-		parameters := p.parameters(text, at)
+		parameters := p.parameters(f.text, at)
+		f.complete(parameters, at[0])
 		for i, id := range p.Causes {
 			m := Match{
 				Cause: id, Confidence: Possible, Source: p.Source,
-				Excerpt: shorten(strings.TrimSpace(text[at[0]:at[1]]), maxExcerpt), Parameters: parameters,
+				Excerpt: shorten(strings.TrimSpace(f.text[at[0]:at[1]]), maxExcerpt), Parameters: maps.Clone(parameters),
 			}
 			if i == 0 {
 				m.Confidence = cmp.Or(p.Confidence, Likely)
 			}
-			m.Check, m.Needs = check(id, hasRule(id), parameters["name"], p.profile)
+			m.Check, m.Needs = check(id, hasRule(id), cmp.Or(parameters["name"], host(parameters["url"])), p.profile)
 			f.add(m)
 		}
+	}
+}
+
+// complete adds the name that a client wrote before the message, where the
+// message itself names none.
+func (f *finder) complete(parameters map[string]string, at int) {
+	if parameters["name"] != "" {
+		return
+	}
+	if f.named == nil {
+		f.named = clientNames(f.text, f.folded)
+	}
+	if name := f.named(at); name != "" {
+		parameters["name"] = name
 	}
 }
 
@@ -170,8 +187,5 @@ func (p *Pattern) parameters(text string, at []int) map[string]string {
 			values[name] = shorten(value, maxParameter)
 		}
 	}
-	if len(values) == 0 {
-		return nil
-	}
-	return maps.Clone(values)
+	return values
 }

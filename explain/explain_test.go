@@ -96,8 +96,8 @@ func TestText(t *testing.T) {
 			"Certbot failed to authenticate some domains (authenticator: webroot). The Certificate Authority reported these problems:\n" +
 				"  Domain: some.orchard.net\n  Type:   unauthorized\n  Detail: 203.0.113.7: Invalid response from\n   http://some.orchard.net/.well-known/acme-challenge/x1: 404\n",
 			cause.FileMissing, Likely,
-			map[string]string{"url": "http://some.orchard.net/.well-known/acme-challenge/x1", "status": "404"},
-			"assay check NAME --profile letsencrypt  # needs the live network review, which the next release brings",
+			map[string]string{"name": "some.orchard.net", "url": "http://some.orchard.net/.well-known/acme-challenge/x1", "status": "404"},
+			"assay check some.orchard.net --profile letsencrypt  # needs the live network review, which the next release brings",
 		},
 		{
 			"problem document within a log within JSON",
@@ -105,6 +105,20 @@ func TestText(t *testing.T) {
 			cause.DNSValueMismatch, Likely,
 			map[string]string{"name": "_acme-challenge.orchard.net", "value": "abc"},
 			"assay check orchard.net --profile letsencrypt  # needs the live network review, which the next release brings",
+		},
+		{
+			"name by the address alone",
+			"203.0.113.7: Fetching http://www.orchard.net:80/.well-known/acme-challenge/x1: Connection refused",
+			cause.FileConnectionRefused, Likely,
+			map[string]string{"url": "http://www.orchard.net:80/.well-known/acme-challenge/x1"},
+			"assay check www.orchard.net --profile letsencrypt  # needs the live network review, which the next release brings",
+		},
+		{
+			"name of the client before the words of the CA",
+			"[Sat Jul 12 16:17:25 CST 2025] Shop.orchard.net:Verify error:During secondary validation: wrong",
+			cause.PerspectiveQuorumNotMet, Certain,
+			map[string]string{"name": "Shop.orchard.net"},
+			"assay check shop.orchard.net --profile letsencrypt  # needs the live network review, which the next release brings",
 		},
 		{
 			"static cause of a name",
