@@ -48,11 +48,15 @@ func (p *Page) notAsked(r *review.Report, column int) {
 			offline = append(offline, word)
 			continue
 		}
+		var details []string
 		if len(n.Causes) > 0 {
-			word += " " + p.Text.Count("not-asked.causes", len(n.Causes))
+			details = append(details, p.Text.Count("not-asked.causes", len(n.Causes)))
 		}
 		if hint := "not-asked." + n.What + ".flag"; p.Text.Has(hint) {
-			word += " " + p.Text.Text(hint)
+			details = append(details, p.Text.Text(hint))
+		}
+		if len(details) > 0 {
+			word = p.Text.Text("not-asked.detail", "What", word, "Details", cause.FormatValue(details, p.Text.Lang()))
 		}
 		given = append(given, word)
 	}
@@ -62,7 +66,7 @@ func (p *Page) notAsked(r *review.Report, column int) {
 		label = ""
 	}
 	if len(offline) > 0 {
-		p.Row(1, column, label, p.Text.Text("not-asked.offline", "Stages", strings.Join(offline, ", ")), faint)
+		p.Row(1, column, label, p.Text.Text("not-asked.offline", "Stages", cause.FormatValue(offline, p.Text.Lang())), faint)
 	}
 }
 

@@ -2,14 +2,12 @@ package render
 
 import (
 	"slices"
-	"strings"
 
 	"assay/cause"
 	"assay/review"
 )
 
-// A cluster is the findings of one cause and level that ask for the same
-// steps, with what follows from them.
+// A cluster is the findings of one cause and level, with what follows from them.
 type cluster struct {
 	findings     []*review.Finding
 	consequences []*review.Finding
@@ -32,7 +30,7 @@ func group(findings []review.Finding) []*cluster {
 		if root(f, byID) != f {
 			continue
 		}
-		key := string(f.Level) + "\x00" + string(f.Cause) + "\x00" + strings.Join(f.Handling, "\x00")
+		key := string(f.Level) + "@" + string(f.Cause)
 		g := index[key]
 		if g == nil {
 			g = &cluster{}

@@ -128,9 +128,9 @@ func (p *Page) finding(g *cluster) {
 	p.subjects(g, column)
 	_, why := split(f, p.Text.Lang())
 	if why != "" {
-		p.Row(3, column, p.Text.Text("label.why"), Safe(why), faint)
+		p.Row(3, column, p.Text.Text("label.why"), prose(why), faint)
 	}
-	p.handling(f, column)
+	p.handling(g, column)
 	p.Row(3, column, p.Text.Text("label.who"), p.Text.Text("who."+string(f.Who)))
 	p.reproduce(g, column)
 	for _, c := range g.consequences {
@@ -150,7 +150,7 @@ func (p *Page) subjects(g *cluster, column int) {
 	for _, f := range shown {
 		found, _ := split(f, p.Text.Lang())
 		p.Paragraph(3, p.subject(f.Subject), bold)
-		p.Row(3, column, p.Text.Text("label.found"), Safe(found))
+		p.Row(3, column, p.Text.Text("label.found"), prose(found))
 		if f.RetryAt != nil {
 			p.Row(3, column, p.Text.Text("label.retry"), moment(*f.RetryAt, nil))
 		}
@@ -168,7 +168,7 @@ func (p *Page) subject(s string) string {
 	if id := "subject." + s; p.Text.Has(id) {
 		return p.Text.Text(id)
 	}
-	return Safe(s)
+	return prose(s)
 }
 
 // details are the parameters that the text does not show already, and the
@@ -181,7 +181,11 @@ func (p *Page) details(f *review.Finding, found string) string {
 	}
 	slices.Sort(keys)
 	var parts []string
+	t := cause.TextsOf(f.Cause, p.Text.Lang())
 	for _, k := range keys {
+		if t != nil && t.Phrases[k] != nil {
+			continue // the text says it in words
+		}
 		value := cause.FormatValue(f.Parameters[k], p.Text.Lang())
 		if value == "" || strings.Contains(shown, value) {
 			continue
@@ -194,15 +198,34 @@ func (p *Page) details(f *review.Finding, found string) string {
 	return strings.Join(parts, ", ")
 }
 
-func (p *Page) handling(f *review.Finding, column int) {
+// maxOwnSteps is for how many further subjects their own steps are shown.
+const maxOwnSteps = 3
+
+// handling writes the steps of the first finding, then for each other one those
+// of its steps that read differently.
+func (p *Page) handling(g *cluster, column int) {
+	first := g.lead()
 	label := p.Text.Text("label.do")
-	for i, step := range f.Handling {
-		if len(f.Handling) == 1 {
-			p.Row(3, column, label, Safe(step))
-			return
+	for i, step := range first.Handling {
+		if len(first.Handling) == 1 {
+			p.Row(3, column, label, prose(step))
+			break
 		}
-		p.RowItem(3, column, label, fmt.Sprintf("%d.", i+1), Safe(step))
+		p.RowItem(3, column, label, fmt.Sprintf("%d.", i+1), prose(step))
 		label = ""
+	}
+	shown := 0
+	for _, f := range g.findings[1:] {
+		if shown == maxOwnSteps || slices.Equal(f.Handling, first.Handling) {
+			continue
+		}
+		shown++
+		p.Row(3, column, "", p.Text.Text("handling.for", "Subject", p.subject(f.Subject)), faint)
+		for i, step := range f.Handling {
+			if !slices.Contains(first.Handling, step) {
+				p.RowItem(3, column, "", fmt.Sprintf("%d.", i+1), prose(step))
+			}
+		}
 	}
 }
 
@@ -225,9 +248,9 @@ func (p *Page) reproduce(g *cluster, column int) {
 
 func (p *Page) consequence(f *review.Finding, column int) {
 	found, _ := split(f, p.Text.Lang())
-	text := p.levelWord(f.Level) + ": " + f.Title
+	text := p.levelWord(f.Level) + p.Text.Text("punctuation.colon") + f.Title
 	if found != "" {
-		text += p.pick(" — ", " - ") + Safe(found)
+		text += p.pick(" — ", " - ") + prose(found)
 	}
 	p.Row(3, column, p.Text.Text("label.leads-to"), text, faint)
 }
@@ -246,7 +269,7 @@ func (p *Page) notes(groups []*cluster) {
 		}
 		for _, f := range g.findings[:min(len(g.findings), maxSubjects)] {
 			found, _ := split(f, p.Text.Lang())
-			p.Item(1, p.symbol(cause.Info), p.subject(f.Subject)+p.Text.Text("punctuation.colon")+Safe(found), faint)
+			p.Item(1, p.symbol(cause.Info), p.subject(f.Subject)+p.Text.Text("punctuation.colon")+prose(found), faint)
 		}
 		if rest := len(g.findings) - maxSubjects; rest > 0 {
 			p.Paragraph(3, p.Text.Count("subject.more", rest), faint)

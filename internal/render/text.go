@@ -70,6 +70,21 @@ func clean(s string) bool {
 	return true
 }
 
+// maxProse bounds a text that quotes what was given, in bytes: a name can be a
+// megabyte long.
+const maxProse = 1500
+
+// prose is [Safe] for a text of a finding, with its middle left out where it is
+// very long.
+func prose(s string) string {
+	if len(s) > maxProse {
+		head := strings.ToValidUTF8(s[:maxProse*2/3], "")
+		tail := strings.ToValidUTF8(s[len(s)-maxProse/3:], "")
+		s = head + " … " + tail
+	}
+	return Safe(s)
+}
+
 // SafeLines is [Safe] for a text of several lines: line breaks stay.
 func SafeLines(s string) string {
 	lines := strings.Split(s, "\n")
@@ -78,6 +93,9 @@ func SafeLines(s string) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// minTail is the least room in which a word that fits on no line is begun.
+const minTail = 12
 
 // Wrap breaks a text into lines of at most width cells. It breaks at spaces and
 // between Chinese characters, never before a closing or after an opening
@@ -91,25 +109,24 @@ func Wrap(s string, width int) []string {
 		line, lineWidth = "", 0
 	}
 	for _, piece := range pieces(s) {
-		w := Width(piece)
-		if lineWidth+Width(strings.TrimRight(piece, " ")) > width && lineWidth > 0 {
+		w := Width(strings.TrimRight(piece, " "))
+		if lineWidth > 0 && lineWidth+w > width && (w <= width || width-lineWidth < minTail) {
 			flush()
-		}
-		for w > width {
-			head := cells.Truncate(piece, width, "")
-			if head == "" {
-				break
-			}
-			lines = append(lines, head)
-			piece = piece[len(head):]
-			w = Width(piece)
 		}
 		if lineWidth == 0 {
 			piece = strings.TrimLeft(piece, " ")
-			w = Width(piece)
+		}
+		for lineWidth+Width(strings.TrimRight(piece, " ")) > width {
+			head := cells.Truncate(piece, width-lineWidth, "")
+			if head == "" {
+				break
+			}
+			line += head
+			flush()
+			piece = piece[len(head):]
 		}
 		line += piece
-		lineWidth += w
+		lineWidth += Width(piece)
 	}
 	if line != "" || len(lines) == 0 {
 		flush()

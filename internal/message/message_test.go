@@ -1,0 +1,132 @@
+package message
+
+import (
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"assay/cause"
+)
+
+// TestFiles: both languages have the same messages with the same values, and
+// each has the plural forms its language needs.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	en, zh := read(t, "en"), read(t, "zh")
+	for id, forms := range en {
+		other, ok := zh[id]
+		if !ok {
+			t.Errorf("%s: no Chinese", id)
+			continue
+		}
+		if a, b := values(forms), values(other); !slices.Equal(a, b) {
+			t.Errorf("%s: values %v in English, %v in Chinese", id, a, b)
+		}
+		if (forms["one"] == "") != (len(forms) == 1) {
+			t.Errorf("%s: English needs one and other, has %v", id, forms)
+		}
+	}
+	for id := range zh {
+		if _, ok := en[id]; !ok {
+			t.Errorf("%s: no English", id)
+		}
+	}
+}
+
+func read(t *testing.T, lang string) map[string]map[string]string {
+	t.Helper()
+	raw, err := files.ReadFile("active." + lang + ".toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree map[string]any
+	if err := toml.Unmarshal(raw, &tree); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]map[string]string{}
+	for id, v := range tree {
+		switch v := v.(type) {
+		case string:
+			all[id] = map[string]string{"other": v}
+		case map[string]any:
+			all[id] = map[string]string{}
+			for form, text := range v {
+				all[id][form] = text.(string)
+			}
+		}
+	}
+	return all
+}
+
+var value = regexp.MustCompile(`{{\.(\w+)}}`)
+
+func values(forms map[string]string) []string {
+	var all []string
+	for _, m := range value.FindAllStringSubmatch(forms["other"], -1) {
+		all = append(all, m[1])
+	}
+	sort.Strings(all)
+	return slices.Compact(all)
+}
+
+func TestPrinter(t *testing.T) {
+	t.Parallel()
+	en, zh := New(cause.English), New(cause.Chinese)
+	for _, tt := range []struct{ got, want string }{
+		{en.Text("error.open", "Path", "a.csr", "Why", "no such file"), "a.csr: no such file"},
+		{zh.Text("error.open", "Path", "a.csr", "Why", "文件不存在"), "a.csr：文件不存在"},
+		{en.Text("error.open", "Path", "{{.Why}}<b>", "Why", "x"), "{{.Why}}<b>: x"},
+		{en.Count("not-asked.causes", 1), "1 cause"},
+		{en.Count("not-asked.causes", 2), "2 causes"},
+		{zh.Count("not-asked.causes", 1), "1 种原因"},
+		{en.Text("no.such.message"), "no.such.message"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("got %q, want %q", tt.got, tt.want)
+		}
+	}
+	if en.Has("no.such.message") || !en.Has("verdict.pass") {
+		t.Error("Has")
+	}
+}
+
+func TestDetect(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, asked string
+		env         map[string]string
+		want        cause.Language
+		ok          bool
+	}{
+		{"nothing", "", nil, "en", true},
+		{"flag", "zh", map[string]string{"LANG": "en_US.UTF-8"}, "zh", true},
+		{"flag with region", "zh-TW", nil, "zh", true},
+		{"unknown flag", "fr", nil, "en", false},
+		{"locale", "", map[string]string{"LANG": "zh_CN.UTF-8"}, "zh", true},
+		{"LC_ALL first", "", map[string]string{"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en", true},
+		{"unknown locale", "", map[string]string{"LANG": "fr_FR.UTF-8"}, "en", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			lang, ok := Detect(tt.asked, func(k string) string { return tt.env[k] })
+			if lang != tt.want || ok != tt.ok {
+				t.Errorf("%s, %v; want %s, %v", lang, ok, tt.want, tt.ok)
+			}
+		})
+	}
+}
+
+// TestNoCauseTexts: words about causes stand in package cause alone.
+func TestNoCauseTexts(t *testing.T) {
+	t.Parallel()
+	for id := range read(t, "en") {
+		if cause.Lookup(cause.ID(id)) != nil || strings.HasPrefix(id, "cause.") {
+			t.Errorf("%s: a text about a cause", id)
+		}
+	}
+}
