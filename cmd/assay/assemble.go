@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"assay/internal/strict"
 	"assay/order"
 )
 
@@ -67,8 +66,12 @@ func (a *app) fillPaths(o *order.File, base string) error {
 	if err := a.fillCSR(&o.CSR, base, "assay csr new NAME"); err != nil {
 		return err
 	}
-	for i := range o.History {
-		if err := a.fillCSR(&o.History[i].CSR, base, "assay schema order"); err != nil {
+	return a.fillHistory(o.History, base)
+}
+
+func (a *app) fillHistory(earlier []order.Earlier, base string) error {
+	for i := range earlier {
+		if err := a.fillCSR(&earlier[i].CSR, base, "assay schema order"); err != nil {
 			return err
 		}
 	}
@@ -167,25 +170,4 @@ func (a *app) expect(f *checkFlags, o *order.File) error {
 		}
 	}
 	return nil
-}
-
-// history reads --history: a YAML or JSON list of earlier orders, or a table
-// with that list under "history".
-func (a *app) history(path string) ([]order.Earlier, error) {
-	raw, err := a.read(path, maxHistoryBytes, "assay check --help")
-	if err != nil {
-		return nil, err
-	}
-	var list []order.Earlier
-	if err := strict.Decode(raw, &list); err != nil {
-		var file struct {
-			History []order.Earlier `json:"history"`
-		}
-		if strict.Decode(raw, &file) != nil {
-			return nil, a.badOrder(path, err)
-		}
-		list = file.History
-	}
-	o := &order.File{History: list}
-	return o.History, a.fillPaths(o, filepath.Dir(path))
 }

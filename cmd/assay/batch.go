@@ -16,6 +16,8 @@ import (
 
 	"assay"
 	"assay/cause"
+	"assay/internal/strict"
+	"assay/lookup"
 	"assay/order"
 	"assay/review"
 )
@@ -35,10 +37,11 @@ func (a *app) batch(c *cobra.Command, f *checkFlags, names []string) error {
 	if err != nil {
 		return err
 	}
-	w := &batchWorker{app: a, flags: f, base: ".", failOn: failOn}
-	if w.reviewer, err = a.withRecords(f, r); err != nil {
+	w := &batchWorker{app: a, flags: f, base: ".", failOn: failOn, reviewer: r}
+	if w.source, err = a.withRecords(f, r); err != nil {
 		return err
 	}
+	defer w.source.Close()
 	in := a.in
 	var size int64
 	if f.batch != "-" {
@@ -138,6 +141,7 @@ type batchWorker struct {
 	app      *app
 	flags    *checkFlags
 	reviewer *assay.Reviewer
+	source   *lookup.Source
 	base     string
 	failOn   cause.Level
 }
@@ -167,18 +171,12 @@ func (w *batchWorker) line(ctx context.Context, out []byte, number int, raw []by
 	}
 	if err != nil {
 		t.failed++
-		return w.failed(out, number, "unreadable", err.Error())
+		return w.failed(out, number, "unreadable", lineFault(err))
 	}
-	reviewer := w.reviewer
-	if len(o.History) > 0 {
-		own := *w.reviewer
-		records, err := w.app.records(w.flags, o.History, own.Data)
-		if err != nil {
-			t.failed++
-			return w.failed(out, number, "unreadable", err.Error())
-		}
-		own.Records = records
-		reviewer = &own
+	reviewer, err := w.app.knowing(w.reviewer, w.source, o.History, "history")
+	if err != nil {
+		t.failed++
+		return w.failed(out, number, "unreadable", err.Error())
 	}
 	report, err := reviewer.Review(ctx, o.Resolve())
 	if err != nil {
@@ -192,6 +190,19 @@ func (w *batchWorker) line(ctx context.Context, out []byte, number int, raw []by
 	t.count(report.Verdict, 1)
 	t.failing = max(t.failing, outcome(report, w.failOn))
 	return appendReport(out, report)
+}
+
+// lineFault is the error of a line without "line 1": the line is known.
+func lineFault(err error) string {
+	var faults strict.Errors
+	if !errors.As(err, &faults) {
+		return err.Error()
+	}
+	lines := make([]string, len(faults))
+	for i, f := range faults {
+		lines[i] = strings.TrimPrefix(f.Error(), "line 1, ")
+	}
+	return strings.Join(lines, "; ")
 }
 
 func (w *batchWorker) failed(out []byte, number int, code, message string) []byte {

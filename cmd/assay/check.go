@@ -87,11 +87,14 @@ func (a *app) check(ctx context.Context, f *checkFlags, names []string) error {
 	if err != nil {
 		return err
 	}
-	records, err := a.records(f, o.History, r.Data)
+	source, err := a.withRecords(f, r)
 	if err != nil {
 		return err
 	}
-	r.Records = records
+	defer source.Close()
+	if r, err = a.knowing(r, source, o.History, f.order); err != nil {
+		return err
+	}
 	report, err := r.Review(ctx, o.Resolve())
 	if err != nil {
 		return err

@@ -18,7 +18,6 @@ import (
 const (
 	maxCSRBytes     = 64 << 10
 	maxProfileBytes = 1 << 20
-	maxHistoryBytes = 16 << 20
 	maxReportBytes  = 32 << 20
 	maxTextBytes    = 256 << 10
 )

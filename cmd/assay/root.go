@@ -58,6 +58,7 @@ func (a *app) rootCommand() *cobra.Command {
 			return c.Help()
 		},
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.CompletionOptions.HiddenDefaultCmd = true
