@@ -108,16 +108,21 @@ func contactFields(c *order.Contact) []*string {
 	return []*string{&c.FirstName, &c.LastName, &c.Title, &c.Email, &c.Phone}
 }
 
-// redactObservation keeps what was asked about and, of the answer, only the
-// list of inputs: every other record is about somebody.
+// redactObservation keeps what was asked about and, of the answers, only that to
+// the question about inputs: every other record is about somebody.
 func redactObservation(o evidence.Observation, ids map[string]string) evidence.Observation {
 	o.ID = ids[o.ID]
+	inputs := false
 	if q := o.Question.Lookup; q != nil {
+		inputs = q.Topic == evidence.TopicInputs
 		o.Question.Lookup = &evidence.LookupQuestion{Topic: q.Topic}
 	}
 	if a := o.Lookup; a != nil {
 		o.Lookup = &evidence.LookupAnswer{Absent: a.Absent}
 		for _, in := range a.Inputs {
+			if !inputs {
+				break
+			}
 			if in.Error != "" {
 				in.Error = removed // it names files of the operator
 			}
