@@ -91,6 +91,7 @@ func (a *app) commands() []*cobra.Command {
 		a.profileCommand(),
 		a.replayCommand(),
 		a.schemaCommand(),
+		a.doctorCommand(),
 		a.versionCommand(),
 		a.exitCodesTopic(),
 	}

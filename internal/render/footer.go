@@ -1,7 +1,6 @@
 package render
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -100,11 +99,12 @@ func moment(t time.Time, zone *time.Location) string {
 	return text + " (" + local.Format(layout) + ")"
 }
 
-// Gravest returns the cause of the gravest finding, "" where there is none.
+// Gravest returns the cause to begin with: that of the first finding shown, ""
+// where there is none.
 func Gravest(r *review.Report) cause.ID {
-	if len(r.Findings) == 0 {
+	groups := group(r.Findings)
+	if len(groups) == 0 {
 		return ""
 	}
-	gravest := slices.MinFunc(r.Findings, func(a, b review.Finding) int { return a.Level.Rank() - b.Level.Rank() })
-	return gravest.Cause
+	return groups[0].lead().Cause
 }

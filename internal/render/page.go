@@ -3,6 +3,7 @@ package render
 import (
 	"strings"
 
+	"assay/cause"
 	"assay/internal/message"
 )
 
@@ -170,3 +171,14 @@ func (p *Page) Column(ids ...string) int {
 
 // Mark is the sign before what is there.
 func (p *Page) Mark() string { return p.pick("●", "*") }
+
+// State is the sign for "ok", "missing" or "bad".
+func (p *Page) State(state string) Cell {
+	switch state {
+	case "ok":
+		return Cell{p.symbol(cause.Pass), levelCodes(cause.Pass)}
+	case "missing":
+		return Cell{p.symbol(cause.Info), levelCodes(cause.Warn)}
+	}
+	return Cell{p.symbol(cause.Refuse), levelCodes(cause.Refuse)}
+}

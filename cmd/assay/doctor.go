@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"assay/cause"
+	"assay/data"
+	"assay/evidence"
+	"assay/internal/render"
+	"assay/lookup"
+	"assay/profile"
+	"assay/review"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var profileName, lists string
+	var asJSON, network bool
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: a.text.Text("doctor.short"),
+		Long:  a.text.Text("doctor.long"),
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			p, err := a.profile(profileName)
+			if err != nil {
+				return err
+			}
+			config, err := a.lists(lists)
+			if err != nil {
+				return err
+			}
+			checks, err := a.doctor(c.Context(), p, config, network)
+			if err != nil {
+				return err
+			}
+			return a.showDoctor(checks, asJSON)
+		},
+	}
+	c.Flags().StringVar(&profileName, "profile", "cloud", a.text.Text("flag.profile"))
+	c.Flags().StringVar(&lists, "lists", "", a.text.Text("flag.lists"))
+	c.Flags().BoolVar(&asJSON, "json", false, a.text.Text("flag.json"))
+	c.Flags().BoolVar(&network, "network", false, a.text.Text("flag.network"))
+	return c
+}
+
+// A checkup is one thing a review depends on.
+type checkup struct {
+	Topic string `json:"topic"` // "rules", "data", "lists", "clock", "network", "terminal"
+	Name  string `json:"name"`
+	// State is "ok", "missing" (something is not looked for), or "bad" (a check
+	// that depends on it is unknown).
+	State  string `json:"state"`
+	Detail string `json:"detail"`
+}
+
+func (a *app) doctor(ctx context.Context, p *profile.Profile, config lookup.Config, network bool) ([]checkup, error) {
+	set, err := a.dataSet()
+	if err != nil {
+		return nil, err
+	}
+	checks := []checkup{{
+		"rules", p.Name, "ok",
+		a.text.Text("doctor.rules", "Rules", len(review.Implemented()), "All", len(cause.All())),
+	}}
+	checks = append(checks, a.dataCheckups(p, set)...)
+	config.Data = set
+	source, err := lookup.Open(config)
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	o := source.Answer(evidence.LookupQuestion{Topic: evidence.TopicInputs}, a.now())
+	checks = append(checks, a.listCheckups(p, o.Lookup.Inputs, set)...)
+	checks = append(checks, a.clockCheckup(set))
+	checks = append(checks, a.networkCheckups(ctx, network)...)
+	return append(checks, a.terminalCheckup()), nil
+}
+
+func (a *app) dataCheckups(p *profile.Profile, set *data.Set) []checkup {
+	var checks []checkup
+	for _, s := range set.Snapshots() {
+		c := checkup{"data", s.Name, "ok", s.Date.Format("2006-01-02")}
+		days := int(a.now().Sub(s.Date).Hours() / 24)
+		most := p.MaxAge[s.Name]
+		switch {
+		case most > 0 && days > most:
+			c.State = "bad"
+			c.Detail = a.text.Text("doctor.data-old", "Date", c.Detail, "Days", days, "Most", most)
+		case most > 0:
+			c.Detail = a.text.Text("doctor.data", "Date", c.Detail, "Days", days, "Most", most)
+		}
+		checks = append(checks, c)
+	}
+	return checks
+}
+
+// listCheckups says what of the lists that an operator can set up is there.
+func (a *app) listCheckups(p *profile.Profile, inputs []evidence.Input, set *data.Set) []checkup {
+	known := map[string]bool{}
+	for _, s := range set.Snapshots() {
+		known[s.Name] = true
+	}
+	var checks []checkup
+	for _, in := range inputs {
+		if known[in.Name] {
+			continue
+		}
+		c := checkup{"lists", in.Name, "ok", a.text.Count("doctor.list", in.Entries)}
+		switch {
+		case in.Error != "":
+			c.State, c.Detail = "bad", in.Error
+		case !in.Configured:
+			c.State, c.Detail = "missing", a.text.Text("doctor.list-missing")
+		case p.MaxAge[in.Name] > 0 && !in.Date.IsZero() && a.now().Sub(in.Date) > time.Duration(p.MaxAge[in.Name])*24*time.Hour:
+			c.State = "bad"
+			c.Detail = a.text.Text("doctor.data-old", "Date", in.Date.Format("2006-01-02"),
+				"Days", int(a.now().Sub(in.Date).Hours()/24), "Most", p.MaxAge[in.Name])
+		}
+		checks = append(checks, c)
+	}
+	return checks
+}
+
+func (a *app) clockCheckup(set *data.Set) checkup {
+	now := a.now()
+	if in := a.clock(&checkFlags{}, set); in != nil {
+		return checkup{"clock", "system", "bad", in.Error}
+	}
+	_, offset := now.Zone()
+	return checkup{"clock", "system", "ok", now.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + time.Duration(offset*int(time.Second)).String() + " local"}
+}
+
+// networkCheckups says which address families this machine has a way out by.
+// Asking the kernel for a route sends nothing; --network also connects to a
+// root name server.
+func (a *app) networkCheckups(ctx context.Context, connect bool) []checkup {
+	var checks []checkup
+	for _, f := range []struct{ name, network, address string }{
+		{"IPv4", "udp4", "198.41.0.4:53"},
+		{"IPv6", "udp6", "[2001:503:ba3e::2:30]:53"},
+	} {
+		c := checkup{"network", f.name, "ok", a.text.Text("doctor.route")}
+		conn, err := net.Dial(f.network, f.address)
+		if err != nil {
+			c.State, c.Detail = "missing", a.text.Text("doctor.no-route")
+			checks = append(checks, c)
+			continue
+		}
+		conn.Close()
+		if connect {
+			c = a.connect(ctx, c, "tcp"+f.network[3:], f.address)
+		}
+		checks = append(checks, c)
+	}
+	return checks
+}
+
+func (a *app) connect(ctx context.Context, c checkup, network, address string) checkup {
+	d := net.Dialer{Timeout: 3 * time.Second}
+	start := time.Now()
+	conn, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		c.State, c.Detail = "missing", a.text.Text("doctor.no-connection", "Address", address)
+		return c
+	}
+	conn.Close()
+	c.Detail = a.text.Text("doctor.connected", "Address", address, "Millis", time.Since(start).Milliseconds())
+	return c
+}
+
+func (a *app) terminalCheckup() checkup {
+	c := checkup{"terminal", string(a.text.Lang()), "ok", a.text.Text("doctor.terminal", "Width", a.width(), "Color", a.style(a.out).Color)}
+	if !a.utf8() {
+		c.State, c.Detail = "missing", a.text.Text("doctor.not-utf8", "Locale", a.getenv("LANG"))
+	}
+	if _, err := os.Getwd(); err != nil {
+		c.State, c.Detail = "bad", a.why(err)
+	}
+	return c
+}
+
+// showDoctor exits with 4 where a check would be unknown on this machine.
+func (a *app) showDoctor(checks []checkup, asJSON bool) error {
+	for _, c := range checks {
+		if c.State == "bad" {
+			a.exit = exitUnknown
+		}
+	}
+	if asJSON {
+		return a.writeJSON(checks)
+	}
+	p := a.page()
+	topic := ""
+	var rows [][]render.Cell
+	flush := func() {
+		p.Table(1, 2, rows)
+		rows = nil
+	}
+	for _, c := range checks {
+		if c.Topic != topic {
+			flush()
+			topic = c.Topic
+			p.Blank()
+			p.Line(p.Bold(a.text.Text("doctor.topic." + topic)))
+		}
+		rows = append(rows, []render.Cell{p.State(c.State), render.Plain(c.Name), render.Plain(render.Safe(c.Detail))})
+	}
+	flush()
+	p.Blank()
+	p.Paragraph(0, a.text.Text("doctor.legend", "OK", p.State("ok").Text, "Missing", p.State("missing").Text, "Bad", p.State("bad").Text))
+	return a.print(p)
+}
