@@ -18,14 +18,18 @@ func contactEmail(f *facts, s *sink) {
 	if contacts == nil {
 		contacts = &order.Contacts{}
 	}
-	if needed && contacts.Administrator == nil && contacts.AdministratorID == "" {
+	// An approved administrator has an address that was checked; "0" means none
+	// in the cloud's API.
+	id := strings.TrimSpace(contacts.AdministratorID)
+	approved := id != "" && id != "0"
+	if needed && !approved && contacts.Administrator == nil {
 		if f.mode == Precheck {
 			s.skip("contacts", "not-given", []cause.ID{cause.RequestContactEmailInvalid})
 		} else {
 			badEmail(s, "contacts.administrator.email", "", "empty")
 		}
 	}
-	f.contact(s, "contacts.administrator.email", contacts.Administrator, needed)
+	f.contact(s, "contacts.administrator.email", contacts.Administrator, needed && !approved)
 	f.contact(s, "contacts.technical.email", contacts.Technical, needed && f.identity())
 }
 

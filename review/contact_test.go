@@ -1,8 +1,14 @@
 package review
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"assay/cause"
+	"assay/data"
+	"assay/order"
+	"assay/profile"
 )
 
 func TestParseEmail(t *testing.T) {
@@ -62,4 +68,36 @@ func FuzzParseEmail(f *testing.F) {
 			t.Fatalf("%q: domain %q", email, domain.Clean)
 		}
 	})
+}
+
+// TestContactRequired: before submission nobody is asked for an administrator,
+// at an attempt one must be there. "0" is no administrator.
+func TestContactRequired(t *testing.T) {
+	p, err := profile.Named("cloud")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what  string
+		mode  Mode
+		id    string
+		found bool
+	}{
+		{"precheck", Precheck, "", false},
+		{"attempt", Attempt, "", true},
+		{"attempt with number 0", Attempt, "0", true},
+		{"attempt with an approved administrator", Attempt, "m17", false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			o := &order.Order{Product: order.OV, Names: []string{"www.orchard.net"}, Contacts: &order.Contacts{AdministratorID: c.id}}
+			r := Prepare(o, data.Embedded()).Judge(Input{Profile: p, Mode: c.mode, Scope: ScopeOrder})
+			found := slices.ContainsFunc(r.Findings, func(f Finding) bool {
+				return f.Cause == cause.RequestContactEmailInvalid && f.Parameters["rule"] == "empty"
+			})
+			if found != c.found {
+				t.Errorf("found %v, want %v", found, c.found)
+			}
+		})
+	}
 }
