@@ -153,12 +153,13 @@ func foldName(name string) string {
 	return strings.Join(words, "")
 }
 
-// sameAddress reports whether one address holds the other: registers write the
-// place before or after the street, or leave it out.
-func sameAddress(a, b string) bool {
-	x, y := lettersOf(a), lettersOf(b)
-	if len(x) < len(y) {
-		x, y = y, x
+// sameAddress reports whether an address found is that of the order: it may say
+// more (registers write the place before or after the street), or a little less,
+// but not only the city.
+func sameAddress(ordered, found string) bool {
+	x, y := lettersOf(ordered), lettersOf(found)
+	if x == "" || y == "" {
+		return false
 	}
-	return len(y) >= 4 && strings.Contains(x, y)
+	return strings.Contains(y, x) || strings.Contains(x, y) && 2*len(y) >= len(x)
 }

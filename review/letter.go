@@ -27,14 +27,14 @@ func letter(f *facts, s *sink) {
 		return
 	}
 	records, _ := f.records(evidence.TopicLetters)
-	if slices.ContainsFunc(records.Letters, func(l evidence.Letter) bool { return l.State == "accepted" }) {
-		return
-	}
 	if len(records.Letters) == 0 {
 		s.add(cause.OrganizationLetterNotAccepted, "order").with("state", "missing").from(f, evidence.TopicLetters)
 		return
 	}
 	l := records.Letters[len(records.Letters)-1]
+	if l.State == "accepted" {
+		return
+	}
 	problem := ""
 	switch {
 	case !slices.Contains(letterTypes, l.Type):

@@ -246,8 +246,12 @@ func countryRule(_ *order.Organization, value string) (string, string) {
 	return "country", iso.SuggestCountry(value)
 }
 
+// countryMeant is the country that a field names, also where it does not do so by
+// its code, so that what depends on it is looked at all the same; "" when unclear.
+func countryMeant(value string) string { return iso.SuggestCountry(value) }
+
 func provinceRule(o *order.Organization, value string) (string, string) {
-	return placeRule(strings.TrimSpace(o.Country), value)
+	return placeRule(countryMeant(o.Country), value)
 }
 
 // placeRule: a province of the country, where its provinces are known here.
@@ -281,7 +285,7 @@ func jurisdictionStateRule(o *order.Organization, value string) (string, string)
 	if strings.TrimSpace(o.JurisdictionCountry) == "" {
 		return "jurisdiction-level", ""
 	}
-	return placeRule(strings.TrimSpace(o.JurisdictionCountry), value)
+	return placeRule(countryMeant(o.JurisdictionCountry), value)
 }
 
 func jurisdictionCityRule(o *order.Organization, _ string) (string, string) {
@@ -314,9 +318,9 @@ func invalidNumber(f *facts, s *sink, o *order.Organization) {
 		add("too-long").with("limit", 64).with("length", utf8.RuneCountInString(value))
 		return
 	}
-	country := strings.TrimSpace(o.JurisdictionCountry)
+	country := countryMeant(o.JurisdictionCountry)
 	if country == "" || f.Order.Product != order.EV {
-		country = strings.TrimSpace(o.Country)
+		country = countryMeant(o.Country)
 	}
 	r, known := registration.Check(strings.TrimSpace(o.RegistrationScheme), country, value)
 	switch {

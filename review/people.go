@@ -36,6 +36,9 @@ func requesters(f *facts, s *sink) {
 		p := &records.People[i]
 		switch p.Role {
 		case "administrator":
+			if !f.chosenAdministrator(p) {
+				continue
+			}
 			administrator = true
 			fallthrough
 		case "requester":
@@ -53,12 +56,23 @@ func requesters(f *facts, s *sink) {
 	for _, role := range []string{"signer", "approver"} {
 		shown := false
 		for _, p := range records.People {
-			shown = shown || p.Role == role && p.Authority
+			shown = shown || p.Role == role && p.Authority && p.Status != "invalid" && p.Status != "expired"
 		}
 		if !shown {
 			personFinding(f, s, &evidence.Person{Role: role}, "authority")
 		}
 	}
+}
+
+// chosenAdministrator reports whether an administrator is the order's: it names
+// this one, or none.
+func (f *facts) chosenAdministrator(p *evidence.Person) bool {
+	c := f.Order.Contacts
+	if c == nil {
+		return true
+	}
+	id := strings.TrimSpace(c.AdministratorID)
+	return id == "" || id == "0" || id == p.ID
 }
 
 // unauthorized returns why a person may not ask, "" where it may.
@@ -96,11 +110,20 @@ func reviewers(f *facts, s *sink) {
 		for _, earlier := range records.Reviews {
 			if earlier.Step != "approved" && samePerson(earlier.By, last.By) {
 				s.add(cause.OrganizationReviewerConflict, "order").
-					with("step", earlier.Step).with("reviewer", clipped(last.By)).with("other", clipped(earlier.By)).
+					with("step", earlier.Step).with("reviewer", reviewerName(last)).with("other", reviewerName(earlier)).
 					from(f, evidence.TopicPeople)
 			}
 		}
 	}
+}
+
+// reviewerName shows who took a step; records without a name cannot tell two
+// people apart and count as one.
+func reviewerName(r evidence.ReviewStep) string {
+	if strings.TrimSpace(r.By) == "" {
+		return "?"
+	}
+	return clipped(r.By)
 }
 
 func samePerson(a, b string) bool {

@@ -6,7 +6,6 @@ import (
 
 	"assay/cause"
 	"assay/evidence"
-	"assay/internal/iso"
 	"assay/internal/phone"
 	"assay/order"
 )
@@ -54,7 +53,7 @@ func companyPhone(f *facts, s *sink) {
 	switch {
 	case n.Fault == phone.NoArea && area == "":
 		s.add(cause.OrganizationPhoneEmpty, phonePath).with("missing", "area").with("number", clipped(number))
-	case n.Fault == phone.NoCountry, n.Fault == phone.UnknownCountry && !f.phoneNamesCountry():
+	case n.Fault == phone.NoCountry:
 		// The country is missing or wrong: the finding about that field says it.
 	case !n.Valid():
 		s.add(cause.OrganizationPhoneInvalid, phonePath).
@@ -71,7 +70,7 @@ func suitable(f *facts, s *sink, p order.Phone, n phone.Number) {
 	case phone.Premium, phone.VoIP, phone.ShortCode, phone.Pager, phone.Voicemail:
 		reasons = append(reasons, "kind")
 	}
-	country := strings.TrimSpace(f.organization().Country)
+	country := f.homeCountry()
 	if home := phone.CallingCode(country); home != 0 && home != n.CallingCode {
 		reasons = append(reasons, "country")
 	}
@@ -89,21 +88,8 @@ func (f *facts) companyNumber() phone.Number {
 	return phone.Parse(o.Phone.Country, o.Phone.Area, o.Phone.Number, f.homeCountry())
 }
 
-// homeCountry is the organization's country where it is one.
-func (f *facts) homeCountry() string {
-	if country := strings.TrimSpace(f.organization().Country); iso.IsCountry(country) {
-		return country
-	}
-	return ""
-}
-
-// phoneNamesCountry reports whether the phone itself says a country, by its
-// field or in international form.
-func (f *facts) phoneNamesCountry() bool {
-	p := f.organization().Phone
-	return strings.TrimSpace(p.Country) != "" || f.homeCountry() != "" ||
-		strings.HasPrefix(strings.TrimSpace(p.Number), "+") || strings.HasPrefix(strings.TrimSpace(p.Number), "00")
-}
+// homeCountry is the organization's country, "" where it is missing or unclear.
+func (f *facts) homeCountry() string { return countryMeant(f.organization().Country) }
 
 // phoneInput is the number as it was entered.
 func phoneInput(p order.Phone) string {
