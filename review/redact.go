@@ -214,7 +214,7 @@ func (q *redactor) secret(text string) bool {
 }
 
 func (q *redactor) finding(f *Finding, ids map[string]string) {
-	strict := f.Stage == "organization" || f.Stage == "csr" || f.Cause == cause.PolicyListedParty
+	strict := f.Stage == "organization" || f.Stage == "csr" || f.Stage == "limit" || f.Cause == cause.PolicyListedParty
 	if !q.nameOrField(f.Subject) {
 		f.Subject = removed
 	}

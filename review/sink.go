@@ -211,8 +211,9 @@ func fold(findings []Finding) {
 	}
 }
 
-// related reports whether two findings concern one thing: the same subject, or
-// one names the other's subject in its parameter "name".
+// related reports whether b may be a consequence of a: they have the same
+// subject, one names the other's subject in its parameter "name", or a is about
+// the whole order.
 func related(a, b *Finding) bool {
-	return a.Subject == b.Subject || b.Parameters["name"] == a.Subject || a.Parameters["name"] == b.Subject
+	return a.Subject == b.Subject || a.Subject == "order" || b.Parameters["name"] == a.Subject || a.Parameters["name"] == b.Subject
 }
