@@ -1,0 +1,205 @@
+package csr
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	_ "crypto/md5" // requests signed with these are verified, so that a report
+	"crypto/rsa"
+	_ "crypto/sha1" // can tell a weak signature from a wrong one
+	_ "crypto/sha256"
+	_ "crypto/sha512"
+	"math/big"
+
+	"assay/internal/der"
+	"assay/key"
+)
+
+// An Algorithm is a signature algorithm.
+type Algorithm struct {
+	// OID with dots.
+	OID string
+	// Name is what crypto/x509 calls it ("SHA256-RSA", "ECDSA-SHA384"); for
+	// algorithms it does not know a name in the same style, or the OID.
+	Name string
+	// Weak is set for hashes that can be forged: MD2, MD4, MD5, SHA-1.
+	Weak bool
+
+	key  key.Type
+	hash crypto.Hash
+	pss  bool
+}
+
+var algorithms = map[string]Algorithm{
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x02": {OID: "1.2.840.113549.1.1.2", Name: "MD2-RSA", Weak: true, key: key.RSA},
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x03": {OID: "1.2.840.113549.1.1.3", Name: "MD4-RSA", Weak: true, key: key.RSA},
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04": {OID: "1.2.840.113549.1.1.4", Name: "MD5-RSA", Weak: true, key: key.RSA, hash: crypto.MD5},
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05": {OID: "1.2.840.113549.1.1.5", Name: "SHA1-RSA", Weak: true, key: key.RSA, hash: crypto.SHA1},
+	"\x2b\x0e\x03\x02\x1d":                 {OID: "1.3.14.3.2.29", Name: "SHA1-RSA", Weak: true, key: key.RSA, hash: crypto.SHA1},
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b": {OID: "1.2.840.113549.1.1.11", Name: "SHA256-RSA", key: key.RSA, hash: crypto.SHA256},
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c": {OID: "1.2.840.113549.1.1.12", Name: "SHA384-RSA", key: key.RSA, hash: crypto.SHA384},
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d": {OID: "1.2.840.113549.1.1.13", Name: "SHA512-RSA", key: key.RSA, hash: crypto.SHA512},
+	"\x2a\x86\x48\xce\x3d\x04\x01":         {OID: "1.2.840.10045.4.1", Name: "ECDSA-SHA1", Weak: true, key: key.ECDSA, hash: crypto.SHA1},
+	"\x2a\x86\x48\xce\x3d\x04\x03\x02":     {OID: "1.2.840.10045.4.3.2", Name: "ECDSA-SHA256", key: key.ECDSA, hash: crypto.SHA256},
+	"\x2a\x86\x48\xce\x3d\x04\x03\x03":     {OID: "1.2.840.10045.4.3.3", Name: "ECDSA-SHA384", key: key.ECDSA, hash: crypto.SHA384},
+	"\x2a\x86\x48\xce\x3d\x04\x03\x04":     {OID: "1.2.840.10045.4.3.4", Name: "ECDSA-SHA512", key: key.ECDSA, hash: crypto.SHA512},
+	"\x2b\x65\x70":                         {OID: "1.3.101.112", Name: "Ed25519", key: key.Ed25519},
+	"\x2a\x86\x48\xce\x38\x04\x03":         {OID: "1.2.840.10040.4.3", Name: "DSA-SHA1", Weak: true, key: "DSA"},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x02": {OID: "2.16.840.1.101.3.4.3.2", Name: "DSA-SHA256", key: "DSA"},
+}
+
+const oidPSS = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"
+
+func algorithmOf(oid, parameters []byte) Algorithm {
+	if string(oid) == oidPSS {
+		return pssOf(parameters)
+	}
+	if a, ok := algorithms[string(oid)]; ok {
+		return a
+	}
+	text := der.OIDString(oid)
+	return Algorithm{OID: text, Name: text}
+}
+
+// pssOf reads RSASSA-PSS-params (RFC 8017 A.2.3). Like crypto/x509 it knows the
+// three sets in use: one hash for everything, a salt of its length.
+func pssOf(parameters []byte) Algorithm {
+	a := Algorithm{OID: "1.2.840.113549.1.1.10", Name: "RSASSA-PSS", key: key.RSA, pss: true}
+	hashes := []struct {
+		oid  string
+		hash crypto.Hash
+		name string
+	}{
+		{"\x60\x86\x48\x01\x65\x03\x04\x02\x01", crypto.SHA256, "SHA256-RSAPSS"},
+		{"\x60\x86\x48\x01\x65\x03\x04\x02\x02", crypto.SHA384, "SHA384-RSAPSS"},
+		{"\x60\x86\x48\x01\x65\x03\x04\x02\x03", crypto.SHA512, "SHA512-RSAPSS"},
+	}
+	for _, h := range hashes {
+		for _, null := range []string{"\x05\x00", ""} {
+			if bytes.Equal(parameters, pssParameters(h.oid, null, byte(h.hash.Size()))) {
+				a.hash, a.Name = h.hash, h.name
+				return a
+			}
+		}
+	}
+	// SHA-1 is what is meant where no hash is named.
+	a.Weak = parameters == nil || !bytes.Contains(parameters, []byte("\xa0"))
+	return a
+}
+
+func pssParameters(oid, null string, salt byte) []byte {
+	wrap := func(tag byte, parts ...string) string {
+		var body string
+		for _, p := range parts {
+			body += p
+		}
+		return string([]byte{tag, byte(len(body))}) + body
+	}
+	hash := wrap(0x30, wrap(0x06, oid), null)
+	mgf := wrap(0x30, wrap(0x06, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08"), hash)
+	return []byte(wrap(0x30, wrap(0xa0, hash), wrap(0xa1, mgf), wrap(0xa2, wrap(0x02, string([]byte{salt})))))
+}
+
+// A Verification is the result of checking a request's own signature.
+type Verification struct {
+	// OK is set where the signature was made with the private key of the
+	// request's public key.
+	OK bool
+	// Reason is why it is not: "wrong", "mismatch" (the algorithm is for
+	// another type of key), "algorithm" (one that cannot be verified here),
+	// "key" (the public key cannot be used to verify anything).
+	Reason string
+}
+
+// Verify checks the signature (RFC 2986 4.2) once and keeps the result. It says
+// nothing about whether the algorithm is strong enough.
+func (r *Request) Verify() Verification {
+	if r.verified == nil {
+		reason := r.verify()
+		r.verified = &Verification{OK: reason == "", Reason: reason}
+	}
+	return *r.verified
+}
+
+func (r *Request) verify() string {
+	a, k := r.Signature, r.Key
+	switch k.Type {
+	case key.RSA, key.ECDSA, key.Ed25519:
+	default:
+		return "key"
+	}
+	switch {
+	case a.key == "":
+		return "algorithm"
+	case a.key != k.Type:
+		return "mismatch"
+	case a.key == key.Ed25519:
+		pub, ok := k.Crypto().(ed25519.PublicKey)
+		return reason(ok, func() bool { return r.parameters == nil && ed25519.Verify(pub, r.signed, r.signature) })
+	case a.hash == 0:
+		return "algorithm"
+	}
+	h := a.hash.New()
+	h.Write(r.signed)
+	digest := h.Sum(nil)
+	if a.key == key.ECDSA {
+		pub, ok := k.Crypto().(*ecdsa.PublicKey)
+		return reason(ok, func() bool { return ecdsa.VerifyASN1(pub, digest, r.signature) })
+	}
+	return r.verifyRSA(digest)
+}
+
+func reason(usable bool, verify func() bool) string {
+	switch {
+	case !usable:
+		return "key"
+	case verify():
+		return ""
+	}
+	return "wrong"
+}
+
+func (r *Request) verifyRSA(digest []byte) string {
+	n, e := r.Key.N, r.Key.E
+	if n == nil || n.BitLen() > key.MaxRSABits || n.BitLen() < 128 {
+		return "key"
+	}
+	pub, ok := r.Key.Crypto().(*rsa.PublicKey)
+	ordinary := ok && n.BitLen() >= 1024 && n.Bit(0) == 1 && e.Bit(0) == 1 && pub.E >= 3
+	switch {
+	case ordinary && r.Signature.pss:
+		return reason(true, func() bool {
+			return rsa.VerifyPSS(pub, r.Signature.hash, digest, r.signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
+		})
+	case ordinary:
+		return reason(true, func() bool { return rsa.VerifyPKCS1v15(pub, r.Signature.hash, digest, r.signature) == nil })
+	case r.Signature.pss || e.Sign() == 0 || n.BitLen() > 4096 && e.BitLen() > 64:
+		return "key"
+	}
+	return reason(true, func() bool { return plainPKCS1(n, e, r.Signature.hash, digest, r.signature) })
+}
+
+// hashPrefixes are the DigestInfo headers of RFC 8017 9.2, note 1.
+var hashPrefixes = map[crypto.Hash]string{
+	crypto.MD5:    "\x30\x20\x30\x0c\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x05\x05\x00\x04\x10",
+	crypto.SHA1:   "\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
+	crypto.SHA256: "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
+	crypto.SHA384: "\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30",
+	crypto.SHA512: "\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40",
+}
+
+// plainPKCS1 verifies with keys that the standard library will not touch (short
+// ones, even ones, exponents beyond 31 bits), so that a request made with such
+// a key is refused for its key and not also for a signature that is right.
+func plainPKCS1(n, e *big.Int, hash crypto.Hash, digest, signature []byte) bool {
+	size := (n.BitLen() + 7) / 8
+	s := new(big.Int).SetBytes(signature)
+	padding := size - 3 - len(hashPrefixes[hash]) - len(digest)
+	if len(signature) != size || s.Cmp(n) >= 0 || padding < 8 {
+		return false
+	}
+	want := append([]byte{0, 1}, bytes.Repeat([]byte{0xff}, padding)...)
+	want = append(append(append(want, 0), hashPrefixes[hash]...), digest...)
+	return bytes.Equal(new(big.Int).Exp(s, e, n).FillBytes(make([]byte, size)), want)
+}
