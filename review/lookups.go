@@ -51,10 +51,18 @@ func (f *facts) question(t evidence.Topic) evidence.LookupQuestion {
 	case evidence.TopicNames:
 		q.Names = f.cleanNames()
 		return q
+	case evidence.TopicKeys:
+		f.askKey(&q)
 	case evidence.TopicOrders:
 		q.Names = f.cleanNames()
+		if f.csr != nil {
+			q.CSRSHA256, q.Keyprint = f.csr.SHA256, f.keyprint()
+		}
 	case evidence.TopicParties, evidence.TopicApprovals:
 		q.Names = f.cleanNames()
+		if f.csr != nil {
+			q.Keyprint = f.keyprint()
+		}
 		fallthrough
 	case evidence.TopicClaims, evidence.TopicCalls, evidence.TopicLetters, evidence.TopicPeople:
 		if org := o.Organization; org != nil {
