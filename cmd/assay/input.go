@@ -131,6 +131,10 @@ func (a *app) fillCSR(field *string, base, next string) error {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(base, path)
 	}
+	// A document must not make the program wait for a terminal or a pipe.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return a.usage(next, "error.open", "Path", path, "Why", a.text.Text("why.not-regular"))
+	}
 	text, err := a.readCSR(path, next)
 	if err != nil {
 		return err

@@ -99,9 +99,6 @@ func (a *app) record(path string, r *review.Report) error {
 	return nil
 }
 
-// appendReport appends a report as one line.
-func appendReport(out []byte, r *review.Report) []byte { return appendJSON(out, r) }
-
 // appendJSON appends a value as one line of JSON.
 func appendJSON(out []byte, v any) []byte {
 	b := bytes.NewBuffer(out)
@@ -111,9 +108,5 @@ func appendJSON(out []byte, v any) []byte {
 	if err := enc.Encode(v); err != nil {
 		panic("report does not marshal: " + err.Error())
 	}
-	out = b.Bytes()
-	if line := out[start:]; !printable(line) {
-		out = append(out[:start:start], escapeUnprintable(line)...)
-	}
-	return out
+	return escapeFrom(b.Bytes(), start)
 }
