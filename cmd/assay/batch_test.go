@@ -239,18 +239,6 @@ func FuzzLine(f *testing.F) {
 	})
 }
 
-// FuzzCSRText: whatever bytes a file has, the order holds text of about that length.
-func FuzzCSRText(f *testing.F) {
-	f.Add([]byte("-----BEGIN CERTIFICATE REQUEST-----"))
-	f.Add([]byte{0x30, 0x82, 1, 2})
-	f.Add([]byte("\xff\xfe-\x00-\x00"))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		if text := csrText(raw); len(text) > 2*len(raw)+8 || !json.Valid(appendJSON(nil, text)) {
-			t.Fatalf("%q gives %q", raw, text)
-		}
-	})
-}
-
 func TestIsPath(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{

@@ -1,22 +1,19 @@
 package main
 
 import (
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"assay/csr"
 )
 
 // Most bytes that are read of each kind of input. An order file and a line of
-// a batch have order.MaxFileBytes.
+// a batch have order.MaxFileBytes, a request csr.MaxBytes.
 const (
-	maxCSRBytes     = 64 << 10
 	maxProfileBytes = 1 << 20
 	maxReportBytes  = 32 << 20
 	maxTextBytes    = 256 << 10
@@ -83,42 +80,11 @@ func (a *app) why(err error) string {
 	return err.Error()
 }
 
-// readCSR reads a certificate request file as the text an order holds: PEM and
-// base64 as they are, UTF-16 (as PowerShell writes it) turned into UTF-8,
-// binary DER as base64.
+// readCSR reads a certificate request file as the text an order holds. Package
+// csr reads it in whatever encoding it is: PEM, DER, UTF-16.
 func (a *app) readCSR(path, next string) (string, error) {
-	raw, err := a.read(path, maxCSRBytes, next)
-	if err != nil {
-		return "", err
-	}
-	return csrText(raw), nil
-}
-
-func csrText(raw []byte) string {
-	if text, ok := fromUTF16(raw); ok {
-		return text
-	}
-	if !utf8.Valid(raw) || strings.ContainsRune(string(raw), 0) {
-		return base64.StdEncoding.EncodeToString(raw)
-	}
-	return string(raw)
-}
-
-func fromUTF16(raw []byte) (string, bool) {
-	var order binary.ByteOrder
-	switch {
-	case len(raw) >= 2 && raw[0] == 0xFF && raw[1] == 0xFE:
-		order = binary.LittleEndian
-	case len(raw) >= 2 && raw[0] == 0xFE && raw[1] == 0xFF:
-		order = binary.BigEndian
-	default:
-		return "", false
-	}
-	units := make([]uint16, 0, len(raw)/2)
-	for i := 2; i+1 < len(raw); i += 2 {
-		units = append(units, order.Uint16(raw[i:]))
-	}
-	return string(utf16.Decode(units)), true
+	raw, err := a.read(path, csr.MaxBytes, next)
+	return string(raw), err
 }
 
 // fillCSR replaces the csr field of an order file, which may be a path relative

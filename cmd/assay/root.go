@@ -87,6 +87,7 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.checkCommand(),
 		a.causesCommand(),
+		a.csrCommand(),
 		a.explainCommand(),
 		a.profileCommand(),
 		a.replayCommand(),

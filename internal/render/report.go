@@ -29,7 +29,15 @@ func Report(r *review.Report, text *message.Printer, o Options) string {
 	p.Blank()
 	p.verdict(r)
 	p.order(r)
-	groups := group(r.Findings)
+	p.Findings(r.Findings)
+	p.footer(r, o)
+	return p.String()
+}
+
+// Findings lays out findings: gravest first, each under the one that explains
+// it, those that only inform at the end.
+func (p *Page) Findings(findings []review.Finding) {
+	groups := group(findings)
 	for _, g := range groups {
 		if !g.onlyInforms() {
 			p.Blank()
@@ -37,8 +45,11 @@ func Report(r *review.Report, text *message.Printer, o Options) string {
 		}
 	}
 	p.notes(groups)
-	p.footer(r, o)
-	return p.String()
+}
+
+// Verdict is a verdict's badge with a word of its own.
+func (p *Page) Verdict(v review.Verdict, word string) string {
+	return p.badge(v, p.symbol(cause.Level(v))+" "+word)
 }
 
 func (p *Page) verdict(r *review.Report) {
@@ -47,8 +58,7 @@ func (p *Page) verdict(r *review.Report) {
 	if r.Verdict == review.VerdictPass && r.Scope == review.ScopeOrder {
 		word = p.Text.Text("verdict.pass-order-only")
 	}
-	mark := p.symbol(cause.Level(r.Verdict)) + " " + word
-	p.Line(p.badge(r.Verdict, mark))
+	p.Line(p.Verdict(r.Verdict, word))
 	sentence := p.Text.Text("verdict."+v+".means", "Profile", Safe(r.Profile.Name))
 	p.Paragraph(1, sentence)
 	p.Paragraph(1, p.counts(r), faint)
