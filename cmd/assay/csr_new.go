@@ -1,17 +1,9 @@
 package main
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io/fs"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -20,36 +12,8 @@ import (
 
 	"assay/csr"
 	"assay/internal/render"
-	"assay/name"
+	"assay/key"
 )
-
-// keyKinds are the keys that can be made, by the word of --key.
-var keyKinds = []struct {
-	word string
-	make func() (crypto.Signer, error)
-}{
-	{"rsa2048", rsaKey(2048)},
-	{"rsa3072", rsaKey(3072)},
-	{"rsa4096", rsaKey(4096)},
-	{"p256", curveKey(elliptic.P256())},
-	{"p384", curveKey(elliptic.P384())},
-}
-
-func rsaKey(bits int) func() (crypto.Signer, error) {
-	return func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, bits) }
-}
-
-func curveKey(curve elliptic.Curve) func() (crypto.Signer, error) {
-	return func() (crypto.Signer, error) { return ecdsa.GenerateKey(curve, rand.Reader) }
-}
-
-func keyWords() []string {
-	words := make([]string, len(keyKinds))
-	for i := range keyKinds {
-		words[i] = keyKinds[i].word
-	}
-	return words
-}
 
 func (a *app) csrNewCommand() *cobra.Command {
 	var kind, out string
@@ -57,12 +21,12 @@ func (a *app) csrNewCommand() *cobra.Command {
 		Use:     "new NAME…",
 		Short:   a.text.Text("csr.new.short"),
 		Long:    a.text.Text("csr.new.long"),
-		Example: "  assay csr new shop.orchard.net www.shop.orchard.net\n  assay csr new '*.orchard.net' --key p256 --out wildcard",
+		Example: "  assay csr new shop.orchard.net www.shop.orchard.net\n  assay csr new '*.orchard.net' --key rsa2048 --out wildcard",
 		RunE: func(_ *cobra.Command, names []string) error {
 			return a.newCSR(names, kind, out)
 		},
 	}
-	c.Flags().StringVar(&kind, "key", "rsa2048", a.text.Text("flag.key"))
+	c.Flags().StringVar(&kind, "key", string(key.KindP256), a.text.Text("flag.key"))
 	c.Flags().StringVar(&out, "out", "", a.text.Text("flag.out"))
 	return c
 }
@@ -73,18 +37,8 @@ func (a *app) newCSR(names []string, kind, out string) error {
 	if len(names) == 0 {
 		return a.usage("assay csr new shop.orchard.net", "error.no-names")
 	}
-	i := slices.IndexFunc(keyKinds, func(k struct {
-		word string
-		make func() (crypto.Signer, error)
-	}) bool {
-		return k.word == strings.ToLower(kind)
-	})
-	if i < 0 {
-		return a.usage("assay csr new --help", "error.one-of", "Flag", "--key", "Value", kind, "Allowed", strings.Join(keyWords(), ", "))
-	}
-	template, err := a.template(names)
-	if err != nil {
-		return err
+	if !slices.Contains(key.Kinds(), key.Kind(strings.ToLower(kind))) {
+		return a.usage("assay csr new --help", "error.one-of", "Flag", "--key", "Value", kind, "Allowed", keyKinds())
 	}
 	if out == "" {
 		out = fileName(names[0])
@@ -95,22 +49,22 @@ func (a *app) newCSR(names []string, kind, out string) error {
 			return a.exists(path, names)
 		}
 	}
-	signer, err := keyKinds[i].make()
+	k, err := key.New(key.Kind(strings.ToLower(kind)), rand.Reader)
 	if err != nil {
 		return err
 	}
-	request, err := x509.CreateCertificateRequest(rand.Reader, template, signer)
+	request, err := csr.New(names, csr.Subject{}, k, rand.Reader)
+	if err != nil {
+		return a.usage("assay check --offline "+strings.Join(quoteAll(names), " "), "error.bad-name", "Why", err)
+	}
+	private, err := k.PEM()
 	if err != nil {
 		return err
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(signer)
-	if err != nil {
+	if err := a.create(keyFile, 0o600, private, names); err != nil {
 		return err
 	}
-	if err := a.create(keyFile, 0o600, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), names); err != nil {
-		return err
-	}
-	if err := a.create(csrFile, 0o644, []byte(csr.Encode(request)), names); err != nil {
+	if err := a.create(csrFile, 0o644, []byte(request), names); err != nil {
 		// A key without its request is of no use.
 		return errors.Join(err, os.Remove(keyFile))
 	}
@@ -123,29 +77,12 @@ func (a *app) newCSR(names []string, kind, out string) error {
 	return a.print(p)
 }
 
-// template is the request for some names: their A-label forms, the first that
-// fits as common name.
-func (a *app) template(names []string) (*x509.CertificateRequest, error) {
-	t := &x509.CertificateRequest{}
-	for _, text := range names {
-		n := name.Parse(text)
-		if n.IP.IsValid() {
-			t.IPAddresses = append(t.IPAddresses, net.IP(n.IP.AsSlice()))
-			continue
-		}
-		for _, problem := range n.Problems {
-			// The Unicode form has one A-label form: that is what is asked for.
-			if problem.Kind != "not-ascii" {
-				return nil, a.usage("assay check --offline "+strings.Join(quoteAll(names), " "), "error.bad-name", "Name", text)
-			}
-		}
-		t.DNSNames = append(t.DNSNames, n.Clean)
-		// ub-common-name is 64 (RFC 5280 A.1).
-		if t.Subject.CommonName == "" && len(n.Clean) <= 64 {
-			t.Subject = pkix.Name{CommonName: n.Clean}
-		}
+func keyKinds() string {
+	words := make([]string, 0, len(key.Kinds()))
+	for _, k := range key.Kinds() {
+		words = append(words, string(k))
 	}
-	return t, nil
+	return strings.Join(words, ", ")
 }
 
 // fileName makes a name fit for a file: "*.orchard.net" → "_.orchard.net".

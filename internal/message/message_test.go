@@ -80,9 +80,9 @@ func TestPrinter(t *testing.T) {
 		{en.Text("error.open", "Path", "a.csr", "Why", "no such file"), "a.csr: no such file"},
 		{zh.Text("error.open", "Path", "a.csr", "Why", "文件不存在"), "a.csr：文件不存在"},
 		{en.Text("error.open", "Path", "{{.Why}}<b>", "Why", "x"), "{{.Why}}<b>: x"},
-		{en.Count("not-asked.causes", 1), "1 cause"},
-		{en.Count("not-asked.causes", 2), "2 causes"},
-		{zh.Count("not-asked.causes", 1), "1 种原因"},
+		{en.Count("doctor.list", 1), "1 entry"},
+		{en.Count("doctor.list", 2), "2 entries"},
+		{zh.Count("doctor.list", 1), "1 条"},
 		{en.Text("no.such.message"), "no.such.message"},
 	} {
 		if tt.got != tt.want {

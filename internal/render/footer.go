@@ -35,29 +35,36 @@ func (p *Page) footer(r *review.Report, o Options) {
 	}
 }
 
-// notAsked says in a line or two what was not looked at and what would include it.
+// notAsked says in a line or two what was not looked at, grouped by the flag
+// that would include it. What only a service keeps comes last.
 func (p *Page) notAsked(r *review.Report, column int) {
-	var given, offline []string
+	var flags, offline []string
+	byFlag := map[string][]string{}
 	for _, n := range r.NotAsked {
-		word := p.Text.Text("not-asked." + n.What)
-		if !p.Text.Has("not-asked." + n.What) {
-			word = Safe(n.What)
+		word := n.What
+		if id := "not-asked." + n.What; p.Text.Has(id) {
+			word = p.Text.Text(id)
 		}
+		word = Safe(word)
 		if n.Why == "offline" {
 			offline = append(offline, word)
 			continue
 		}
-		var details []string
-		if len(n.Causes) > 0 {
-			details = append(details, p.Text.Count("not-asked.causes", len(n.Causes)))
+		flag := ""
+		if id := "not-asked." + n.What + ".flag"; p.Text.Has(id) {
+			flag = p.Text.Text(id)
 		}
-		if hint := "not-asked." + n.What + ".flag"; p.Text.Has(hint) {
-			details = append(details, p.Text.Text(hint))
+		if byFlag[flag] == nil && flag != "" {
+			flags = append(flags, flag)
 		}
-		if len(details) > 0 {
-			word = p.Text.Text("not-asked.detail", "What", word, "Details", cause.FormatValue(details, p.Text.Lang()))
-		}
-		given = append(given, word)
+		byFlag[flag] = append(byFlag[flag], word)
+	}
+	var given []string
+	for _, flag := range flags {
+		given = append(given, p.Text.Text("not-asked.detail", "What", cause.FormatValue(byFlag[flag], p.Text.Lang()), "Flag", flag))
+	}
+	if kept := byFlag[""]; kept != nil {
+		given = append(given, cause.FormatValue(kept, p.Text.Lang()))
 	}
 	label := p.Text.Text("footer.not-asked")
 	if len(given) > 0 {
