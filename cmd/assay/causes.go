@@ -134,7 +134,10 @@ func (a *app) listCauses(views []causeView) error {
 		p.Table(1, 2, rows)
 		rows = nil
 	}
-	rules := 0
+	rules, widest := 0, 0
+	for _, v := range views {
+		widest = max(widest, len(v.ID))
+	}
 	for _, v := range views {
 		if v.Stage != stage {
 			flush()
@@ -147,7 +150,7 @@ func (a *app) listCauses(views []causeView) error {
 			mark = p.Mark()
 			rules++
 		}
-		rows = append(rows, []render.Cell{render.Plain(mark), render.Plain(string(v.ID)), render.FaintCell(v.Title)})
+		rows = append(rows, []render.Cell{render.Plain(mark), render.Plain(render.Pad(string(v.ID), widest)), render.FaintCell(v.Title)})
 	}
 	flush()
 	p.Blank()
