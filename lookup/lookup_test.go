@@ -1,8 +1,11 @@
 package lookup_test
 
 import (
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -150,7 +153,7 @@ func TestCompromisedKeys(t *testing.T) {
 	t.Parallel()
 	text := write(t, "exposed.txt", "# exposed keys\n# date: 2026-11-01\n"+spki+" found on a forum\n"+strings.ToUpper(modulus)+"\n")
 	db := write(t, "exposed.db", "")
-	exec(t, db, `CREATE TABLE compromised_keys (sha256 TEXT PRIMARY KEY, reason TEXT, date TEXT)`,
+	fillDatabase(t, db, `CREATE TABLE compromised_keys (sha256 TEXT PRIMARY KEY, reason TEXT, date TEXT)`,
 		`CREATE TABLE list_info (name TEXT PRIMARY KEY, value TEXT)`, `INSERT INTO list_info VALUES ('date', '2026-11-01')`,
 		`INSERT INTO compromised_keys VALUES ('`+keyprint+`', 'reported', '2026-10-02'), (x'`+modulus+`', NULL, NULL)`)
 	hit := func(entry, reason string, date time.Time) evidence.Hit {
@@ -179,7 +182,7 @@ func TestCompromisedKeys(t *testing.T) {
 	}
 }
 
-func exec(t *testing.T, path string, statements ...string) {
+func fillDatabase(t *testing.T, path string, statements ...string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -198,7 +201,7 @@ func TestDebianKeys(t *testing.T) {
 	q := evidence.LookupQuestion{Topic: evidence.TopicKeys, ModulusSHA256: modulus, ModulusBits: 2048,
 		VulnkeySHA1: "00000000000000000000" + "0123456789abcdef0123"}
 	db := write(t, "dwklint.db", "")
-	exec(t, db, `CREATE TABLE debian_weak_modulus_2048 (SHA256_FINGERPRINT BLOB PRIMARY KEY)`, `INSERT INTO debian_weak_modulus_2048 VALUES (x'`+modulus+`')`)
+	fillDatabase(t, db, `CREATE TABLE debian_weak_modulus_2048 (SHA256_FINGERPRINT BLOB PRIMARY KEY)`, `INSERT INTO debian_weak_modulus_2048 VALUES (x'`+modulus+`')`)
 	for _, c := range []struct{ name, path, entry string }{
 		{"database of dwklint", db, modulus},
 		{"digests of moduli", write(t, "d.txt", modulus), modulus},
@@ -420,13 +423,61 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// TestCSRInHistory: the digests of an earlier order come from its CSR, also
+// where it was pasted in another form, and agree with OpenSSL's.
+func TestCSRInHistory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	pem := filepath.Join(dir, "old.pem")
+	openssl(t, "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", filepath.Join(dir, "key.pem"), "-subj", "/CN=orchard.net", "-out", pem)
+	text, err := os.ReadFile(pem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(openssl(t, "req", "-in", pem, "-outform", "DER"))
+	print := strings.TrimSpace(strings.TrimPrefix(string(openssl(t, "req", "-in", pem, "-noout", "-modulus")), "Modulus="))
+	modulus, err := hex.DecodeString(print)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyprint := sha256.Sum256(modulus)
+	records := &lookup.Records{Orders: []lookup.Order{{PastOrder: evidence.PastOrder{Order: "A1"}, CSR: "old.pem"}}}
+	if _, err := lookup.Open(lookup.Config{Records: records}); err == nil || !strings.Contains(err.Error(), "A1") {
+		t.Errorf("a path that nobody read: %v", err)
+	}
+	err = records.ReadCSRs(func(path string) (string, error) {
+		return "\r\n" + strings.ReplaceAll(string(text), "\n", "\r\n"), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, lookup.Config{Records: records})
+	for name, q := range map[string]evidence.LookupQuestion{
+		"by bytes": {CSRSHA256: hex.EncodeToString(sum[:])}, "by key": {Keyprint: hex.EncodeToString(keyprint[:])},
+	} {
+		q.Topic = evidence.TopicOrders
+		if got := s.Answer(q, at).Lookup.Orders; len(got) != 1 || got[0].Order != "A1" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func openssl(t *testing.T, args ...string) []byte {
+	t.Helper()
+	out, err := exec.Command("openssl", args...).Output()
+	if err != nil {
+		t.Fatalf("openssl %s: %v", args[0], err)
+	}
+	return out
+}
+
 // TestPrivateKeyInHistory: a key pasted as the CSR of an earlier order is named
 // and never echoed.
 func TestPrivateKeyInHistory(t *testing.T) {
 	t.Parallel()
 	secret := "-----BEGIN PRIVATE KEY-----\nMIIsecret\n-----END PRIVATE KEY-----"
 	_, err := lookup.Open(lookup.Config{Records: &lookup.Records{Orders: []lookup.Order{{PastOrder: evidence.PastOrder{Order: "A1"}, CSR: secret}}}})
-	if err == nil || !strings.Contains(err.Error(), "private key") || strings.Contains(err.Error(), "MIIsecret") {
+	if err == nil || !strings.Contains(err.Error(), "private-key") || strings.Contains(err.Error(), "MIIsecret") {
 		t.Errorf("%v", err)
 	}
 }

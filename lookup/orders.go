@@ -1,22 +1,15 @@
 package lookup
 
 import (
-	"crypto/ecdsa"
-	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/asn1"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"assay/csr"
 	"assay/data"
 	"assay/evidence"
+	"assay/key"
 )
 
 // maxOrders is the most earlier orders in one answer, the newest: more than any
@@ -181,46 +174,12 @@ func (x *orderIndex) shown(o evidence.PastOrder, q *evidence.LookupQuestion, ask
 	return other
 }
 
-// digestCSR returns the SHA-256 of a request's DER and its key's keyprint.
+// digestCSR returns the SHA-256 of a request's DER and its key's keyprint. The
+// error never quotes the text: it may be a private key.
 func digestCSR(text string) (der, keyprint string, err error) {
-	if strings.Contains(text, "PRIVATE KEY") {
-		return "", "", errors.New("this is a private key: treat it as exposed and make a new one")
+	request, problem := csr.Read(text)
+	if problem != nil {
+		return "", "", problem
 	}
-	var raw []byte
-	if block, _ := pem.Decode([]byte(text)); block != nil {
-		raw = block.Bytes
-	} else if raw, err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), "")); err != nil {
-		return "", "", errors.New("neither PEM nor base64 of DER")
-	}
-	request, err := x509.ParseCertificateRequest(raw)
-	if err != nil {
-		return "", "", errors.New("not a certificate request")
-	}
-	sum := sha256.Sum256(raw)
-	der = hex.EncodeToString(sum[:])
-	switch k := request.PublicKey.(type) {
-	case *rsa.PublicKey:
-		print := sha256.Sum256(k.N.Bytes())
-		keyprint = hex.EncodeToString(print[:])
-	case *ecdsa.PublicKey:
-		keyprint = printEC(k)
-	}
-	return der, keyprint, nil
-}
-
-// printEC is the keyprint of an EC key: see key.Print.
-func printEC(k *ecdsa.PublicKey) string {
-	oid, ok := map[string]asn1.ObjectIdentifier{
-		"P-256": {1, 2, 840, 10045, 3, 1, 7}, "P-384": {1, 3, 132, 0, 34}, "P-521": {1, 3, 132, 0, 35},
-	}[k.Curve.Params().Name]
-	point, err := k.Bytes()
-	if !ok || err != nil {
-		return ""
-	}
-	der, err := asn1.Marshal(oid)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(append(der, point[1:1+(len(point)-1)/2]...))
-	return hex.EncodeToString(sum[:])
+	return request.SHA256, key.Print(request.Key), nil
 }

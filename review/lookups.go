@@ -1,24 +1,76 @@
 package review
 
 import (
+	"math/bits"
 	"slices"
 	"time"
 
 	"assay/evidence"
 	"assay/order"
+	"assay/profile"
 )
 
 // lookups lists the records that rules can use for this order under this
-// profile: one question a topic, and none whose answer could raise nothing (no
-// account is looked up for an order without one).
-func (f *facts) lookups() []evidence.LookupQuestion {
-	questions := make([]evidence.LookupQuestion, 0, 8)
-	for _, t := range topics {
-		if f.reads(t) {
+// profile or one of the others whose verdict is asked for: one question a
+// topic, and none whose answer could raise nothing (no account is looked up for
+// an order without one). The inputs are always listed: a report says which data
+// it was made with.
+func (f *facts) lookups(also []*profile.Profile) []evidence.LookupQuestion {
+	wanted := maskOf(evidence.TopicInputs) | f.readTopics()
+	for _, p := range also {
+		other := *f
+		other.profile = p
+		wanted |= other.readTopics()
+	}
+	questions := make([]evidence.LookupQuestion, 0, bits.OnesCount(wanted))
+	for i, t := range topics {
+		if wanted&(1<<i) != 0 {
 			questions = append(questions, f.question(t))
 		}
 	}
 	return questions
+}
+
+// readTopics is the set of topics that the rules read which will run for this
+// order and can raise something.
+func (f *facts) readTopics() uint {
+	var set uint
+	for _, r := range recordRules {
+		if r.topics&^set == 0 || !f.raisable(r.rule) {
+			continue
+		}
+		if what, applies := f.unmet(r.rule); applies && what == "" {
+			set |= r.topics
+		}
+	}
+	return set
+}
+
+// A recordRule is a rule that reads records, with the set of their topics.
+type recordRule struct {
+	*rule
+	topics uint
+}
+
+var recordRules = func() []recordRule {
+	var read []recordRule
+	for i := range rules {
+		if set := maskOf(rules[i].topic) | maskOf(rules[i].also...); set != 0 {
+			read = append(read, recordRule{&rules[i], set})
+		}
+	}
+	return read
+}()
+
+// maskOf is a set of topics, a bit for each by its place in [topics].
+func maskOf(list ...evidence.Topic) uint {
+	var set uint
+	for _, t := range list {
+		if i := slices.Index(topics, t); i >= 0 {
+			set |= 1 << i
+		}
+	}
+	return set
 }
 
 // topics are all topics, in the order in which they are asked.
@@ -26,19 +78,6 @@ var topics = []evidence.Topic{
 	evidence.TopicInputs, evidence.TopicKeys, evidence.TopicNames, evidence.TopicParties, evidence.TopicOrders,
 	evidence.TopicAccount, evidence.TopicCertificate, evidence.TopicClaims, evidence.TopicCalls,
 	evidence.TopicLetters, evidence.TopicPeople, evidence.TopicApprovals, evidence.TopicChecks,
-}
-
-// reads reports whether a rule that will run for this order reads the records
-// on a topic. The inputs are always listed: a report says which data it was
-// made with.
-func (f *facts) reads(t evidence.Topic) bool {
-	return t == evidence.TopicInputs || slices.ContainsFunc(rules, func(r rule) bool {
-		if r.topic != t && !slices.Contains(r.also, t) {
-			return false
-		}
-		what, applies := f.unmet(&r)
-		return applies && what == "" && f.raisable(&r)
-	})
 }
 
 // question is the question on a topic. It depends on the order alone, so that

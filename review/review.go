@@ -81,10 +81,11 @@ type Input struct {
 // everything was seen. Callers answer them, append to in.Seen and ask again.
 func (c *Case) Ask(in Input) []evidence.Question {
 	f := c.facts(in)
-	var questions []evidence.Question
-	for _, q := range f.lookups() {
-		if f.seen[q.Topic] == nil {
-			questions = append(questions, evidence.Question{Kind: evidence.KindLookup, Lookup: &q})
+	lookups := f.lookups(in.Also)
+	questions := make([]evidence.Question, 0, len(lookups))
+	for i := range lookups {
+		if q := &lookups[i]; f.seen[q.Topic] == nil {
+			questions = append(questions, evidence.Question{Kind: evidence.KindLookup, Lookup: q})
 		}
 	}
 	return questions
