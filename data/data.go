@@ -31,6 +31,9 @@ type Snapshot struct {
 	Entries int
 	// Imported is set where it is an operator's copy, not the embedded one.
 	Imported bool
+	// Error is why an operator's copy could not be used; the embedded one, which
+	// the other fields describe, stands in.
+	Error string
 }
 
 // A Suffix is the public suffix of a name.

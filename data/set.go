@@ -1,39 +1,167 @@
 package data
 
-import "net/netip"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
 
-// A Set is the snapshots of one moment.
-type Set struct{}
+	"assay/evidence"
+)
+
+// A Set is the snapshots of one moment. Each is parsed when it is first used.
+// A set is safe for concurrent use and never changes.
+type Set struct {
+	snapshots []Snapshot // sorted by name
+
+	suffixes    func() *suffixTable
+	rootZone    func() map[string]struct{}
+	blocks      func() []Block
+	confusables func() confusableTable
+	words       func() map[string]*wordList
+	brands      func() map[string]*brandList
+	skeletons   func() map[string]skeletonIndex // of the brand lists
+}
+
+// Names lists the names of the snapshots of a set, sorted.
+func Names() []string {
+	return []string{Brands, Confusables, AddressBlocks, PublicSuffixes, RootZone, Words}
+}
 
 // Embedded returns the snapshots built into the program. It is shared.
-func Embedded() *Set { return &Set{} }
+func Embedded() *Set { return embeddedSet() }
 
-// Snapshots lists the parts of the set.
-func (s *Set) Snapshots() []Snapshot { return nil }
+var embeddedSet = sync.OnceValue(func() *Set {
+	parts := make(map[string]part, len(Names()))
+	for _, name := range Names() {
+		parts[name] = embeddedPart(name)
+	}
+	return newSet(parts)
+})
 
-// Suffix finds the public suffix of a name in A-label form, without "*." and
-// final dot. With icannOnly the private section is not read.
-func (s *Set) Suffix(name string, icannOnly bool) Suffix { return Suffix{} }
+// Open returns the embedded set with the snapshots that [Import] wrote into a
+// directory in place of the embedded ones. A directory that does not exist
+// holds none.
+//
+// A file there that cannot be used does not fail the set: the embedded snapshot
+// stands in and its [Snapshot] carries the Error, so that a review says unknown
+// instead of silently judging by other data. The error returned is about the
+// directory itself.
+func Open(dir string) (*Set, error) {
+	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return Embedded(), nil
+	} else if err != nil {
+		return nil, fmt.Errorf("open data directory: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("open data directory: %s is not a directory", dir)
+	}
+	parts := make(map[string]part, len(Names()))
+	imported := 0
+	for _, name := range Names() {
+		p, err := readPart(filepath.Join(dir, fileName(name)), name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			p = embeddedPart(name)
+		case err != nil:
+			p = embeddedPart(name)
+			p.Imported, p.Error = true, err.Error()
+			imported++
+		default:
+			imported++
+		}
+		parts[name] = p
+	}
+	if imported == 0 {
+		return Embedded(), nil
+	}
+	return newSet(parts), nil
+}
 
-// IsTLD reports whether a label is a top-level domain of the root zone.
-func (s *Set) IsTLD(label string) bool { return true }
+// newSet makes a set of one part for every name. The texts were checked when
+// they were imported, or by a test for the embedded ones.
+func newSet(parts map[string]part) *Set {
+	s := &Set{}
+	for _, p := range parts {
+		s.snapshots = append(s.snapshots, p.Snapshot)
+	}
+	slices.SortFunc(s.snapshots, func(a, b Snapshot) int { return cmp.Compare(a.Name, b.Name) })
+	s.suffixes = lazily(parts[PublicSuffixes], parseSuffixes)
+	s.rootZone = lazily(parts[RootZone], parseRootZone)
+	s.blocks = lazily(parts[AddressBlocks], parseBlocks)
+	s.confusables = lazily(parts[Confusables], parseConfusables)
+	embeddedWords, embeddedBrands := embeddedPart(Words).body, embeddedPart(Brands).body
+	s.words = sync.OnceValue(func() map[string]*wordList {
+		return overlay(embeddedWords, parts[Words].body, parseWords)
+	})
+	s.brands = sync.OnceValue(func() map[string]*brandList {
+		return overlay(embeddedBrands, parts[Brands].body, parseBrands)
+	})
+	s.skeletons = sync.OnceValue(s.indexBrands)
+	return s
+}
 
-// Reserved returns the most specific row of the special-purpose registries
-// that holds an address; v4-mapped, NAT64 and 6to4 forms are judged by the
-// address inside too.
-func (s *Set) Reserved(a netip.Addr) (Block, bool) { return Block{}, false }
+// lazily parses a part on first use.
+func lazily[T any](p part, parse func(string) (T, error)) func() T {
+	return sync.OnceValue(func() T {
+		v, err := parse(p.body)
+		if err != nil {
+			panic("data: " + p.Name + " was checked and does not parse: " + err.Error())
+		}
+		return v
+	})
+}
 
-// FindWords returns the hits of a word list in a name in U-label form; the
-// last label is searched only by words of mode "tld" or with searchTLD.
-func (s *Set) FindWords(list, name string, searchTLD bool) []WordHit { return nil }
+// overlay reads lists by id: those of an operator stand beside the embedded
+// ones and replace the ones of the same id.
+func overlay[T any](embedded, imported string, parse func(string) (map[string]T, error)) map[string]T {
+	lists, err := parse(embedded)
+	if err == nil && imported != embedded {
+		var more map[string]T
+		more, err = parse(imported)
+		for id, list := range more {
+			lists[id] = list
+		}
+	}
+	if err != nil {
+		panic("data: a list was checked and does not parse: " + err.Error())
+	}
+	return lists
+}
 
-// WordList reports whether the set has a word list, and its version.
-func (s *Set) WordList(list string) (version string, ok bool) { return "", false }
+// Snapshots lists the parts of the set, sorted by name.
+func (s *Set) Snapshots() []Snapshot { return slices.Clone(s.snapshots) }
 
-// FindBrands returns brands of a list that labels of a name imitate; suffix is
-// its public suffix, registrable its registrable domain.
-func (s *Set) FindBrands(list, unicodeName, registrable string) []BrandHit { return nil }
+// Inputs returns the snapshots as the inputs that checks depend on.
+func (s *Set) Inputs() []evidence.Input {
+	inputs := make([]evidence.Input, len(s.snapshots))
+	for i, p := range s.snapshots {
+		inputs[i] = evidence.Input{
+			Name: p.Name, Configured: true, Date: p.Date, SHA256: p.SHA256, Entries: p.Entries, Error: p.Error,
+		}
+	}
+	return inputs
+}
 
-// MixedScripts returns the scripts of a label that mixes more than UTS 39
-// "Highly Restrictive" allows, nil for a label within it.
-func (s *Set) MixedScripts(label string) []string { return nil }
+// readPart reads a snapshot file that Import wrote.
+func readPart(path, name string) (part, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return part{}, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxBytes(name)+headerBytes+1))
+	if err != nil {
+		return part{}, err
+	}
+	p, err := checkedPart(name, string(raw))
+	if err != nil {
+		return part{}, fmt.Errorf("%s: %w; import it again", path, err)
+	}
+	p.Imported = true
+	return p, nil
+}
