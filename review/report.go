@@ -65,6 +65,9 @@ type Report struct {
 	// that set conforms: "conformant", or "lab (n of m)".
 	Perspectives []string `json:"perspectives,omitempty"`
 	MPIC         string   `json:"mpic,omitempty"`
+	// Lab is set where an observation was made under settings that are not the
+	// public internet's: a public profile never signs from such a report.
+	Lab bool `json:"lab,omitempty"`
 	// Observations are the facts that the judgement read.
 	Observations []evidence.Observation `json:"observations"`
 	// Timing is how long each phase took, in milliseconds; left out of a
@@ -172,6 +175,7 @@ func (r *Report) keepSeen(seen []evidence.Observation) {
 		}
 		if !have[o.ID] {
 			have[o.ID] = true
+			r.Lab = r.Lab || o.Network != nil
 			r.Observations = append(r.Observations, o)
 		}
 	}
