@@ -1,3 +1,195 @@
 package review
 
-var policyRules = []rule{}
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"assay/cause"
+	"assay/data"
+	"assay/evidence"
+)
+
+// policyRules are about high risk and about the operator's own lists.
+var policyRules = []rule{
+	{causes: []cause.ID{cause.PolicyLookalike}, needs: needNames, also: []evidence.Topic{evidence.TopicApprovals}, run: eachName(lookalike)},
+	{causes: []cause.ID{cause.PolicyBlockedName}, needs: needNames, topic: evidence.TopicNames, run: listedNames(cause.PolicyBlockedName, "blocked")},
+	{causes: []cause.ID{cause.PolicyUnsafeListed}, needs: needNames, topic: evidence.TopicNames, run: listedNames(cause.PolicyUnsafeListed, "unsafe")},
+	{causes: []cause.ID{cause.PolicyListedParty}, topic: evidence.TopicParties, run: listedParty},
+	{causes: []cause.ID{cause.PolicyInputUnavailable}, topic: evidence.TopicInputs, run: inputUnavailable},
+}
+
+// lookalike compares how a name looks (UTS 39) with the brands listed, and
+// finds labels that mix scripts. Edit distance is not used: apply, ample and
+// goggle are words.
+func lookalike(f *facts, s *sink, n *nameFact) {
+	if n.isIP() || f.wordsAllowed(n) {
+		return
+	}
+	if brands := f.profile.Words.Brands; brands != "" {
+		for _, hit := range f.Data.FindBrands(brands, n.Unicode, n.registrable()) {
+			s.addApproved(cause.PolicyLookalike, n).with("kind", "brand").with("brand", hit.Brand).
+				with("label", hit.Label).with("skeleton", hit.Skeleton).with("owner", hit.Domains)
+		}
+	}
+	if n.Unicode == n.Base {
+		return // all ASCII: one script
+	}
+	for label := range strings.SplitSeq(n.Unicode, ".") {
+		if scripts := f.Data.MixedScripts(label); len(scripts) > 0 {
+			s.addApproved(cause.PolicyLookalike, n).with("kind", "scripts").with("label", label).with("scripts", scripts)
+		}
+	}
+}
+
+// listedNames reports the entries of one kind that the order's names matched.
+func listedNames(id cause.ID, kind string) func(*facts, *sink) {
+	return func(f *facts, s *sink) {
+		records, _ := f.records(evidence.TopicNames)
+		for _, hit := range records.Hits {
+			if hit.Kind != kind {
+				continue
+			}
+			subject := f.asWritten(hit.Subject)
+			s.add(id, subject).with("name", subject).with("entry", hit.Entry).with("match", hit.Match).
+				with("list", hit.List).with("reason", hit.Reason).with("date", dated(hit.Date)).from(f, evidence.TopicNames)
+		}
+	}
+}
+
+// asWritten returns the name of the order that records know by its clean form.
+func (f *facts) asWritten(clean string) string {
+	for i := range f.names {
+		if f.names[i].Clean == clean || f.names[i].Base == clean {
+			return f.names[i].subject()
+		}
+	}
+	return clean
+}
+
+// dated is a date as a parameter; none where there is no date.
+func dated(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}
+
+// listedParty reports the applicant, a name or a key that was rejected or
+// revoked for abuse before, or stands on a denied list.
+func listedParty(f *facts, s *sink) {
+	records, _ := f.records(evidence.TopicParties)
+	for _, hit := range records.Hits {
+		subject := hit.Subject
+		if subject == "" {
+			subject = "order"
+		}
+		s.add(cause.PolicyListedParty, f.asWritten(subject)).with("kind", hit.Kind).with("party", subject).
+			with("entry", hit.Entry).with("list", hit.List).with("reason", hit.Reason).
+			with("date", dated(hit.Date)).from(f, evidence.TopicParties)
+	}
+}
+
+// inputChecks are the causes that need an input, by its name. An input counts
+// under a profile only where one of its causes can be raised there.
+var inputChecks = []struct {
+	input  string
+	causes []cause.ID
+}{
+	{data.PublicSuffixes, []cause.ID{cause.NamePublicSuffix, cause.NameInternal}},
+	{data.RootZone, []cause.ID{cause.NameInternal}},
+	{data.AddressBlocks, []cause.ID{cause.NameIPReserved, cause.NameIPPublic}},
+	{data.Confusables, []cause.ID{cause.PolicyLookalike}},
+	{data.Words, []cause.ID{cause.PolicySensitiveWord, cause.PolicySensitiveWordInside}},
+	{data.Brands, []cause.ID{cause.PolicyLookalike}},
+	{"keys.compromised", []cause.ID{cause.KeyKnownCompromised}},
+	{"keys.debian", []cause.ID{cause.KeyDebianWeak}},
+	{"names.blocked", []cause.ID{cause.PolicyBlockedName}},
+	{"names.unsafe", []cause.ID{cause.PolicyUnsafeListed}},
+	{"parties.denied", []cause.ID{cause.PolicyListedParty}},
+	{"clock", nil},
+}
+
+// inputUnavailable says which checks had no data to work with. The snapshots
+// are those the review reads ([Case.Data]); lists and the clock are what the
+// operator's side reports. A list that nobody set up is no fault: it is said
+// once, in one finding. A list that was set up and cannot be read, or is older
+// than the profile allows, is unknown, each by itself.
+func inputUnavailable(f *facts, s *sink) {
+	records, _ := f.records(evidence.TopicInputs)
+	inputs := slices.Clone(f.Data.Inputs())
+	for _, in := range records.Inputs {
+		if !slices.ContainsFunc(inputs, func(have evidence.Input) bool { return have.Name == in.Name }) {
+			inputs = append(inputs, in)
+		}
+	}
+	var absent, accepted []string
+	for i := range inputs {
+		in := &inputs[i]
+		checks, counts := f.checksOf(in.Name)
+		switch {
+		case !counts:
+		case !in.Configured && slices.Contains(f.profile.AcceptAbsent, in.Name):
+			accepted = append(accepted, in.Name)
+		case !in.Configured:
+			absent = append(absent, in.Name)
+		case in.Error != "":
+			s.add(cause.PolicyInputUnavailable, in.Name).with("state", "unreadable").with("input", in.Name).
+				with("reason", in.Error).with("checks", checks).from(f, evidence.TopicInputs)
+		default:
+			f.stale(s, in, checks)
+		}
+	}
+	s.notConfigured(absent, "unconfigured")
+	s.notConfigured(accepted, "accepted")
+}
+
+// checksOf returns the causes that an input serves for this order under the
+// profile; counts is false where there are none.
+func (f *facts) checksOf(input string) (checks []string, counts bool) {
+	if strings.HasPrefix(input, "keys.") && !f.keyReadable() {
+		return nil, false
+	}
+	for _, c := range inputChecks {
+		if c.input != input {
+			continue
+		}
+		for _, id := range c.causes {
+			if f.profile.CanRaise(id, f.Order.Product) {
+				checks = append(checks, string(id))
+			}
+		}
+		return checks, len(checks) > 0 || len(c.causes) == 0
+	}
+	return nil, false
+}
+
+// notConfigured is one finding for all lists that are not set up. Where the
+// profile accepts the absence of one by name, the condition "accepted" holds.
+func (s *sink) notConfigured(inputs []string, condition string) {
+	if len(inputs) == 0 {
+		return
+	}
+	slices.Sort(inputs)
+	var checks []string
+	for _, in := range inputs {
+		of, _ := s.facts.checksOf(in)
+		checks = append(checks, of...)
+	}
+	s.add(cause.PolicyInputUnavailable, "lists", condition).with("state", condition).
+		with("inputs", inputs).with("checks", checks).from(s.facts, evidence.TopicInputs)
+}
+
+// stale reports an input older than the profile allows.
+func (f *facts) stale(s *sink, in *evidence.Input, checks []string) {
+	days := f.profile.MaxAge[in.Name]
+	if days == 0 || in.Date.IsZero() {
+		return
+	}
+	age := f.at.Sub(in.Date)
+	if limit := time.Duration(days) * 24 * time.Hour; age > limit {
+		s.add(cause.PolicyInputUnavailable, in.Name).with("state", "stale").with("input", in.Name).
+			with("date", in.Date).with("age", age.Truncate(24*time.Hour)).with("limit", limit).
+			with("checks", checks).from(f, evidence.TopicInputs)
+	}
+}

@@ -101,6 +101,7 @@ func (c *Case) Judge(in Input) *Report {
 		Engine:   Engine,
 		Order:    c.Order,
 		Profile:  ProfileRef{Name: in.Profile.Name, Version: in.Profile.Version, Digest: in.Profile.Digest()},
+		Data:     dataRefs(c.Data),
 		Scope:    in.Scope,
 		NotAsked: s.notAsked,
 		Mode:     in.Mode,

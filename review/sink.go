@@ -126,12 +126,12 @@ func (s *sink) missingRecords(r *rule) {
 		s.missing = map[evidence.Topic]bool{}
 	}
 	s.missing[r.topic] = true
-	reason := "not kept here"
-	if o != nil && o.Unknown != "" {
+	reason := ""
+	if o != nil {
 		reason = o.Unknown
 	}
 	s.add(cause.PolicyInputUnavailable, "records."+string(r.topic)).
-		with("input", "records."+string(r.topic)).with("state", "missing").with("reason", reason).
+		with("state", "missing").with("input", "records."+string(r.topic)).with("reason", reason).
 		from(s.facts, r.topic)
 }
 

@@ -1,3 +1,129 @@
 package review
 
-var wordRules = []rule{}
+import (
+	"slices"
+	"time"
+
+	"assay/cause"
+	"assay/data"
+	"assay/evidence"
+)
+
+// wordRules look for words and top-level domains that call for a second look
+// (catalogue, section D).
+var wordRules = []rule{
+	{
+		causes: []cause.ID{cause.PolicySensitiveWord, cause.PolicySensitiveWordInside},
+		needs:  needNames, also: []evidence.Topic{evidence.TopicApprovals}, run: eachName(sensitiveWord),
+	},
+	{causes: []cause.ID{cause.PolicyRareRootDomain}, needs: needNames, also: []evidence.Topic{evidence.TopicApprovals}, run: eachName(rareRootDomain)},
+}
+
+// insideModes are the ways of finding a word only inside a longer one.
+var insideModes = []string{"substring", "cross-label"}
+
+// sensitiveWord searches a name in the form people read: never in Punycode,
+// which holds accidental words, and never in the top-level domain (catalogue
+// B2). A word that stands alone hides the ones that only occur inside others.
+func sensitiveWord(f *facts, s *sink, n *nameFact) {
+	list := f.profile.Words.List
+	if list == "" || n.isIP() || f.wordsAllowed(n) {
+		return
+	}
+	hits := f.Data.FindWords(list, n.Unicode, f.profile.Switch("search-tld"))
+	if len(hits) == 0 {
+		return
+	}
+	id := cause.PolicySensitiveWord
+	alone := slices.DeleteFunc(slices.Clone(hits), func(h data.WordHit) bool { return slices.Contains(insideModes, h.Mode) })
+	if len(alone) > 0 {
+		hits = alone
+	} else {
+		id = cause.PolicySensitiveWordInside
+	}
+	d := s.addApproved(id, n)
+	if d == nil {
+		return
+	}
+	version, _ := f.Data.WordList(list)
+	var words []string
+	for _, h := range hits {
+		if !slices.Contains(words, h.Word) {
+			words = append(words, h.Word)
+		}
+	}
+	first := hits[0]
+	d.with("words", words).with("word", first.Word).with("label", labelAt(n.Unicode, first.Label)).
+		with("mode", first.Mode).with("start", first.Start).with("end", first.End).
+		with("list", list).with("version", version)
+}
+
+// wordsAllowed reports whether the profile exempts the name: named itself, or
+// its registrable domain.
+func (f *facts) wordsAllowed(n *nameFact) bool {
+	allow := f.profile.Words.Allow
+	return len(allow) > 0 && (slices.Contains(allow, n.Base) || slices.Contains(allow, n.registrable()))
+}
+
+// labelAt returns a label of a dotted name, "" where there is no such one.
+func labelAt(name string, index int) string {
+	start := 0
+	for i := 0; i <= len(name); i++ {
+		if i < len(name) && name[i] != '.' {
+			continue
+		}
+		if index == 0 {
+			return name[start:i]
+		}
+		index--
+		start = i + 1
+	}
+	return ""
+}
+
+// rareRootDomain is about the top-level domain alone; words in the labels left
+// of it are another rule (catalogue B1).
+func rareRootDomain(f *facts, s *sink, n *nameFact) {
+	if n.isIP() || len(n.Labels) < 2 || !slices.Contains(f.profile.Words.RareDomains, n.TLD()) {
+		return
+	}
+	s.addApproved(cause.PolicyRareRootDomain, n).with("tld", n.TLD()).
+		with("list", f.profile.Name).with("version", f.profile.Version)
+}
+
+// addApproved starts a finding about a name that a reviewer may have approved
+// before for this account: then it is information, with the approval as its
+// evidence (catalogue B24).
+func (s *sink) addApproved(id cause.ID, n *nameFact) *draft {
+	level := s.facts.level(id)
+	if level == cause.Pass {
+		return nil
+	}
+	approval := s.facts.approval(id, n)
+	if approval == nil {
+		return s.addAt(level, id, n.subject()).with("name", n.Text)
+	}
+	return s.addAt(cause.Info, id, n.subject()).with("name", n.Text).
+		with("approved_by", approval.By).with("approved_at", approval.At).from(s.facts, evidence.TopicApprovals)
+}
+
+// approval returns the approval in force for a cause, the name or its
+// registrable domain, and the account that orders.
+func (f *facts) approval(id cause.ID, n *nameFact) *evidence.Approval {
+	records, ok := f.records(evidence.TopicApprovals)
+	if !ok {
+		return nil
+	}
+	for i := range records.Approvals {
+		a := &records.Approvals[i]
+		if a.Cause == string(id) && a.Account == f.Order.Account && inForce(a.At, a.Until, f.at) &&
+			(a.Subject == n.Base || a.Subject == n.Clean || a.Subject != "" && a.Subject == n.registrable()) {
+			return a
+		}
+	}
+	return nil
+}
+
+func inForce(from, until, at time.Time) bool {
+	return !from.After(at) && (until.IsZero() || at.Before(until))
+}
