@@ -109,8 +109,13 @@ func TestNoStrayCases(t *testing.T) {
 func runCase(t *testing.T, c oneCase) {
 	t.Helper()
 	r := c.judge(t)
-	var got []wanted
+	got := []wanted{}
+	old := slices.ContainsFunc(c.Want, func(w wanted) bool { return w.Cause == cause.PolicyInputUnavailable })
 	for _, f := range r.Findings {
+		// Cases about a later date would all find the embedded snapshots old.
+		if f.Parameters["state"] == "stale" && !old {
+			continue
+		}
 		w := wanted{Cause: f.Cause, Level: f.Level, Subject: f.Subject}
 		if i := slices.IndexFunc(c.Want, func(x wanted) bool { return x.Cause == f.Cause && x.Subject == f.Subject }); i >= 0 {
 			for k := range c.Want[i].Parameters {
@@ -128,7 +133,7 @@ func runCase(t *testing.T, c oneCase) {
 	order := func(a, b wanted) int {
 		return strings.Compare(string(a.Cause)+a.Subject, string(b.Cause)+b.Subject)
 	}
-	want := slices.Clone(c.Want)
+	want := append([]wanted{}, c.Want...)
 	slices.SortFunc(want, order)
 	slices.SortFunc(got, order)
 	if diff := cmp.Diff(want, got); diff != "" {

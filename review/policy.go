@@ -26,8 +26,10 @@ func lookalike(f *facts, s *sink, n *nameFact) {
 	if n.isIP() || f.wordsAllowed(n) {
 		return
 	}
+	var imitating []string
 	if brands := f.profile.Words.Brands; brands != "" {
 		for _, hit := range f.Data.FindBrands(brands, n.Unicode, n.registrable()) {
+			imitating = append(imitating, hit.Label)
 			s.addApproved(cause.PolicyLookalike, n).with("kind", "brand").with("brand", hit.Brand).
 				with("label", hit.Label).with("skeleton", hit.Skeleton).with("owner", hit.Domains)
 		}
@@ -36,6 +38,9 @@ func lookalike(f *facts, s *sink, n *nameFact) {
 		return // all ASCII: one script
 	}
 	for label := range strings.SplitSeq(n.Unicode, ".") {
+		if slices.Contains(imitating, label) {
+			continue // said already, and more precisely
+		}
 		if scripts := f.Data.MixedScripts(label); len(scripts) > 0 {
 			s.addApproved(cause.PolicyLookalike, n).with("kind", "scripts").with("label", label).with("scripts", scripts)
 		}
