@@ -290,12 +290,14 @@ func TestUnsafeNames(t *testing.T) {
 http://user@Phish.example:8080/login?x=http://good.example/
 https://[2001:db8::9]:444/x
 ad_server.example
+listed.co.uk
 198.51.100.7
 `)}})
 	for name, want := range map[string]string{
 		"evil.example": "evil.example", "two.example": "two.example", "*.evil.example": "evil.example",
 		"phish.example": "http://user@Phish.example:8080/login?x=http://good.example/",
 		"good.example":  "", "localhost": "", "ad_server.example": "ad_server.example",
+		"deep.below.evil.example": "evil.example", "a.b.listed.co.uk": "listed.co.uk", "listed.co.uk": "listed.co.uk", "co.uk": "",
 		"2001:db8::9": "https://[2001:db8::9]:444/x", "198.51.100.7": "198.51.100.7",
 	} {
 		got := ""
@@ -403,6 +405,32 @@ func TestOrders(t *testing.T) {
 	got = s.Answer(evidence.LookupQuestion{Topic: evidence.TopicOrders, Order: "A1", Account: "a1", CSRSHA256: spki}, at).Lookup.Orders
 	if len(got) != 1 || got[0].Order != "A2" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestOrdersOfADomain: what lies under the registrable domain of a name is
+// found, by the ICANN section of the public suffix list and by all of it; a
+// stranger's other names and domains stay hidden.
+func TestOrdersOfADomain(t *testing.T) {
+	t.Parallel()
+	s := open(t, lookup.Config{Records: &lookup.Records{Orders: []lookup.Order{
+		{PastOrder: evidence.PastOrder{Order: "B1", Account: "b1", IssuedAt: nov, Names: []string{"*.shop.orchard.co.uk", "secret.test"}, Free: true}},
+		{PastOrder: evidence.PastOrder{Order: "B2", Account: "b1", IssuedAt: nov, Names: []string{"neighbour.co.uk"}}},
+		{PastOrder: evidence.PastOrder{Order: "B3", Account: "b1", IssuedAt: nov, Names: []string{"myorchard.co.uk"}}},
+	}}})
+	got := s.Answer(evidence.LookupQuestion{Topic: evidence.TopicOrders, Account: "a1", Names: []string{"www.orchard.co.uk"}}, at).Lookup.Orders
+	want := []evidence.PastOrder{{IssuedAt: nov, Names: []string{"orchard.co.uk"}, Partial: true, Free: true}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	s = open(t, lookup.Config{Records: &lookup.Records{Orders: []lookup.Order{
+		{PastOrder: evidence.PastOrder{Order: "B1", Account: "b1", IssuedAt: nov, Names: []string{"a.someone.github.io"}}},
+	}}})
+	for name, want := range map[string]string{"b.someone.github.io": "github.io someone.github.io", "else.github.io": "github.io"} {
+		got := s.Answer(evidence.LookupQuestion{Topic: evidence.TopicOrders, Account: "a1", Names: []string{name}}, at).Lookup.Orders
+		if len(got) != 1 || strings.Join(got[0].Names, " ") != want {
+			t.Errorf("%s: %+v, want %q", name, got, want)
+		}
 	}
 }
 
