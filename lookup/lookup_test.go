@@ -198,8 +198,10 @@ func fillDatabase(t *testing.T, path string, statements ...string) {
 
 func TestDebianKeys(t *testing.T) {
 	t.Parallel()
-	q := evidence.LookupQuestion{Topic: evidence.TopicKeys, ModulusSHA256: modulus, ModulusBits: 2048,
-		VulnkeySHA1: "00000000000000000000" + "0123456789abcdef0123"}
+	q := evidence.LookupQuestion{
+		Topic: evidence.TopicKeys, ModulusSHA256: modulus, ModulusBits: 2048,
+		VulnkeySHA1: "00000000000000000000" + "0123456789abcdef0123",
+	}
 	db := write(t, "dwklint.db", "")
 	fillDatabase(t, db, `CREATE TABLE debian_weak_modulus_2048 (SHA256_FINGERPRINT BLOB PRIMARY KEY)`, `INSERT INTO debian_weak_modulus_2048 VALUES (x'`+modulus+`')`)
 	for _, c := range []struct{ name, path, entry string }{

@@ -59,8 +59,10 @@ func (s *Source) openDatabase(path string, kind tableKind) (*keyDatabase, info, 
 		}
 		i.sha256 = hexSum(sum)
 	}
-	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(),
-		RawQuery: "mode=ro&_pragma=query_only(true)&_pragma=busy_timeout(2000)"}).String()
+	dsn := (&url.URL{
+		Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(),
+		RawQuery: "mode=ro&_pragma=query_only(true)&_pragma=busy_timeout(2000)",
+	}).String()
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, i, readError(path, err)

@@ -21,25 +21,34 @@ func TestAsksOnlyWhatIsUsed(t *testing.T) {
 		asked, unasked      []evidence.Topic
 	}{
 		{
-			"an order without account", "cloud", "", order.Order{},
+			"an order without account", "cloud", "",
+			order.Order{},
 			[]evidence.Topic{evidence.TopicInputs, evidence.TopicOrders, evidence.TopicChecks},
 			[]evidence.Topic{evidence.TopicAccount, evidence.TopicCertificate, evidence.TopicCalls, evidence.TopicLetters},
 		},
 		{
-			"an order of an account", "cloud", "", order.Order{Account: "a1"},
-			[]evidence.Topic{evidence.TopicAccount}, []evidence.Topic{evidence.TopicCertificate},
+			"an order of an account", "cloud", "",
+			order.Order{Account: "a1"},
+			[]evidence.Topic{evidence.TopicAccount},
+			[]evidence.Topic{evidence.TopicCertificate},
 		},
 		{
-			"a renewal", "cloud", "", order.Order{Kind: order.Renewal},
-			[]evidence.Topic{evidence.TopicCertificate}, nil,
+			"a renewal", "cloud", "",
+			order.Order{Kind: order.Renewal},
+			[]evidence.Topic{evidence.TopicCertificate},
+			nil,
 		},
 		{
-			"a renewal where it is always open", "baseline", "", order.Order{Kind: order.Renewal},
-			nil, []evidence.Topic{evidence.TopicCertificate},
+			"a renewal where it is always open", "baseline", "",
+			order.Order{Kind: order.Renewal},
+			nil,
+			[]evidence.Topic{evidence.TopicCertificate},
 		},
 		{
-			"the same for the verdict of another profile", "baseline", "cloud", order.Order{Kind: order.Renewal},
-			[]evidence.Topic{evidence.TopicCertificate}, nil,
+			"the same for the verdict of another profile", "baseline", "cloud",
+			order.Order{Kind: order.Renewal},
+			[]evidence.Topic{evidence.TopicCertificate},
+			nil,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
