@@ -347,6 +347,6 @@ func (a *app) summary(f *checkFlags, t tally, took time.Duration, interrupted bo
 		fmt.Fprintln(a.err, a.text.Count("batch.failed", bad))
 	}
 	if interrupted {
-		fmt.Fprintln(a.err, a.text.Text("batch.interrupted", "Line", t.lines))
+		fmt.Fprintln(a.err, a.text.Text("batch.interrupted", "Line", t.lines, "Next", t.lines+1))
 	}
 }

@@ -51,6 +51,7 @@ func (a *app) checkCommand() *cobra.Command {
 		},
 	}
 	s := c.Flags()
+	s.SortFlags = false
 	s.BoolVar(&f.offline, "offline", false, a.text.Text("flag.offline"))
 	s.StringVar(&f.csr, "csr", "", a.text.Text("flag.csr"))
 	s.StringVar(&f.product, "product", "", a.text.Text("flag.product"))

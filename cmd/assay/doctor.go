@@ -83,16 +83,16 @@ func (a *app) doctor(ctx context.Context, p *profile.Profile, config lookup.Conf
 
 func (a *app) dataCheckups(p *profile.Profile, set *data.Set) []checkup {
 	var checks []checkup
-	for _, s := range set.Snapshots() {
-		c := checkup{"data", s.Name, "ok", s.Date.Format("2006-01-02")}
-		days := int(a.now().Sub(s.Date).Hours() / 24)
-		most := p.MaxAge[s.Name]
+	for _, v := range a.snapshots(p, set) {
+		c := checkup{"data", v.Name, "ok", v.Date}
 		switch {
-		case most > 0 && days > most:
+		case v.Error != "":
+			c.State, c.Detail = "bad", v.Error
+		case v.MostDays > 0 && v.Days > v.MostDays:
 			c.State = "bad"
-			c.Detail = a.text.Text("doctor.data-old", "Date", c.Detail, "Days", days, "Most", most)
-		case most > 0:
-			c.Detail = a.text.Text("doctor.data", "Date", c.Detail, "Days", days, "Most", most)
+			c.Detail = a.text.Text("doctor.data-old", "Date", v.Date, "Days", v.Days, "Most", v.MostDays)
+		case v.MostDays > 0:
+			c.Detail = a.text.Text("doctor.data", "Date", v.Date, "Days", v.Days, "Most", v.MostDays)
 		}
 		checks = append(checks, c)
 	}
@@ -131,8 +131,7 @@ func (a *app) clockCheckup(set *data.Set) checkup {
 	if in := a.clock(&checkFlags{}, set); in != nil {
 		return checkup{"clock", "system", "bad", in.Error}
 	}
-	_, offset := now.Zone()
-	return checkup{"clock", "system", "ok", now.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + time.Duration(offset*int(time.Second)).String() + " local"}
+	return checkup{"clock", "system", "ok", now.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + now.Format("15:04 MST -0700")}
 }
 
 // networkCheckups says which address families this machine has a way out by.

@@ -93,6 +93,7 @@ func (a *app) commands() []*cobra.Command {
 		a.replayCommand(),
 		a.schemaCommand(),
 		a.doctorCommand(),
+		a.dataCommand(),
 		a.versionCommand(),
 		a.exitCodesTopic(),
 	}
@@ -171,6 +172,7 @@ func (a *app) width() int {
 
 func (a *app) usageTemplate() string {
 	t := func(id string) string { return a.text.Text(id) }
+	width := strconv.Itoa(max(60, a.width()))
 	return t("usage.usage") + `{{if .Runnable}}
   {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
   {{.CommandPath}} [command]{{end}}{{if .HasExample}}
@@ -182,12 +184,12 @@ func (a *app) usageTemplate() string {
   {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
 
 ` + t("usage.flags") + `
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+{{.LocalFlags.FlagUsagesWrapped ` + width + ` | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
 
 ` + t("usage.global-flags") + `
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasHelpSubCommands}}
+{{.InheritedFlags.FlagUsagesWrapped ` + width + ` | trimTrailingWhitespaces}}{{end}}{{if .HasHelpSubCommands}}
 
 ` + t("usage.topics") + `{{range .Commands}}{{if .IsAdditionalHelpTopicCommand}}
-  {{rpad .CommandPath .CommandPathPadding}} {{.Short}}{{end}}{{end}}{{end}}
+  {{.Root.Name}} help {{.Name}}  {{.Short}}{{end}}{{end}}{{end}}
 `
 }
