@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"assay/evidence"
 	"assay/internal/render"
 	"assay/lookup"
+	"assay/order"
 	"assay/profile"
 	"assay/review"
 )
@@ -116,6 +118,9 @@ func (a *app) listCheckups(p *profile.Profile, inputs []evidence.Input, set *dat
 			c.State, c.Detail = "bad", in.Error
 		case !in.Configured:
 			c.State, c.Detail = "missing", a.text.Text("doctor.list-missing")
+			if p.Level(cause.PolicyInputUnavailable, order.DV, "unconfigured").Blocks() && !slices.Contains(p.AcceptAbsent, in.Name) {
+				c.State, c.Detail = "bad", a.text.Text("doctor.list-needed", "Profile", p.Name)
+			}
 		case p.MaxAge[in.Name] > 0 && !in.Date.IsZero() && a.now().Sub(in.Date) > time.Duration(p.MaxAge[in.Name])*24*time.Hour:
 			c.State = "bad"
 			c.Detail = a.text.Text("doctor.data-old", "Date", in.Date.Format("2006-01-02"),

@@ -196,6 +196,10 @@ func (p *Page) details(f *review.Finding, found string) string {
 		if t != nil && t.Phrases[k] != nil {
 			continue // the text says it in words
 		}
+		switch f.Parameters[k].(type) {
+		case int, bool, float64:
+			continue // offsets and counts mean nothing by themselves
+		}
 		value := cause.FormatValue(f.Parameters[k], p.Text.Lang())
 		if value == "" || strings.Contains(shown, value) {
 			continue
