@@ -77,7 +77,11 @@ func (d *draft) concerning(about string) *draft {
 func (d *draft) from(f *facts, t evidence.Topic) *draft {
 	if d != nil {
 		if o := f.seen[t]; o != nil {
-			d.Evidence = append(d.Evidence, o.Identify().ID)
+			id := o.ID
+			if id == "" {
+				id = o.Identify().ID
+			}
+			d.Evidence = append(d.Evidence, id)
 		}
 	}
 	return d

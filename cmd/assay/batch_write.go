@@ -89,8 +89,7 @@ func (w *reportWriter) append(out []byte, r *review.Report) []byte {
 		}
 	}
 	out[start] = '{'
-	out = append(out, '}', '\n')
-	return escapeFrom(out, start)
+	return append(out, '}', '\n')
 }
 
 // isEmpty is what encoding/json leaves out with omitempty.
@@ -112,13 +111,14 @@ func (k *kept[T]) append(w *reportWriter, out []byte, value T, same func(a, b T)
 	return append(out, k.raw...)
 }
 
-// marshal returns the JSON of a value, valid until the next call.
+// marshal returns the JSON of a value, escaped for terminals, valid until the
+// next call.
 func (w *reportWriter) marshal(value any) []byte {
 	w.buf.Reset()
 	if err := w.enc.Encode(value); err != nil {
 		panic("report does not marshal: " + err.Error())
 	}
-	return bytes.TrimSuffix(w.buf.Bytes(), []byte{'\n'})
+	return escapeUnprintable(bytes.TrimSuffix(w.buf.Bytes(), []byte{'\n'}))
 }
 
 func sameNotAsked(a, b []review.NotAsked) bool {
@@ -158,12 +158,4 @@ func (w *reportWriter) observation(o *evidence.Observation) []byte {
 		w.seen[key] = raw
 	}
 	return raw
-}
-
-// escapeFrom escapes what a terminal would obey in what was appended.
-func escapeFrom(out []byte, start int) []byte {
-	if line := out[start:]; !printable(line) {
-		return append(out[:start:start], escapeUnprintable(line)...)
-	}
-	return out
 }

@@ -101,12 +101,5 @@ func (a *app) record(path string, r *review.Report) error {
 
 // appendJSON appends a value as one line of JSON.
 func appendJSON(out []byte, v any) []byte {
-	b := bytes.NewBuffer(out)
-	start := len(out)
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic("report does not marshal: " + err.Error())
-	}
-	return escapeFrom(b.Bytes(), start)
+	return append(append(out, newReportWriter().marshal(v)...), '\n')
 }
