@@ -70,6 +70,9 @@ func (p *Page) Sides(left string, leftWidth int, right string) {
 	gap := p.Width - leftWidth - Width(right)
 	if gap < 2 {
 		p.Line(left)
+		if right != "" {
+			p.Line(strings.Repeat(" ", max(0, p.Width-Width(right))) + p.Faint(right))
+		}
 		return
 	}
 	p.Line(left + strings.Repeat(" ", gap) + p.Faint(right))

@@ -131,6 +131,7 @@ func (p *Page) finding(g *cluster) {
 	if width > p.Width {
 		p.Line(" " + p.Level(f.Level, word))
 		p.Paragraph(3, f.Title, bold)
+		p.Paragraph(3, string(f.Cause), faint)
 	} else {
 		p.Sides(head, width, string(f.Cause))
 	}
@@ -178,7 +179,7 @@ func (p *Page) subject(s string) string {
 	if id := "subject." + s; p.Text.Has(id) {
 		return p.Text.Text(id)
 	}
-	return prose(s)
+	return Clip(Safe(s), 200)
 }
 
 // details are the parameters that the text does not show already, and the
