@@ -127,8 +127,7 @@ func (t *pasted) readBlocks(blocks []block, around []stretch) (*Request, *Proble
 	}
 	if len(blocks) > 1 {
 		second := &blocks[1]
-		return nil, &Problem{Kind: KindSecondBlock, Detected: second.label, Line: second.line,
-			Detail: "a second block follows the first"}
+		return nil, &Problem{Kind: KindSecondBlock, Detected: second.label, Line: second.line}
 	}
 	r, p := t.readBlock(first)
 	if p != nil {
@@ -151,9 +150,9 @@ func (t *pasted) readBlock(b *block) (*Request, *Problem) {
 	case !b.isRequest():
 		return nil, b.notRequest()
 	case b.end == "":
-		return nil, &Problem{Kind: KindMissingEnd, Line: b.line, Detail: "no END line follows"}
+		return nil, &Problem{Kind: KindMissingEnd, Line: b.line}
 	case !b.begun:
-		return nil, &Problem{Kind: KindMissingBegin, Line: b.line, Detail: "no BEGIN line precedes"}
+		return nil, &Problem{Kind: KindMissingBegin, Line: b.line}
 	case b.end != b.label && !(strings.HasSuffix(b.end, label) && strings.HasSuffix(b.label, label)):
 		return nil, &Problem{Kind: KindWrongEnd, Detected: b.end, Line: b.line}
 	}

@@ -97,7 +97,8 @@ type Hit struct {
 	List string `json:"list"`
 	// Kind says what the entry means: "compromised", "debian-weak", "blocked",
 	// "unsafe", "denied", "rejected", "revoked", "account-key", "ca-key",
-	// "service-key", "generated".
+	// "service-key", "generated", "shared-factor" (the modulus has a prime in
+	// common with another known key).
 	Kind  string `json:"kind"`
 	Entry string `json:"entry"` // the entry as listed
 	// Match says how it matched: "exact", "suffix", "prefix", "covers".

@@ -309,7 +309,6 @@ func (p *Public) parsePoint(c curve) {
 	case form != 4 || len(point) != 1+2*c.bytes:
 		p.Encoding = &EncodingError{
 			Part: "length", Detail: fmt.Sprintf("the point has %d bytes, want %d beginning with 04", len(point), 1+2*c.bytes),
-			Expected: "04", Seen: cutHex(point[:1]),
 		}
 	default:
 		p.X = point[1 : 1+c.bytes]

@@ -284,7 +284,7 @@ func (q *redactor) nameOrField(s string) bool {
 	}
 	head, _, dotted := strings.Cut(s, ".")
 	switch head {
-	case "order", "csr", "key", "lists", "applicant", "names", "product", "method", "validity", "plan", "account":
+	case "order", "csr", "key", "lists", "names", "product", "method", "validity", "plan", "account":
 		return !dotted
 	case "organization", "contacts", "records":
 		return !strings.ContainsFunc(s, func(r rune) bool { return r != '.' && r != '_' && !(r >= 'a' && r <= 'z') })

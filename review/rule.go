@@ -48,6 +48,9 @@ func (f *facts) unmet(r *rule) (what string, applies bool) {
 	if r.needs&needReplaced != 0 && !f.replacing() {
 		return "", false
 	}
+	if r.needs&(needParsedCSR|needKey) != 0 && f.mode == Attempt && f.csr == nil {
+		return "", false // csr.unreadable says that none was given
+	}
 	switch {
 	case r.needs&needNames != 0 && len(f.Order.Names) == 0:
 		return "names", true

@@ -32,6 +32,17 @@ func IsProvince(country, text string) bool {
 	return ok
 }
 
+// SameProvince reports whether two texts name the same province of a country
+// whose provinces are known here.
+func SameProvince(country, a, b string) bool {
+	if len(a) > maxNameBytes || len(b) > maxNameBytes {
+		return false
+	}
+	known := provinces()[country]
+	name, ok := known[foldProvince(country, a)]
+	return ok && name == known[foldProvince(country, b)]
+}
+
 // SuggestProvince returns the province a person probably means, where exactly
 // one is at most two letters away; "" when unclear.
 func SuggestProvince(country, text string) string {
