@@ -43,7 +43,9 @@ func failing() *review.Report {
 		NotAsked: []review.NotAsked{
 			{What: "csr", Why: "not-given", Causes: make([]cause.ID, 23)},
 			{What: "records.orders", Why: "not-kept", Causes: make([]cause.ID, 2)},
-			{What: "dns", Why: "offline"}, {What: "file", Why: "offline"}, {What: "caa", Why: "offline"},
+			{What: "dns", Why: "offline"},
+			{What: "file", Why: "offline"},
+			{What: "caa", Why: "offline"},
 		},
 		Findings: []review.Finding{
 			finding(cause.Refuse, "file.redirected", "orchard.net", cause.Parameters{
