@@ -81,10 +81,10 @@ const (
 	OrganizationFieldEmpty             ID = "organization.field-empty"
 	OrganizationFieldInvalid           ID = "organization.field-invalid"
 	OrganizationPhoneEmpty             ID = "organization.phone-empty"
+	OrganizationPhoneUnanswered        ID = "organization.phone-unanswered"
 	OrganizationPhoneInvalid           ID = "organization.phone-invalid"
 	OrganizationPhoneUnsuitable        ID = "organization.phone-unsuitable"
 	OrganizationPhoneNotIndependent    ID = "organization.phone-not-independent"
-	OrganizationPhoneUnanswered        ID = "organization.phone-unanswered"
 	OrganizationNotVerifiable          ID = "organization.not-verifiable"
 	OrganizationDiffersFromDomainOwner ID = "organization.differs-from-domain-owner"
 	OrganizationLetterFileInvalid      ID = "organization.letter-file-invalid"
@@ -196,8 +196,8 @@ const (
 // Causes of the stage limit.
 const (
 	LimitDeadlinePassed         ID = "limit.deadline-passed"
-	LimitRevocationNotValidated ID = "limit.revocation-not-validated"
 	LimitTokenExpired           ID = "limit.token-expired"
+	LimitRevocationNotValidated ID = "limit.revocation-not-validated"
 	LimitCheckedTooOften        ID = "limit.checked-too-often"
 	LimitQuotaExceeded          ID = "limit.quota-exceeded"
 	LimitDuplicateCertificate   ID = "limit.duplicate-certificate"

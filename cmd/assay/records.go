@@ -69,7 +69,8 @@ func (a *app) history(path string) (*lookup.Records, error) {
 		return nil, err
 	}
 	err = file.Records.ReadCSRs(func(csr string) (string, error) {
-		return csr, a.fillCSR(&csr, base, "assay check --help")
+		err := a.fillCSR(&csr, base, "assay check --help")
+		return csr, err
 	})
 	if err != nil {
 		return nil, err
