@@ -49,11 +49,33 @@ func Examine(p *Public, rounds int) Weakness {
 		// Every further test is for odd numbers.
 		return w
 	}
-	root := new(big.Int).Sqrt(p.N)
+	root := squareRoot(p.N)
 	w.FermatRound = r.fermat(p.N, root, rounds)
 	w.Power = new(big.Int).Mul(root, root).Cmp(p.N) == 0 || r.oddPower(p.N)
 	return w
 }
+
+// squareRoot is the largest whole number whose square is not above n. One step
+// of Newton's iteration doubles the digits, so all but the last are taken on the
+// leading half of the number; big.Int.Sqrt takes every step on the whole.
+func squareRoot(n *big.Int) *big.Int {
+	if n.BitLen() < 128 {
+		return new(big.Int).Sqrt(n)
+	}
+	k := uint(n.BitLen() / 4)
+	leading := new(big.Int).Rsh(n, 2*k)
+	x := squareRoot(leading)
+	x.Lsh(x, k)
+	step := leading.Quo(n, x)
+	x.Rsh(x.Add(x, step), 1)
+	// Newton's step from either side lands on the root or a little above it.
+	for square := new(big.Int); square.Mul(x, x).Cmp(n) > 0; {
+		x.Sub(x, one)
+	}
+	return x
+}
+
+var one = big.NewInt(1)
 
 // residues are what a number leaves divided by each of the first odd primes.
 type residues struct {

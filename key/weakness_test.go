@@ -70,6 +70,20 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// TestSquareRoot compares with math/big, around squares too.
+func TestSquareRoot(t *testing.T) {
+	t.Parallel()
+	for bits := uint(60); bits < 600; bits += 9 {
+		p := prime(t, int(bits))
+		square := mul(p, p)
+		for _, n := range []*big.Int{p, square, new(big.Int).Sub(square, one), new(big.Int).Add(square, one), pow2(2 * bits), new(big.Int).Sub(pow2(2*bits), one), new(big.Int).Sub(pow2(2*bits+1), one)} {
+			if got, want := squareRoot(n), new(big.Int).Sqrt(n); got.Cmp(want) != 0 {
+				t.Fatalf("√%d = %d, want %d", n, got, want)
+			}
+		}
+	}
+}
+
 func TestExamine(t *testing.T) {
 	t.Parallel()
 	f4 := big.NewInt(65537)
@@ -124,7 +138,6 @@ func repeated(t testing.TB, w uint32) *big.Int {
 // inverse returns the public exponent of a private one of so many bits.
 func inverse(t testing.TB, p, q *big.Int, bits int) *big.Int {
 	t.Helper()
-	one := big.NewInt(1)
 	phi := mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
 	for {
 		if e := new(big.Int).ModInverse(prime(t, bits), phi); e != nil {
@@ -253,7 +266,7 @@ func BenchmarkParts(b *testing.B) {
 	})
 	b.Run("sqrt", func(b *testing.B) {
 		for b.Loop() {
-			root.Sqrt(p.N)
+			squareRoot(p.N)
 		}
 	})
 	b.Run("fermat", func(b *testing.B) {

@@ -81,8 +81,8 @@ type Order struct {
 	CommonName string `json:"common_name,omitempty"`
 	// CSR is the certificate signing request as text: PEM, or base64 of DER. In
 	// an order file the command line also takes a path here (one line without
-	// "-----"). A private key in it is removed when the order is read, see
-	// [Order.Scrub].
+	// "-----"). A private key in it is removed before the order is reviewed, see
+	// csr.Scrub.
 	CSR string `json:"csr,omitempty"`
 	// CSROrigin is "new" (default), "service" where the service made the key, or
 	// "original" where a reissue or renewal deliberately keeps the

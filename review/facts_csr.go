@@ -1,10 +1,10 @@
 package review
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 
 	"assay/csr"
 	"assay/evidence"
@@ -25,6 +25,7 @@ type csrFacts struct {
 	weaknessSeen memo[key.Weakness]
 	fermatRounds int // of weaknessSeen
 	primeModulus memo[bool]
+	keyQuestion  memo[evidence.LookupQuestion]
 }
 
 // csrName is one name the CSR asks for.
@@ -99,18 +100,27 @@ func (c *Case) modulusPrime() bool {
 }
 
 // askKey fills in the digests under which lists keep keys.
-func (f *facts) askKey(q *evidence.LookupQuestion) {
-	if f.csr == nil {
+func (c *Case) askKey(q *evidence.LookupQuestion) {
+	if c.csr == nil {
 		return
 	}
-	k := f.csr.Key
-	q.Keyprint = f.keyprint()
+	digests := c.keyQuestion.get(c.keyDigests)
+	q.Keyprint, q.SPKISHA256 = digests.Keyprint, digests.SPKISHA256
+	q.ModulusSHA256, q.ModulusBits, q.VulnkeySHA1 = digests.ModulusSHA256, digests.ModulusBits, digests.VulnkeySHA1
+}
+
+func (c *Case) keyDigests() (q evidence.LookupQuestion) {
+	k := c.csr.Key
+	q.Keyprint = c.keyprint()
 	spki := sha256.Sum256(k.SPKI)
 	q.SPKISHA256 = hex.EncodeToString(spki[:])
 	if k.N == nil {
-		return
+		return q
 	}
 	q.ModulusSHA256, q.ModulusBits = q.Keyprint, k.Bits()
-	vulnkey := sha1.Sum(fmt.Appendf(nil, "Modulus=%X\n", k.N))
+	// As "openssl rsa -modulus" prints it: no leading zero digit.
+	digits := bytes.TrimLeft(bytes.ToUpper(hex.AppendEncode(nil, k.N.Bytes())), "0")
+	vulnkey := sha1.Sum(append(append([]byte("Modulus="), digits...), '\n'))
 	q.VulnkeySHA1 = hex.EncodeToString(vulnkey[:])
+	return q
 }
