@@ -31,11 +31,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"assay/cause"
 	"assay/data"
 	"assay/evidence"
+	"assay/lookup"
 	"assay/order"
 	"assay/profile"
 	"assay/review"
@@ -89,6 +92,7 @@ func (r *Reviewer) Review(ctx context.Context, o *order.Order) (*review.Report, 
 			}
 			return report, nil
 		}
+		in.Seen = slices.Grow(in.Seen, len(questions))
 		for _, q := range questions {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -124,11 +128,14 @@ func (r *Reviewer) answer(q evidence.Question, at time.Time) evidence.Observatio
 	if r.Records != nil {
 		return r.Records.Answer(*q.Lookup, at)
 	}
-	return absent(q.Lookup.Topic)
+	return nothingKept().Answer(*q.Lookup, at)
 }
 
-// absent says that records on a topic are not kept.
-func absent(t evidence.Topic) evidence.Observation {
-	q := evidence.Question{Kind: evidence.KindLookup, Lookup: &evidence.LookupQuestion{Topic: t}}
-	return evidence.Observation{Question: q, Lookup: &evidence.LookupAnswer{Absent: true}}
-}
+// nothingKept answers that no lists are set up and no records kept.
+var nothingKept = sync.OnceValue(func() Records {
+	s, err := lookup.Open(lookup.Config{})
+	if err != nil {
+		panic("assay: a source without files failed to open: " + err.Error())
+	}
+	return s
+})

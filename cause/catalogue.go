@@ -114,9 +114,8 @@ func loadEntries() (map[ID]*Entry, []*Entry) {
 		}
 		// TOML tables are maps: the order of the file is the order of the
 		// headings in it.
-		slices.SortFunc(ids, func(a, b ID) int {
-			return strings.Index(string(raw), `["`+string(a)+`"]`) - strings.Index(string(raw), `["`+string(b)+`"]`)
-		})
+		heading := func(id ID) int { return strings.Index(string(raw), "\n[\""+string(id)+"\"]\n") }
+		slices.SortFunc(ids, func(a, b ID) int { return heading(a) - heading(b) })
 		for _, id := range ids {
 			all = append(all, byID[id])
 		}

@@ -36,6 +36,12 @@ type Snapshot struct {
 	Error string
 }
 
+// A Ref names a snapshot in a report.
+type Ref struct {
+	Date   string `json:"date,omitempty"` // YYYY-MM-DD
+	Digest string `json:"digest"`
+}
+
 // A Suffix is the public suffix of a name.
 type Suffix struct {
 	// Suffix is the public suffix itself ("co.uk"); Registrable is the suffix

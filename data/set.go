@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"assay/evidence"
 )
@@ -18,6 +19,8 @@ import (
 // A set is safe for concurrent use and never changes.
 type Set struct {
 	snapshots []Snapshot // sorted by name
+	refs      map[string]Ref
+	inputs    []evidence.Input
 
 	suffixes    func() *suffixTable
 	rootZone    func() map[string]struct{}
@@ -90,6 +93,17 @@ func newSet(parts map[string]part) *Set {
 		s.snapshots = append(s.snapshots, p.Snapshot)
 	}
 	slices.SortFunc(s.snapshots, func(a, b Snapshot) int { return cmp.Compare(a.Name, b.Name) })
+	s.refs = make(map[string]Ref, len(parts))
+	for _, p := range s.snapshots {
+		ref := Ref{Digest: "sha256:" + p.SHA256}
+		if !p.Date.IsZero() {
+			ref.Date = p.Date.Format(time.DateOnly)
+		}
+		s.refs[p.Name] = ref
+		s.inputs = append(s.inputs, evidence.Input{
+			Name: p.Name, Configured: true, Date: p.Date, SHA256: p.SHA256, Entries: p.Entries, Error: p.Error,
+		})
+	}
 	s.suffixes = lazily(parts[PublicSuffixes], parseSuffixes)
 	s.rootZone = lazily(parts[RootZone], parseRootZone)
 	s.blocks = lazily(parts[AddressBlocks], parseBlocks)
@@ -136,15 +150,14 @@ func overlay[T any](embedded, imported string, parse func(string) (map[string]T,
 // Snapshots lists the parts of the set, sorted by name.
 func (s *Set) Snapshots() []Snapshot { return slices.Clone(s.snapshots) }
 
-// Inputs returns the snapshots as the inputs that checks depend on.
+// Refs names the snapshots as reports do. The map is shared and must not be
+// changed.
+func (s *Set) Refs() map[string]Ref { return s.refs }
+
+// Inputs returns the snapshots as the inputs that checks depend on. The slice
+// is shared and must not be changed.
 func (s *Set) Inputs() []evidence.Input {
-	inputs := make([]evidence.Input, len(s.snapshots))
-	for i, p := range s.snapshots {
-		inputs[i] = evidence.Input{
-			Name: p.Name, Configured: true, Date: p.Date, SHA256: p.SHA256, Entries: p.Entries, Error: p.Error,
-		}
-	}
-	return inputs
+	return s.inputs
 }
 
 // readPart reads a snapshot file that Import wrote.

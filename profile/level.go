@@ -138,3 +138,14 @@ func (p *Profile) CanRaise(id cause.ID, product order.Product) bool {
 	}
 	return false
 }
+
+// Derive returns what is computed from the profile alone, computed once for
+// each key. A profile does not change once it is loaded, so neither does what
+// follows from it; the result is shared and must not be changed.
+func (p *Profile) Derive(key string, compute func() any) any {
+	if v, ok := p.derived.Load(key); ok {
+		return v
+	}
+	v, _ := p.derived.LoadOrStore(key, compute())
+	return v
+}

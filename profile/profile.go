@@ -9,6 +9,7 @@
 package profile
 
 import (
+	"sync"
 	"time"
 
 	"assay/cause"
@@ -57,6 +58,8 @@ type Profile struct {
 	// that is not listed inherits; in an embedded profile every cause is listed
 	// or inherited.
 	Levels map[cause.ID]string `toml:"levels" json:"levels"`
+
+	derived sync.Map
 
 	digest string
 	cells  map[cause.ID]Cell

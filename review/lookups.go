@@ -10,7 +10,7 @@ import (
 	"assay/profile"
 )
 
-// lookups lists the records that rules can use for this order under this
+// lookups lists the records not seen yet that rules can use for this order under this
 // profile or one of the others whose verdict is asked for: one question a
 // topic, and none whose answer could raise nothing (no account is looked up for
 // an order without one). The inputs are always listed: a report says which data
@@ -19,8 +19,13 @@ func (f *facts) lookups(also []*profile.Profile) []evidence.LookupQuestion {
 	wanted := maskOf(evidence.TopicInputs) | f.readTopics()
 	for _, p := range also {
 		other := *f
-		other.profile = p
+		other.profile, other.raise = p, f.raisableRules(p)
 		wanted |= other.readTopics()
+	}
+	for i, t := range topics {
+		if f.seen[t] != nil {
+			wanted &^= 1 << i
+		}
 	}
 	questions := make([]evidence.LookupQuestion, 0, bits.OnesCount(wanted))
 	for i, t := range topics {

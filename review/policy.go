@@ -122,51 +122,78 @@ var inputChecks = []struct {
 // than the profile allows, is unknown, each by itself.
 func inputUnavailable(f *facts, s *sink) {
 	records, _ := f.records(evidence.TopicInputs)
-	inputs := slices.Clone(f.Data.Inputs())
-	for _, in := range records.Inputs {
-		if !slices.ContainsFunc(inputs, func(have evidence.Input) bool { return have.Name == in.Name }) {
-			inputs = append(inputs, in)
-		}
+	snapshots := f.Data.Inputs()
+	for i := range snapshots {
+		f.input(s, &snapshots[i])
 	}
 	var absent, accepted []string
-	for i := range inputs {
-		in := &inputs[i]
-		checks, counts := f.checksOf(in.Name)
+	for i := range records.Inputs {
+		in := &records.Inputs[i]
 		switch {
-		case !counts:
-		case !in.Configured && slices.Contains(f.profile.AcceptAbsent, in.Name):
+		case slices.ContainsFunc(snapshots, func(have evidence.Input) bool { return have.Name == in.Name }):
+		case in.Configured:
+			f.input(s, in)
+		case f.checksOf(in.Name) == nil:
+		case slices.Contains(f.profile.AcceptAbsent, in.Name):
 			accepted = append(accepted, in.Name)
-		case !in.Configured:
-			absent = append(absent, in.Name)
-		case in.Error != "":
-			s.add(cause.PolicyInputUnavailable, in.Name).with("state", "unreadable").with("input", in.Name).
-				with("reason", in.Error).with("checks", checks).from(f, evidence.TopicInputs)
 		default:
-			f.stale(s, in, checks)
+			absent = append(absent, in.Name)
 		}
 	}
 	s.notConfigured(absent, "unconfigured")
 	s.notConfigured(accepted, "accepted")
 }
 
+// input reports an input that is set up and cannot be used, or is too old.
+func (f *facts) input(s *sink, in *evidence.Input) {
+	age, limit := f.ageOf(in)
+	if in.Error == "" && age <= limit {
+		return
+	}
+	checks := f.checksOf(in.Name)
+	if checks == nil {
+		return
+	}
+	d := s.add(cause.PolicyInputUnavailable, in.Name).with("input", in.Name).with("checks", checks).from(f, evidence.TopicInputs)
+	if in.Error != "" {
+		d.with("state", "unreadable").with("reason", in.Error)
+		return
+	}
+	d.with("state", "stale").with("date", in.Date).with("age", age.Truncate(24*time.Hour)).with("limit", limit)
+}
+
+// ageOf is how old an input is and may be; both are 0 where no age is too high.
+func (f *facts) ageOf(in *evidence.Input) (age, limit time.Duration) {
+	days := f.profile.MaxAge[in.Name]
+	if days == 0 || in.Date.IsZero() {
+		return 0, 0
+	}
+	return f.at.Sub(in.Date), time.Duration(days) * 24 * time.Hour
+}
+
 // checksOf returns the causes that an input serves for this order under the
-// profile; counts is false where there are none.
-func (f *facts) checksOf(input string) (checks []string, counts bool) {
+// profile: nil where there are none, so that the input does not matter; empty
+// for the clock, on which everything depends.
+func (f *facts) checksOf(input string) []string {
 	if strings.HasPrefix(input, "keys.") && !f.keyReadable() {
-		return nil, false
+		return nil
 	}
 	for _, c := range inputChecks {
 		if c.input != input {
 			continue
 		}
+		if len(c.causes) == 0 {
+			return []string{}
+		}
+		var checks []string
 		for _, id := range c.causes {
 			if f.profile.CanRaise(id, f.Order.Product) {
 				checks = append(checks, string(id))
 			}
 		}
-		return checks, len(checks) > 0 || len(c.causes) == 0
+		return checks
 	}
-	return nil, false
+	return nil
 }
 
 // notConfigured is one finding for all lists that are not set up. Where the
@@ -178,23 +205,8 @@ func (s *sink) notConfigured(inputs []string, condition string) {
 	slices.Sort(inputs)
 	var checks []string
 	for _, in := range inputs {
-		of, _ := s.facts.checksOf(in)
-		checks = append(checks, of...)
+		checks = append(checks, s.facts.checksOf(in)...)
 	}
 	s.add(cause.PolicyInputUnavailable, "lists", condition).with("state", condition).
 		with("inputs", inputs).with("checks", checks).from(s.facts, evidence.TopicInputs)
-}
-
-// stale reports an input older than the profile allows.
-func (f *facts) stale(s *sink, in *evidence.Input, checks []string) {
-	days := f.profile.MaxAge[in.Name]
-	if days == 0 || in.Date.IsZero() {
-		return
-	}
-	age := f.at.Sub(in.Date)
-	if limit := time.Duration(days) * 24 * time.Hour; age > limit {
-		s.add(cause.PolicyInputUnavailable, in.Name).with("state", "stale").with("input", in.Name).
-			with("date", in.Date).with("age", age.Truncate(24*time.Hour)).with("limit", limit).
-			with("checks", checks).from(f, evidence.TopicInputs)
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"assay/data"
 	"assay/evidence"
 	"assay/order"
+	"assay/profile"
 )
 
 // TestKeyQuestion: the digests under which a key is looked for are those that
@@ -47,13 +48,18 @@ func TestKeyQuestion(t *testing.T) {
 	der := sha256.Sum256(openssl("req", "-in", request, "-outform", "DER"))
 
 	c := Prepare(&order.Order{Product: order.DV, Names: []string{"orchard.net"}, CSR: string(text)}, data.Embedded())
-	q := c.facts(Input{}).question(evidence.TopicKeys)
+	cloud, err := profile.Named("cloud")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := c.facts(Input{Profile: cloud})
+	q := f.question(evidence.TopicKeys)
 	for name, pair := range map[string][2]string{
 		"openssl-vulnkey": {q.VulnkeySHA1, hex.EncodeToString(vulnkey[:])},
 		"keyprint":        {q.Keyprint, hex.EncodeToString(keyprint[:])},
 		"modulus":         {q.ModulusSHA256, hex.EncodeToString(keyprint[:])},
 		"key info":        {q.SPKISHA256, hex.EncodeToString(spki[:])},
-		"request":         {c.facts(Input{}).question(evidence.TopicOrders).CSRSHA256, hex.EncodeToString(der[:])},
+		"request":         {f.question(evidence.TopicOrders).CSRSHA256, hex.EncodeToString(der[:])},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: %q, OpenSSL %q", name, pair[0], pair[1])

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"assay/cause"
+	"assay/data"
 	"assay/evidence"
 	"assay/order"
 )
@@ -45,7 +46,7 @@ type Report struct {
 	Order   *order.Order `json:"order"`
 	Profile ProfileRef   `json:"profile"`
 	// Data are the snapshots that the judgement read, by name.
-	Data map[string]DataRef `json:"data"`
+	Data map[string]data.Ref `json:"data"`
 	// Lang is the language of the texts; empty where none were filled in.
 	Lang cause.Language `json:"lang,omitempty"`
 	// Scope says what was asked: the verdict concerns nothing else.
@@ -83,12 +84,6 @@ type ProfileRef struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 	Digest  string `json:"digest"`
-}
-
-// DataRef names a snapshot.
-type DataRef struct {
-	Date   string `json:"date,omitempty"` // YYYY-MM-DD
-	Digest string `json:"digest"`
 }
 
 // NotAsked is input that was absent, and the causes that were therefore not

@@ -84,9 +84,7 @@ func (c *Case) Ask(in Input) []evidence.Question {
 	lookups := f.lookups(in.Also)
 	questions := make([]evidence.Question, 0, len(lookups))
 	for i := range lookups {
-		if q := &lookups[i]; f.seen[q.Topic] == nil {
-			questions = append(questions, evidence.Question{Kind: evidence.KindLookup, Lookup: q})
-		}
+		questions = append(questions, evidence.Question{Kind: evidence.KindLookup, Lookup: &lookups[i]})
 	}
 	return questions
 }
@@ -101,7 +99,7 @@ func (c *Case) Judge(in Input) *Report {
 		Engine:   Engine,
 		Order:    c.Order,
 		Profile:  ProfileRef{Name: in.Profile.Name, Version: in.Profile.Version, Digest: in.Profile.Digest()},
-		Data:     dataRefs(c.Data),
+		Data:     c.Data.Refs(),
 		Scope:    in.Scope,
 		NotAsked: s.notAsked,
 		Mode:     in.Mode,

@@ -5,6 +5,7 @@ import (
 
 	"assay/cause"
 	"assay/evidence"
+	"assay/profile"
 )
 
 // A rule is a pure function from facts to findings. It may raise only the
@@ -20,6 +21,8 @@ type rule struct {
 	// also are further topics it looks at where they are kept; it runs without.
 	also []evidence.Topic
 	run  func(f *facts, s *sink)
+	// index is the rule's place in [rules], set there.
+	index int
 }
 
 // need is a set of inputs.
@@ -84,7 +87,7 @@ func Implemented() []cause.ID {
 
 // run applies every rule.
 func (f *facts) run() *sink {
-	s := &sink{facts: f}
+	s := &sink{facts: f, notAsked: make([]NotAsked, 0, 16)}
 	for i := range rules {
 		r := &rules[i]
 		what, applies := f.unmet(r)
@@ -116,13 +119,18 @@ func (f *facts) run() *sink {
 
 // raisable is false where every cause of the rule passes under the profile
 // whatever its conditions: then nothing is computed for it.
-func (f *facts) raisable(r *rule) bool {
-	for _, id := range r.causes {
-		if f.profile.CanRaise(id, f.Order.Product) {
-			return true
+func (f *facts) raisable(r *rule) bool { return f.raise[r.index] }
+
+// raisableRules says of each rule, by index, whether it can raise anything
+// under a profile for the order's product.
+func (c *Case) raisableRules(p *profile.Profile) []bool {
+	return p.Derive("review.raisable."+string(c.Order.Product), func() any {
+		raise := make([]bool, len(rules))
+		for i := range rules {
+			raise[i] = slices.ContainsFunc(rules[i].causes, func(id cause.ID) bool { return p.CanRaise(id, c.Order.Product) })
 		}
-	}
-	return false
+		return raise
+	}).([]bool)
 }
 
 var networkStages = []cause.Stage{"dns", "file", "tls", "caa", "perspective"}

@@ -3,7 +3,7 @@ package review
 import "slices"
 
 // rules lists every rule. Their order does not matter: findings are sorted.
-var rules = slices.Concat(
+var rules = numbered(slices.Concat(
 	requestRules,
 	nameRules,
 	wordRules,
@@ -13,4 +13,11 @@ var rules = slices.Concat(
 	organizationRules,
 	phoneRules,
 	limitRules,
-)
+))
+
+func numbered(list []rule) []rule {
+	for i := range list {
+		list[i].index = i
+	}
+	return list
+}

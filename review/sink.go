@@ -112,7 +112,7 @@ func (s *sink) skip(what, why string, ids []cause.ID) {
 			return
 		}
 	}
-	s.notAsked = append(s.notAsked, NotAsked{What: what, Why: why, Causes: slices.Clone(ids)})
+	s.notAsked = append(s.notAsked, NotAsked{What: what, Why: why, Causes: slices.Clip(ids)})
 }
 
 // missingRecords says that the records a rule reads are not there: before

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"assay/cause"
+	"assay/data"
 	"assay/evidence"
 	"assay/internal/message"
 	"assay/order"
@@ -34,7 +35,7 @@ func TestReportWriter(t *testing.T) {
 	later.At = at.Add(time.Hour)
 	full := &review.Report{
 		Version: 1, Engine: "0.1.0", Order: &order.Order{Names: []string{"<果园>.net", "a\x7f\u202eb"}},
-		Profile: review.ProfileRef{Name: "cloud"}, Data: map[string]review.DataRef{"psl": {Digest: "d"}}, Lang: "en",
+		Profile: review.ProfileRef{Name: "cloud"}, Data: map[string]data.Ref{"psl": {Digest: "d"}}, Lang: "en",
 		NotAsked: []review.NotAsked{{What: "csr", Why: "not-given", Causes: []cause.ID{"csr.reused"}}},
 		At:       at, Deadline: &at, Also: []review.Other{{Profile: "private", Verdict: "pass"}},
 		Findings:     []review.Finding{{ID: "x", Parameters: cause.Parameters{"d": time.Hour, "a": []string{"&"}}}},
@@ -44,7 +45,7 @@ func TestReportWriter(t *testing.T) {
 	}
 	otherwise := *full
 	otherwise.NotAsked = []review.NotAsked{{What: "csr", Why: "not-given", Causes: []cause.ID{"csr.unreadable"}}}
-	otherwise.Data, otherwise.Profile.Name = map[string]review.DataRef{"psl": {Digest: "e"}}, "private"
+	otherwise.Data, otherwise.Profile.Name = map[string]data.Ref{"psl": {Digest: "e"}}, "private"
 	reports := []*review.Report{
 		full,
 		{},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"assay/data"
 	"assay/evidence"
 	"assay/review"
 )
@@ -22,7 +23,7 @@ type reportWriter struct {
 	enc *json.Encoder
 
 	profile  kept[review.ProfileRef]
-	data     kept[map[string]review.DataRef]
+	data     kept[map[string]data.Ref]
 	notAsked kept[[]review.NotAsked]
 	seen     map[seenKey][]byte
 }
@@ -78,8 +79,8 @@ func (w *reportWriter) append(out []byte, r *review.Report) []byte {
 		switch value := field.Addr().Interface().(type) {
 		case *review.ProfileRef:
 			out = w.profile.append(w, out, *value, func(a, b review.ProfileRef) bool { return a == b })
-		case *map[string]review.DataRef:
-			out = w.data.append(w, out, *value, maps.Equal[map[string]review.DataRef])
+		case *map[string]data.Ref:
+			out = w.data.append(w, out, *value, maps.Equal[map[string]data.Ref])
 		case *[]review.NotAsked:
 			out = w.notAsked.append(w, out, *value, sameNotAsked)
 		case *[]evidence.Observation:

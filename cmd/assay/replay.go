@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"assay/cause"
+	"assay/data"
 	"assay/internal/render"
 	"assay/profile"
 	"assay/review"
@@ -190,7 +191,7 @@ func profileText(p review.ProfileRef) string {
 	return p.Name + " " + p.Version + " " + p.Digest[:min(len(p.Digest), 19)]
 }
 
-func dataText(d review.DataRef) string {
+func dataText(d data.Ref) string {
 	return d.Date + " " + d.Digest[:min(len(d.Digest), 12)]
 }
 

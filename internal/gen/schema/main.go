@@ -57,7 +57,7 @@ func run(dir string) error {
 		if s.tag == "toml" || s.file == "order.schema.json" {
 			r.RequiredFromJSONSchemaTags = true
 		}
-		for _, pkg := range []string{"cause", "evidence", "order", "profile", "review"} {
+		for _, pkg := range []string{"cause", "data", "evidence", "order", "profile", "review"} {
 			if err := r.AddGoComments("assay", filepath.Join(root, pkg)); err != nil {
 				return err
 			}
