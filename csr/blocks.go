@@ -197,7 +197,11 @@ func removedKey(name string, raw []byte) removed {
 	return removed{label: name}
 }
 
+// maxRemoved is how many private keys of one text are recorded.
+const maxRemoved = 8
+
 func privateProblem(found []removed) *Problem {
+	found = found[:min(len(found), maxRemoved)]
 	return &Problem{Kind: KindPrivateKey, Detected: found[0].label, Keyprint: found[0].keyprint, private: found}
 }
 
