@@ -55,7 +55,7 @@ func maxBytes(name string) int64 {
 //	root-zone       tlds-alpha-by-domain.txt
 //	iana-addresses  the CSV files of both special-purpose registries, one after the other
 //	confusables     confusables.txt of UTS 39
-//	words, brands   TOML, see docs of the lists
+//	words, brands   TOML, see docs/lists.md
 //
 // The date of a snapshot is the one its text states, else the day of now; a
 // text may begin with the header of an assay snapshot file, which then gives

@@ -150,6 +150,16 @@ func overlay[T any](embedded, imported string, parse func(string) (map[string]T,
 // Snapshots lists the parts of the set, sorted by name.
 func (s *Set) Snapshots() []Snapshot { return slices.Clone(s.snapshots) }
 
+// Snapshot returns the part of a name; ok is false where a set has no such part.
+func (s *Set) Snapshot(name string) (snapshot Snapshot, ok bool) {
+	for i := range s.snapshots {
+		if s.snapshots[i].Name == name {
+			return s.snapshots[i], true
+		}
+	}
+	return Snapshot{}, false
+}
+
 // Refs names the snapshots as reports do. The map is shared and must not be
 // changed.
 func (s *Set) Refs() map[string]Ref { return s.refs }

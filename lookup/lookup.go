@@ -80,12 +80,7 @@ func Open(c Config) (*Source, error) {
 		return nil, err
 	}
 	s.orders = orders
-	var inputs []evidence.Input
-	for _, snapshot := range s.data.Snapshots() {
-		inputs = append(inputs, evidence.Input{
-			Name: snapshot.Name, Configured: true, Date: snapshot.Date, SHA256: snapshot.SHA256, Entries: snapshot.Entries,
-		})
-	}
+	inputs := slices.Clone(s.data.Inputs())
 	inputs = append(inputs,
 		s.readAll("keys.compromised", c.CompromisedKeys, s.openCompromised),
 		s.readAll("keys.debian", c.DebianKeys, s.openDebian),

@@ -329,10 +329,8 @@ func (f *facts) onionRule(n *nameFact) string {
 
 // snapshot is the day that a part of the data describes, "" where unknown.
 func (f *facts) snapshot(part string) string {
-	for _, s := range f.Data.Snapshots() {
-		if s.Name == part && !s.Date.IsZero() {
-			return s.Date.UTC().Format("2006-01-02")
-		}
+	if s, ok := f.Data.Snapshot(part); ok && !s.Date.IsZero() {
+		return s.Date.UTC().Format("2006-01-02")
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package review
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ var policyRules = []rule{
 	{causes: []cause.ID{cause.PolicyBlockedName}, needs: needNames, topic: evidence.TopicNames, run: listedNames(cause.PolicyBlockedName, "blocked")},
 	{causes: []cause.ID{cause.PolicyUnsafeListed}, needs: needNames, topic: evidence.TopicNames, run: listedNames(cause.PolicyUnsafeListed, "unsafe")},
 	{causes: []cause.ID{cause.PolicyListedParty}, topic: evidence.TopicParties, run: listedParty},
+	{causes: []cause.ID{cause.PolicyInputUnavailable}, run: snapshotUnavailable},
 	{causes: []cause.ID{cause.PolicyInputUnavailable}, topic: evidence.TopicInputs, run: inputUnavailable},
 }
 
@@ -56,7 +58,7 @@ func listedNames(id cause.ID, kind string) func(*facts, *sink) {
 				continue
 			}
 			subject := f.asWritten(hit.Subject)
-			s.add(id, subject).with("name", subject).with("entry", hit.Entry).with("match", hit.Match).
+			s.add(id, subject).with("name", subject).with("entry", hit.Entry).with("match", cmp.Or(hit.Match, "exact")).
 				with("list", hit.List).with("reason", hit.Reason).with("date", dated(hit.Date)).from(f, evidence.TopicNames)
 		}
 	}
@@ -85,14 +87,28 @@ func dated(t time.Time) any {
 func listedParty(f *facts, s *sink) {
 	records, _ := f.records(evidence.TopicParties)
 	for _, hit := range records.Hits {
-		subject := hit.Subject
-		if subject == "" {
-			subject = "order"
-		}
-		s.add(cause.PolicyListedParty, f.asWritten(subject)).with("kind", hit.Kind).with("party", subject).
+		s.add(cause.PolicyListedParty, f.party(hit.Subject)).with("kind", hit.Kind).with("party", cmp.Or(hit.Subject, "order")).
 			with("entry", hit.Entry).with("list", hit.List).with("reason", hit.Reason).
 			with("date", dated(hit.Date)).from(f, evidence.TopicParties)
 	}
+}
+
+// party is the part of the order that records on parties call by its text: the
+// organization, the key, a name; the order where it is none of them (an account).
+func (f *facts) party(text string) string {
+	if org := f.Order.Organization; org != nil && text != "" && text == org.Name {
+		return "organization.name"
+	}
+	if f.keyReadable() && text == f.keyprint() {
+		return "key"
+	}
+	for i := range f.names {
+		n := &f.names[i]
+		if text != "" && (n.Clean == text || n.Base == text || n.registrable() == text) {
+			return n.subject()
+		}
+	}
+	return "order"
 }
 
 // inputChecks are the causes that need an input, by its name. An input counts
@@ -115,17 +131,41 @@ var inputChecks = []struct {
 	{"clock", nil},
 }
 
-// inputUnavailable says which checks had no data to work with. The snapshots
-// are those the review reads ([Case.Data]); lists and the clock are what the
-// operator's side reports. A list that nobody set up is no fault: it is said
-// once, in one finding. A list that was set up and cannot be read, or is older
-// than the profile allows, is unknown, each by itself.
-func inputUnavailable(f *facts, s *sink) {
-	records, _ := f.records(evidence.TopicInputs)
+// snapshotUnavailable judges the snapshots that the review reads ([Case.Data]),
+// whatever records are kept: one that could not be read or is too old, and a
+// list that the profile names and the data does not have, in which a search
+// would find nothing for ever.
+func snapshotUnavailable(f *facts, s *sink) {
 	snapshots := f.Data.Inputs()
 	for i := range snapshots {
 		f.input(s, &snapshots[i])
 	}
+	words := &f.profile.Words
+	f.hasList(s, data.Words, words.List, f.Data.WordList)
+	f.hasList(s, data.Brands, words.Brands, f.Data.BrandList)
+}
+
+func (f *facts) hasList(s *sink, input, list string, version func(list string) (string, bool)) {
+	if list == "" {
+		return
+	}
+	checks := f.checksOf(input)
+	if checks == nil {
+		return
+	}
+	if _, ok := version(list); !ok {
+		s.add(cause.PolicyInputUnavailable, input).with("input", input).with("checks", checks).
+			with("state", "no-list").with("list", list)
+	}
+}
+
+// inputUnavailable says which lists, and whether the clock, could not be used,
+// as the operator's side reports them. A list that nobody set up is no fault:
+// it is said once, in one finding. A list that was set up and cannot be read,
+// or is older than the profile allows, is unknown, each by itself.
+func inputUnavailable(f *facts, s *sink) {
+	records, _ := f.records(evidence.TopicInputs)
+	snapshots := f.Data.Inputs()
 	var absent, accepted []string
 	for i := range records.Inputs {
 		in := &records.Inputs[i]
@@ -197,7 +237,7 @@ func (f *facts) checksOf(input string) []string {
 }
 
 // notConfigured is one finding for all lists that are not set up. Where the
-// profile accepts the absence of one by name, the condition "accepted" holds.
+// profile accepts the absence of one by name, the condition "accepted" holds too.
 func (s *sink) notConfigured(inputs []string, condition string) {
 	if len(inputs) == 0 {
 		return
@@ -207,6 +247,6 @@ func (s *sink) notConfigured(inputs []string, condition string) {
 	for _, in := range inputs {
 		checks = append(checks, s.facts.checksOf(in)...)
 	}
-	s.add(cause.PolicyInputUnavailable, "lists", condition).with("state", condition).
+	s.add(cause.PolicyInputUnavailable, "lists", "unconfigured", condition).with("state", condition).
 		with("inputs", inputs).with("checks", checks).from(s.facts, evidence.TopicInputs)
 }

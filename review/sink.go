@@ -117,9 +117,12 @@ func (s *sink) skip(what, why string, ids []cause.ID) {
 
 // missingRecords says that the records a rule reads are not there: before
 // submission that is not asked, at an attempt it is unknown, never a pass.
+// Lists that nobody has set up are not asked in either case: inputUnavailable
+// says so at the level the profile has for that.
 func (s *sink) missingRecords(r *rule) {
 	o := s.facts.seen[r.topic]
-	if s.facts.mode == Precheck && (o == nil || o.Unknown == "") {
+	absent := o != nil && o.Unknown == ""
+	if s.facts.mode == Precheck && (o == nil || absent) || absent && s.facts.neverSetUp(r.topic) {
 		s.skip("records."+string(r.topic), "not-kept", r.causes)
 		return
 	}
@@ -137,6 +140,25 @@ func (s *sink) missingRecords(r *rule) {
 	s.add(cause.PolicyInputUnavailable, "records."+string(r.topic)).
 		with("state", "missing").with("input", "records."+string(r.topic)).with("reason", reason).
 		from(s.facts, r.topic)
+}
+
+// neverSetUp reports whether the records on a topic are lists and the inputs
+// say that none of them is set up.
+func (f *facts) neverSetUp(t evidence.Topic) bool {
+	records, ok := f.records(evidence.TopicInputs)
+	if !ok {
+		return false
+	}
+	lists := 0
+	for i := range records.Inputs {
+		if strings.HasPrefix(records.Inputs[i].Name, string(t)+".") {
+			if records.Inputs[i].Configured {
+				return false
+			}
+			lists++
+		}
+	}
+	return lists > 0
 }
 
 // finish applies precedence and folding and returns the findings sorted.

@@ -34,18 +34,31 @@ func sensitiveWord(f *facts, s *sink, n *nameFact) {
 	if len(hits) == 0 {
 		return
 	}
-	id := cause.PolicySensitiveWord
-	alone := slices.DeleteFunc(slices.Clone(hits), func(h data.WordHit) bool { return slices.Contains(insideModes, h.Mode) })
-	if len(alone) > 0 {
-		hits = alone
-	} else {
-		id = cause.PolicySensitiveWordInside
+	var alone, inside []data.WordHit
+	for _, h := range hits {
+		if slices.Contains(insideModes, h.Mode) {
+			inside = append(inside, h)
+		} else {
+			alone = append(alone, h)
+		}
+	}
+	// A hit that passes or that a reviewer approved hides nothing.
+	if d := s.addWords(cause.PolicySensitiveWord, n, alone); d == nil || d.Level == cause.Info {
+		s.addWords(cause.PolicySensitiveWordInside, n, inside)
+	}
+}
+
+// addWords is one finding for all hits of one cause in a name, where there are any.
+func (s *sink) addWords(id cause.ID, n *nameFact, hits []data.WordHit) *draft {
+	if len(hits) == 0 {
+		return nil
 	}
 	d := s.addApproved(id, n)
 	if d == nil {
-		return
+		return nil
 	}
-	version, _ := f.Data.WordList(list)
+	list := s.facts.profile.Words.List
+	version, _ := s.facts.Data.WordList(list)
 	var words []string
 	for _, h := range hits {
 		if !slices.Contains(words, h.Word) {
@@ -53,7 +66,7 @@ func sensitiveWord(f *facts, s *sink, n *nameFact) {
 		}
 	}
 	first := hits[0]
-	d.with("words", words).with("word", first.Word).with("label", labelAt(n.Unicode, first.Label)).
+	return d.with("words", words).with("word", first.Word).with("label", labelAt(n.Unicode, first.Label)).
 		with("mode", first.Mode).with("start", first.Start).with("end", first.End).
 		with("list", list).with("version", version)
 }
