@@ -220,8 +220,13 @@ func FuzzScrub(f *testing.F) {
 	armoured := pemOf("EC PRIVATE KEY", secret)
 	secret = secret[7:39] // the scalar
 	for _, around := range [][3]string{
-		{"", "", "\n"}, {"key: ", "", "\r\n"}, {sample(), sample(), "\n"}, {"\"", "\"", "\\n"},
-		{"<pre>", "</pre>", "<br>"}, {"-----BEGIN ", "", "\n> "}, {"ssh-rsa ", "x", " "},
+		{"", "", "\n"},
+		{"key: ", "", "\r\n"},
+		{sample(), sample(), "\n"},
+		{"\"", "\"", "\\n"},
+		{"<pre>", "</pre>", "<br>"},
+		{"-----BEGIN ", "", "\n> "},
+		{"ssh-rsa ", "x", " "},
 	} {
 		f.Add(around[0], around[1], around[2])
 	}

@@ -123,7 +123,9 @@ func TestText(t *testing.T) {
 		{
 			"static cause of a name",
 			`Cannot issue for "intranet.orchard.lan": Domain name does not end with a valid public suffix (TLD)`,
-			cause.NameInternal, Certain, map[string]string{"name": "intranet.orchard.lan"}, "",
+			cause.NameInternal, Certain,
+			map[string]string{"name": "intranet.orchard.lan"},
+			"",
 		},
 		{
 			"type alone",

@@ -57,6 +57,7 @@ func (c *Case) Request() *csr.Request { return c.csr }
 // csrReadable reports whether the CSR could be parsed, keyReadable whether it
 // holds a public key of a type that has rules, read completely.
 func (c *Case) csrReadable() bool { return c.csr != nil }
+
 func (c *Case) keyReadable() bool {
 	return c.csr != nil && (c.csr.Key.N != nil || c.csr.Key.X != nil)
 }

@@ -109,8 +109,10 @@ func damaged() map[string]string {
 	san := names("www.orchard.net", "orchard.net")
 	made["duplicate-extension"] = ec.request(ec.spki(), subject{cn: "www.orchard.net", extensions: [][]byte{san, san}})
 	made["cn-65"] = ec.request(ec.spki(), subject{cn: strings.Repeat("a", 53) + ".orchard.net"})
-	made["cn-65-listed"] = ec.request(ec.spki(), subject{cn: strings.Repeat("a", 53) + ".orchard.net",
-		extensions: [][]byte{names(strings.Repeat("a", 53)+".orchard.net", "orchard.net")}})
+	made["cn-65-listed"] = ec.request(ec.spki(), subject{
+		cn:         strings.Repeat("a", 53) + ".orchard.net",
+		extensions: [][]byte{names(strings.Repeat("a", 53)+".orchard.net", "orchard.net")},
+	})
 	made["no-attributes"] = ec.request(ec.spki(), subject{cn: "www.orchard.net", noAttributes: true})
 	made["trailing-data"] = pemText("CERTIFICATE REQUEST", append(bytes.Clone(whole), 0, 0))
 	made["truncated"] = truncated(good)
