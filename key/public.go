@@ -300,8 +300,15 @@ func (p *Public) parsePoint(c curve) {
 		}
 		if x, y := elliptic.UnmarshalCompressed(c.curve, point); x == nil {
 			p.Encoding = &EncodingError{Part: "off-curve", Detail: "no point of the curve has this coordinate"}
-		} else if c.curve != nil {
-			p.crypto = &ecdsa.PublicKey{Curve: c.curve, X: x, Y: y}
+		} else {
+			// The key is parsed in its uncompressed form, which checks the point.
+			full := make([]byte, 1+2*c.bytes)
+			full[0] = 4
+			x.FillBytes(full[1 : 1+c.bytes])
+			y.FillBytes(full[1+c.bytes:])
+			if parsed, err := ecdsa.ParseUncompressedPublicKey(c.curve, full); err == nil {
+				p.crypto = parsed
+			}
 		}
 	case (form == 6 || form == 7) && len(point) == 1+2*c.bytes:
 		p.X = point[1 : 1+c.bytes]

@@ -51,12 +51,14 @@ func knownCompromised(f *facts, s *sink) {
 // belongsToService: a key of the CA or of an account must never stand in a
 // certificate (RFC 8555 11.1). Of another account only that it is one is shown.
 func belongsToService(f *facts, s *sink) {
-	for _, h := range f.keyHits("account-key", "ca-key", "service-key") {
-		d := s.add(cause.KeyBelongsToService, "key").with("kind", h.Kind).from(f, evidence.TopicKeys)
-		if h.Kind == "account-key" && h.Subject != "" && h.Subject == f.Order.Account {
-			d.with("account", h.Subject)
-		}
+	hits := f.keyHits("account-key", "ca-key", "service-key")
+	if len(hits) == 0 {
 		return
+	}
+	h := hits[0]
+	d := s.add(cause.KeyBelongsToService, "key").with("kind", h.Kind).from(f, evidence.TopicKeys)
+	if h.Kind == "account-key" && h.Subject != "" && h.Subject == f.Order.Account {
+		d.with("account", h.Subject)
 	}
 }
 
