@@ -7,6 +7,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -41,7 +43,7 @@ func run(lines int) error {
 		return err
 	}
 	for _, n := range []int{lines / 10, lines} {
-		if err := batch(binary, n); err != nil {
+		if err := batch(binary, dir, n); err != nil {
 			return err
 		}
 	}
@@ -74,12 +76,12 @@ func startup(binary, dir string) error {
 	return nil
 }
 
-func batch(binary string, lines int) error {
-	cmd := exec.Command(binary, "check", "--offline", "--batch", "-", "--json")
-	in, err := cmd.StdinPipe()
-	if err != nil {
+func batch(binary, dir string, lines int) error {
+	path := filepath.Join(dir, "orders.jsonl")
+	if err := orders(path, lines); err != nil {
 		return err
 	}
+	cmd := exec.Command(binary, "check", "--offline", "--batch", path, "--json")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -88,15 +90,7 @@ func batch(binary string, lines int) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	go func() {
-		w := bufio.NewWriterSize(in, 1<<20)
-		for i := range lines {
-			fmt.Fprintf(w, "{\"product\":\"dv\",\"names\":[\"shop-%d.orchard%d.net\"]}\n", i, i%1000)
-		}
-		w.Flush()
-		in.Close()
-	}()
-	bytes, reports, err := count(out)
+	size, reports, err := count(out)
 	if err != nil {
 		return err
 	}
@@ -111,25 +105,35 @@ func batch(binary string, lines int) error {
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	fmt.Printf("batch of %d orders: %v, %.0f orders/s, %.1f µs of CPU an order, %d MB of reports, peak memory %d MB\n",
-		lines, took.Round(10*time.Millisecond), float64(lines)/took.Seconds(), float64(cpu.Microseconds())/float64(lines), bytes>>20, usage.Maxrss>>10)
+		lines, took.Round(10*time.Millisecond), float64(lines)/took.Seconds(), float64(cpu.Microseconds())/float64(lines), size>>20, usage.Maxrss>>10)
 	return nil
 }
 
-func count(r io.Reader) (bytes int64, lines int, err error) {
+// orders writes name-only orders, a JSON object a line.
+func orders(path string, lines int) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	for i := range lines {
+		fmt.Fprintf(w, "{\"product\":\"dv\",\"names\":[\"shop-%d.orchard%d.net\"]}\n", i, i%1000)
+	}
+	return errors.Join(w.Flush(), f.Close())
+}
+
+// count reads everything and counts bytes and lines.
+func count(r io.Reader) (size int64, lines int, err error) {
 	buffer := make([]byte, 1<<20)
 	for {
 		n, err := r.Read(buffer)
-		bytes += int64(n)
-		for _, b := range buffer[:n] {
-			if b == '\n' {
-				lines++
-			}
-		}
+		size += int64(n)
+		lines += bytes.Count(buffer[:n], []byte{'\n'})
 		if err == io.EOF {
-			return bytes, lines, nil
+			return size, lines, nil
 		}
 		if err != nil {
-			return bytes, lines, err
+			return size, lines, err
 		}
 	}
 }
