@@ -84,6 +84,11 @@ func (a *app) why(err error) string {
 // csr reads it in whatever encoding it is: PEM, DER, UTF-16.
 func (a *app) readCSR(path, next string) (string, error) {
 	raw, err := a.read(path, csr.MaxBytes, next)
+	if err == nil && len(raw) == 0 {
+		// The empty text means that no request was given. An empty file was
+		// given, and must not pass as if nobody had asked for a look at it.
+		return "\n", nil
+	}
 	return string(raw), err
 }
 
