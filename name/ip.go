@@ -43,6 +43,11 @@ func (p *parser) parseNumbers(host string, offset int) bool {
 		return false
 	}
 	addr, rule, sure := fromNumbers(p.Labels)
+	if p.Wildcard && addr.IsValid() {
+		// An address has no names below it, and no field holds this.
+		p.problem(Problem{Kind: IPNotation, Offset: offset, Label: -1, Rule: "wildcard", Detail: host})
+		return false
+	}
 	if !addr.IsValid() {
 		p.problem(Problem{Kind: IPNotation, Offset: offset, Label: -1, Rule: "not-address", Detail: host})
 		return false

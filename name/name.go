@@ -86,7 +86,8 @@ type Problem struct {
 	// Punycode: "decode", "round-trip", "ascii-only", "nfc". IDNA:
 	// "code-point", "hyphens", "combining-mark", "joiner", "context", "bidi".
 	// Wildcard: "alone", "inside", "repeated". IPNotation: "zone", "bracket",
-	// "mapped", "number", "hex", "octal", "short", "spelling", "not-address".
+	// "mapped", "number", "hex", "octal", "short", "spelling",
+	// "wildcard", "not-address".
 	// The other kinds have one rule, which bears their name.
 	Rule string
 	// Detail is the text concerned: the label as written, for Punycode and IDNA

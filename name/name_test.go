@@ -98,6 +98,8 @@ func TestParse(t *testing.T) {
 		{"IPv4 full width", "\uff11.1.1.1", "1.1.1.1", "", "ip-notation/spelling@0", "1.1.1.1"},
 		{"numbers that are no address", "300.1.1.1", "300.1.1.1", "", "ip-notation/not-address@0", ""},
 		{"five numbers", "1.2.3.4.5", "1.2.3.4.5", "", "ip-notation/not-address@0", ""},
+		{"wildcard before an address", "*.8.8.8.8", "*.8.8.8.8", "8.8.8.8", "ip-notation/wildcard@0", ""},
+		{"wildcard before numbers that are no address", "*.300.1.1.1", "*.300.1.1.1", "300.1.1.1", "ip-notation/not-address@0", ""},
 		{"number as top-level domain", "a.5", "a.5", "", "", ""},
 		{"IPv6 upper case", "2001:DB8::1", "2001:db8::1", "", "ip-notation/spelling@0", "2001:db8::1"},
 		{"IPv6 not shortened", "2001:db8:0:0:0:0:0:1", "2001:db8::1", "", "ip-notation/spelling@0", "2001:db8::1"},

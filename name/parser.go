@@ -43,7 +43,7 @@ func (p *parser) parse() {
 	}
 	p.checkBidi()
 	p.assemble()
-	if !p.Wildcard && p.parseNumbers(host, offset) {
+	if p.parseNumbers(host, offset) {
 		p.sort()
 		return
 	}
