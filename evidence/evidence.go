@@ -78,6 +78,7 @@ type NetworkOptions struct {
 	Anchors   string `json:"anchors,omitempty"`    // digest of the trust anchors
 	Ports     string `json:"ports,omitempty"`      // for example "http=8080"
 	Exempt    string `json:"exempt,omitempty"`     // CIDRs the guard lets through
+	Source    string `json:"source,omitempty"`     // address that is dialled from
 	Resolver  string `json:"resolver,omitempty"`   // a resolver instead of the root
 }
 

@@ -18,13 +18,14 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/miekg/dns"
 
-	"assay/probe"
+	"assay/probe/dial"
 )
 
 // A World is what runs: build it, [World.Start] it, probe it through
@@ -36,7 +37,7 @@ type World struct {
 	// Sites maps the address of each web server to what it serves.
 	Sites map[string]Site
 
-	dialMap probe.DialMap
+	dialMap dial.Map
 	running sync.WaitGroup
 	closers []func() error
 }
@@ -88,11 +89,11 @@ func Healthy(value, fileName, content string) *World {
 }
 
 // DialMap says where the world's addresses really are.
-func (w *World) DialMap() probe.DialMap { return w.dialMap }
+func (w *World) DialMap() dial.Map { return w.dialMap }
 
 // Start runs every server on loopback. On error nothing is left running.
 func (w *World) Start() (err error) {
-	w.dialMap = probe.DialMap{}
+	w.dialMap = dial.Map{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.Close())
@@ -153,8 +154,9 @@ func (w *World) serveDNS(address string, zones map[string][]string) error {
 		<-started
 		w.closers = append(w.closers, s.Shutdown)
 	}
-	w.dialMap["udp "+address+":53"] = packet.LocalAddr().String()
-	w.dialMap["tcp "+address+":53"] = stream.Addr().String()
+	at := netip.AddrPortFrom(netip.MustParseAddr(address), 53)
+	w.dialMap[dial.Endpoint{Network: "udp", AddrPort: at}] = packet.LocalAddr().(*net.UDPAddr).AddrPort()
+	w.dialMap[dial.Endpoint{Network: "tcp", AddrPort: at}] = stream.Addr().(*net.TCPAddr).AddrPort()
 	return nil
 }
 
@@ -163,7 +165,8 @@ func (w *World) serveWeb(address string, port int, files map[string]string, cert
 	if err != nil {
 		return err
 	}
-	w.dialMap[fmt.Sprintf("tcp %s:%d", address, port)] = listener.Addr().String()
+	at := netip.AddrPortFrom(netip.MustParseAddr(address), uint16(port))
+	w.dialMap[dial.Endpoint{Network: "tcp", AddrPort: at}] = listener.Addr().(*net.TCPAddr).AddrPort()
 	if certificate != nil {
 		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate}})
 	}

@@ -11,6 +11,7 @@ import (
 	"assay/evidence"
 	"assay/lab"
 	"assay/probe"
+	"assay/probe/dial"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,7 +28,7 @@ func start(t *testing.T) *probe.Prober {
 		}
 	})
 	clock := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	return &probe.Prober{Perspective: "P0", Data: data.Embedded(), Map: w.DialMap(), Now: func() time.Time { return clock }, Timeout: 5 * time.Second}
+	return &probe.Prober{Perspective: "P0", Dialer: &dial.Dialer{Data: data.Embedded(), Map: w.DialMap(), Timeout: 5 * time.Second}, Now: func() time.Time { return clock }}
 }
 
 // TestDNS: the answers an authoritative server gives, as observations.

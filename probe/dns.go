@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"assay/evidence"
+	"assay/probe/dial"
 )
 
 // udpSize is the EDNS buffer size asked for (DNS flag day 2020): it fits one
@@ -44,7 +45,6 @@ func (p *Prober) exchange(ctx context.Context, q evidence.DNSQuestion) (*evidenc
 	m := new(dns.Msg)
 	m.SetQuestion(dns.Fqdn(q.Name), qtype)
 	m.RecursionDesired = false
-	m.CheckingDisabled = q.CheckingDisabled
 	if !q.Plain {
 		m.SetEdns0(udpSize, true)
 	}
@@ -63,7 +63,7 @@ func (p *Prober) exchange(ctx context.Context, q evidence.DNSQuestion) (*evidenc
 }
 
 func (p *Prober) ask(ctx context.Context, network string, to netip.AddrPort, m *dns.Msg) *evidence.DNSAnswer {
-	conn, err := p.dial(ctx, network, to)
+	conn, err := p.Dialer.Dial(ctx, network, to)
 	if err != nil {
 		return &evidence.DNSAnswer{Status: dnsFailure(err), Transport: network}
 	}
@@ -89,7 +89,7 @@ func (p *Prober) ask(ctx context.Context, network string, to netip.AddrPort, m *
 }
 
 func dnsFailure(err error) string {
-	switch word := Failure(err); word {
+	switch word := dial.Failure(err); word {
 	case "refused":
 		return "refused-connection"
 	case "failed":

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"assay/evidence"
+	"assay/probe/dial"
 )
 
 const (
@@ -69,8 +70,8 @@ func (p *Prober) fetch(ctx context.Context, q evidence.HTTPQuestion, began time.
 	defer cancel()
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			conn, err := p.dial(ctx, "tcp", to)
-			hop.Dial.Error = Failure(err)
+			conn, err := p.Dialer.Dial(ctx, "tcp", to)
+			hop.Dial.Error = dial.Failure(err)
 			since("connect")
 			return conn, err
 		},
@@ -119,7 +120,7 @@ func exchangeFailure(err error) string {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return "incomplete"
 	}
-	if word := Failure(err); word != "failed" {
+	if word := dial.Failure(err); word != "failed" {
 		return word
 	}
 	return "not-http"

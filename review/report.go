@@ -64,8 +64,8 @@ type Report struct {
 	Readiness []Readiness `json:"readiness,omitempty"`
 	// Perspectives are the places that were looked from, and MPIC says whether
 	// that set conforms: "conformant", or "lab (n of m)".
-	Perspectives []string `json:"perspectives,omitempty"`
-	MPIC         string   `json:"mpic,omitempty"`
+	Perspectives []evidence.Perspective `json:"perspectives,omitempty"`
+	MPIC         string                 `json:"mpic,omitempty"`
 	// Lab is set where an observation was made under settings that are not the
 	// public internet's: a public profile never signs from such a report.
 	Lab bool `json:"lab,omitempty"`

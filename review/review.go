@@ -69,6 +69,9 @@ type Input struct {
 	Profile *profile.Profile
 	// Also are other profiles to report the verdict of.
 	Also []*profile.Profile
+	// Perspectives are the places that can be looked from, the primary first.
+	// None are needed for the scope order.
+	Perspectives []evidence.Perspective
 	// Seen are the observations so far.
 	Seen []evidence.Observation
 	// At is the time to judge as of.
@@ -106,6 +109,8 @@ func (c *Case) Judge(in Input) *Report {
 		At:       in.At.UTC(),
 		Deadline: f.deadline(),
 		Findings: s.finish(),
+
+		Perspectives: in.Perspectives,
 	}
 	r.Verdict = verdictOf(r.Findings)
 	r.keepSeen(in.Seen)

@@ -21,6 +21,7 @@ import (
 	"assay/lab"
 	"assay/order"
 	"assay/probe"
+	"assay/probe/dial"
 	"assay/profile"
 	"assay/review"
 	"assay/schema"
@@ -42,7 +43,7 @@ func TestLiveDV(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	p := &probe.Prober{Perspective: "P0", Data: data.Embedded(), Map: w.DialMap(), Now: func() time.Time { return clock }}
+	p := &probe.Prober{Perspective: "P0", Dialer: &dial.Dialer{Data: data.Embedded(), Map: w.DialMap()}, Network: &evidence.NetworkOptions{DialMap: w.DialMap().Digest()}, Now: func() time.Time { return clock }}
 	ctx := context.Background()
 	var seen []evidence.Observation
 	for _, address := range []string{lab.AddressNS1, lab.AddressNS2} {

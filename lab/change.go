@@ -1,0 +1,4 @@
+package lab
+
+// A Change is what differs from the healthy world.
+type Change struct{}

@@ -1,0 +1,54 @@
+package lab
+
+import (
+	"time"
+
+	"assay/cause"
+	"assay/evidence"
+	"assay/order"
+)
+
+// A ScenarioFile is one file of scenarios/, named after the cause it is about:
+// worlds that show it, and near misses that must not.
+type ScenarioFile struct {
+	// Shows are worlds in which the review finds exactly what Want lists, the
+	// cause among them as a root (explained by nothing).
+	Shows []Scenario `json:"shows"`
+	// NearMisses are worlds as like them as possible that do not raise the cause.
+	NearMisses []Scenario `json:"near_misses"`
+}
+
+// A Scenario is an order, a world to look at, and the findings expected.
+type Scenario struct {
+	// Name says in a few words what is special about this world.
+	Name string `json:"name"`
+	// Profile to judge by; cloud by default.
+	Profile string `json:"profile"`
+	// At is the time of the review and the clock of the world; default [Clock].
+	At   time.Time `json:"at"`
+	Mode string    `json:"mode"` // precheck (default) or attempt
+	// Order is an order file. Empty: a DV order for orchard.net, method dns,
+	// submitted an hour before, that expects the value [Value].
+	Order *order.File `json:"order"`
+	// World is what differs from the healthy world.
+	World Change `json:"world"`
+	// Records are answers of kept records by topic (earlier orders, checks).
+	Records map[evidence.Topic]evidence.LookupAnswer `json:"records"`
+	// Want is every finding, in any order; its parameters need only list some.
+	Want []Wanted `json:"want"`
+}
+
+// Wanted is one finding that a scenario expects.
+type Wanted struct {
+	Cause       cause.ID          `json:"cause"`
+	Level       cause.Level       `json:"level"`
+	Subject     string            `json:"subject"`
+	Parameters  map[string]string `json:"parameters"`
+	ExplainedBy string            `json:"explained_by"`
+}
+
+// Clock is the time in the laboratory where a scenario sets none.
+var Clock = time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)
+
+// Value is what an order of the laboratory asks to be published.
+const Value = "20261125a7k2m9x4q8w3e5r6t1"
