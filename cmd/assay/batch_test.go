@@ -40,7 +40,7 @@ func TestReportWriter(t *testing.T) {
 		At:       at, Deadline: &at, Also: []review.Other{{Profile: "private", Verdict: "pass"}},
 		Findings:     []review.Finding{{ID: "x", Parameters: cause.Parameters{"d": time.Hour, "a": []string{"&"}}}},
 		Readiness:    []review.Readiness{{Method: "dns"}},
-		Perspectives: []string{"P0"}, MPIC: "conformant", Observations: []evidence.Observation{inputs, later},
+		Perspectives: []evidence.Perspective{{ID: "P0", Missing: []evidence.Missing{{What: "ipv6"}}}}, MPIC: "conformant", Observations: []evidence.Observation{inputs, later},
 		Timing: map[string]float64{"judge": 1.5}, Redacted: true,
 	}
 	otherwise := *full
