@@ -1,7 +1,8 @@
 // Package data holds the snapshots that rules read and that age: the public
 // suffix list, the root zone, the special-purpose address registries, the
-// confusable characters, word lists and brand lists. Each is embedded with the
-// date it describes and its digest; an operator's newer copy replaces it.
+// confusable characters, word lists and brand lists, the root's name servers and
+// trust anchors. Each is embedded with the date it describes and its digest; an
+// operator's newer copy replaces it.
 //
 // A [Set] is plain data: looking something up in it has no side effects, so a
 // review over the same set gives the same report.
@@ -20,6 +21,8 @@ const (
 	Confusables    = "confusables"
 	Words          = "words"
 	Brands         = "brands"
+	RootHints      = "root-hints"
+	RootAnchors    = "root-anchors"
 )
 
 // A Snapshot says what a part of a set is.

@@ -174,7 +174,7 @@ func TestReserved(t *testing.T) {
 func TestSnapshotsAndInputs(t *testing.T) {
 	t.Parallel()
 	snapshots, inputs := Embedded().Snapshots(), Embedded().Inputs()
-	if len(snapshots) != 6 || len(inputs) != 6 {
+	if len(snapshots) != len(Names()) || len(inputs) != len(Names()) {
 		t.Fatal(snapshots, inputs)
 	}
 	for i, s := range snapshots {

@@ -19,9 +19,9 @@ type format struct {
 	maxBytes int64
 	// date finds the day the text describes, zero where it does not say.
 	date func(text string) time.Time
-	// canonical checks a text and returns it without comments, and the number
-	// of its entries.
-	canonical func(text string) (body string, entries int, err error)
+	// canonical checks a text of a day and returns it without comments, and the
+	// number of its entries.
+	canonical func(text string, day time.Time) (body string, entries int, err error)
 }
 
 func formatOf(name string) (format, bool) {
@@ -38,6 +38,10 @@ func formatOf(name string) (format, bool) {
 		return format{8 << 20, noDate, canonicalWords}, true
 	case Brands:
 		return format{8 << 20, noDate, canonicalBrands}, true
+	case RootHints:
+		return format{64 << 10, hintsDate, canonicalHints}, true
+	case RootAnchors:
+		return format{64 << 10, noDate, canonicalAnchors}, true
 	}
 	return format{}, false
 }
@@ -56,6 +60,8 @@ func maxBytes(name string) int64 {
 //	iana-addresses  the CSV files of both special-purpose registries, one after the other
 //	confusables     confusables.txt of UTS 39
 //	words, brands   TOML, see docs/lists.md
+//	root-hints      named.root
+//	root-anchors    root-anchors.xml, or DS and DNSKEY records (root.key)
 //
 // The date of a snapshot is the one its text states, else the day of now; a
 // text may begin with the header of an assay snapshot file, which then gives
@@ -111,7 +117,7 @@ func (f format) read(name string, r io.Reader, now time.Time) (part, error) {
 	if p.Date.After(now.Add(48 * time.Hour)) {
 		return part{}, fmt.Errorf("says it is of %s, which is in the future", p.Date.Format(time.DateOnly))
 	}
-	if p.body, p.Entries, err = f.canonical(p.body); err != nil {
+	if p.body, p.Entries, err = f.canonical(p.body, p.Date); err != nil {
 		return part{}, err
 	}
 	p.SHA256 = digest(p.body)
@@ -190,7 +196,7 @@ func confusablesDate(text string) time.Time {
 	return parseDay(time.DateOnly, comment(strings.TrimPrefix(text, "\ufeff"), "# Date:"))
 }
 
-func canonicalSuffixes(text string) (string, int, error) {
+func canonicalSuffixes(text string, _ time.Time) (string, int, error) {
 	t, err := parseSuffixes(text)
 	if err != nil {
 		return "", 0, err
@@ -229,7 +235,7 @@ func enough(n, least int, what string) error {
 	return nil
 }
 
-func canonicalRootZone(text string) (string, int, error) {
+func canonicalRootZone(text string, _ time.Time) (string, int, error) {
 	labels, err := parseRootZone(text)
 	if err != nil {
 		return "", 0, err
@@ -250,7 +256,7 @@ func canonicalRootZone(text string) (string, int, error) {
 	return strings.Join(sorted, "\n") + "\n", len(sorted), nil
 }
 
-func canonicalBlocks(text string) (string, int, error) {
+func canonicalBlocks(text string, _ time.Time) (string, int, error) {
 	blocks, err := parseBlocks(text)
 	if err != nil {
 		return "", 0, err
@@ -275,7 +281,7 @@ func canonicalBlocks(text string) (string, int, error) {
 	return text, len(blocks), nil
 }
 
-func canonicalConfusables(text string) (string, int, error) {
+func canonicalConfusables(text string, _ time.Time) (string, int, error) {
 	t, err := parseConfusables(text)
 	if err != nil {
 		return "", 0, err
@@ -308,7 +314,7 @@ func canonicalConfusables(text string) (string, int, error) {
 	return b.String(), len(t), nil
 }
 
-func canonicalWords(text string) (string, int, error) {
+func canonicalWords(text string, _ time.Time) (string, int, error) {
 	lists, err := parseWords(text)
 	n := 0
 	for _, l := range lists {
@@ -317,7 +323,7 @@ func canonicalWords(text string) (string, int, error) {
 	return text, n, err
 }
 
-func canonicalBrands(text string) (string, int, error) {
+func canonicalBrands(text string, _ time.Time) (string, int, error) {
 	lists, err := parseBrands(text)
 	n := 0
 	for _, l := range lists {

@@ -29,11 +29,13 @@ type Set struct {
 	words       func() map[string]*wordList
 	brands      func() map[string]*brandList
 	skeletons   func() map[string]skeletonIndex // of the brand lists
+	rootServers func() []RootServer
+	anchors     func() []Anchor
 }
 
 // Names lists the names of the snapshots of a set, sorted.
 func Names() []string {
-	return []string{Brands, Confusables, AddressBlocks, PublicSuffixes, RootZone, Words}
+	return []string{Brands, Confusables, AddressBlocks, PublicSuffixes, RootAnchors, RootHints, RootZone, Words}
 }
 
 // Embedded returns the snapshots built into the program. It is shared.
@@ -108,6 +110,9 @@ func newSet(parts map[string]part) *Set {
 	s.rootZone = lazily(parts[RootZone], parseRootZone)
 	s.blocks = lazily(parts[AddressBlocks], parseBlocks)
 	s.confusables = lazily(parts[Confusables], parseConfusables)
+	s.rootServers = lazily(parts[RootHints], ParseRootHints)
+	anchorDate := parts[RootAnchors].Date
+	s.anchors = lazily(parts[RootAnchors], func(text string) ([]Anchor, error) { return ParseAnchors(text, anchorDate) })
 	embeddedWords, embeddedBrands := embeddedPart(Words).body, embeddedPart(Brands).body
 	s.words = sync.OnceValue(func() map[string]*wordList {
 		return overlay(embeddedWords, parts[Words].body, parseWords)

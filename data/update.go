@@ -16,6 +16,8 @@ const (
 	RootZoneURL       = "https://data.iana.org/TLD/tlds-alpha-by-domain.txt"
 	IPv4BlocksURL     = "https://www.iana.org/assignments/iana-ipv4-special-registry/iana-ipv4-special-registry-1.csv"
 	IPv6BlocksURL     = "https://www.iana.org/assignments/iana-ipv6-special-registry/iana-ipv6-special-registry-1.csv"
+	RootHintsURL      = "https://www.internic.net/domain/named.root"
+	RootAnchorsURL    = "https://data.iana.org/root-anchors/root-anchors.xml"
 	ConfusablesURL    = "https://www.unicode.org/Public/security/latest/confusables.txt"
 )
 
@@ -31,6 +33,10 @@ func URLs(name string) []string {
 		return []string{IPv4BlocksURL, IPv6BlocksURL}
 	case Confusables:
 		return []string{ConfusablesURL}
+	case RootHints:
+		return []string{RootHintsURL}
+	case RootAnchors:
+		return []string{RootAnchorsURL}
 	}
 	return nil
 }

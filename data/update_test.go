@@ -20,6 +20,8 @@ func TestUpdate(t *testing.T) {
 		RootZoneURL:       "# Version 2026112301, Last Updated Mon Nov 23 07:07:01 2026 UTC\n" + strings.ToUpper(embeddedPart(RootZone).body) + "NEWTLD\n",
 		IPv4BlocksURL:     v4,
 		IPv6BlocksURL:     "Address Block," + v6,
+		RootHintsURL:      strings.ReplaceAll(embeddedPart(RootHints).body, " NS ", " IN NS "),
+		RootAnchorsURL:    strings.Replace(rootXML, "KEY", Embedded().Anchors()[0].Key, 1),
 	}
 	var asked []string
 	fetch := func(_ context.Context, url string) (io.ReadCloser, error) {
@@ -41,7 +43,7 @@ func TestUpdate(t *testing.T) {
 			t.Errorf("%+v", u)
 		}
 	}
-	if !slices.Equal(names, []string{AddressBlocks, PublicSuffixes, RootZone}) || len(asked) != 5 {
+	if !slices.Equal(names, []string{AddressBlocks, PublicSuffixes, RootAnchors, RootHints, RootZone}) || len(asked) != 7 {
 		t.Errorf("updated %v, asked %v", names, asked)
 	}
 	s, err := Open(dir)
@@ -51,6 +53,9 @@ func TestUpdate(t *testing.T) {
 	root, _ := s.Snapshot(RootZone)
 	if !s.IsTLD("newtld") || root.Date.Format("2006-01-02") != "2026-11-23" {
 		t.Errorf("%+v", root)
+	}
+	if a := s.Anchors(); len(a) != 1 || a[0].KeyTag != 20326 {
+		t.Errorf("anchors %v", a)
 	}
 	if c, _ := s.Snapshot(Confusables); c.Imported {
 		t.Errorf("%+v", c)
@@ -66,7 +71,7 @@ func TestUpdate(t *testing.T) {
 	if _, err := Update(t.Context(), fetch, dir, []string{Words}, importTime); err == nil || !strings.Contains(err.Error(), "has no public source") {
 		t.Error(err)
 	}
-	if files, _ := os.ReadDir(dir); len(files) != 3 {
+	if files, _ := os.ReadDir(dir); len(files) != 5 {
 		t.Errorf("left behind: %v", files)
 	}
 }

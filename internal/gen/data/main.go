@@ -1,7 +1,9 @@
 // Command data makes the snapshots embedded in package data from copies that
 // public Go modules carry: the public suffix list, the root zone, the IANA
 // special-purpose registries, the confusable characters. It is a module of its
-// own, so that the program does not depend on those modules.
+// own, so that the program does not depend on those modules. The root's name
+// servers and trust anchors are those of the Debian package dns-root-data, which
+// must be installed; it verifies the signatures of IANA and Verisign.
 //
 //	cd internal/gen/data && go run .
 //
@@ -41,6 +43,9 @@ var sources = []source{
 	{data.RootZone, "IANA root zone, by github.com/zmap/zlint/v3 v3.7.1 util/gtld_map.go", "2026-04-17", rootZone},
 	{data.AddressBlocks, data.IPv4BlocksURL + " " + data.IPv6BlocksURL + ", by github.com/letsencrypt/boulder v0.20260720.0", "2026-07-20", blocks},
 	{data.Confusables, "https://www.unicode.org/Public/17.0.0/security/confusables.txt, by go.mau.fi/util v0.9.4", "2025-07-22", confusables},
+	{data.RootHints, data.RootHintsURL + ", by Debian dns-root-data 2024071801", "2024-04-18", rootData("root.hints")},
+	// The file of 2024-07-18 was the first with both KSK-2017 and KSK-2024.
+	{data.RootAnchors, data.RootAnchorsURL + ", by Debian dns-root-data 2024071801", "2024-07-18", rootData("root.ds", "root.key")},
 	{data.Words, "assay, after the founding document and two vendors' pages", "2026-11-24", file("words.toml")},
 	{data.Brands, "assay", "2026-11-24", file("brands.toml")},
 }
@@ -105,6 +110,16 @@ func confusables() string {
 		fmt.Fprintf(&b, "%04X ;\t%s ;\tMA\n", r, strings.Join(points, " "))
 	}
 	return b.String()
+}
+
+func rootData(names ...string) func() string {
+	return func() string {
+		var text strings.Builder
+		for _, name := range names {
+			text.WriteString(file("/usr/share/dns/"+name)() + "\n")
+		}
+		return text.String()
+	}
 }
 
 func file(name string) func() string {
