@@ -26,8 +26,8 @@ type Kind string
 // The kinds of question.
 const (
 	KindDNS    Kind = "dns"    // one DNS question to one server, or resolved from the root
-	KindHTTP   Kind = "http"   // one fetch with the redirects it leads to
-	KindTLS    Kind = "tls"    // one TLS handshake
+	KindHTTP   Kind = "http"   // a URL, with the redirects it leads to
+	KindTLS    Kind = "tls"    // a TLS handshake
 	KindLookup Kind = "lookup" // records kept by the service or the operator
 )
 
@@ -64,7 +64,7 @@ type Observation struct {
 	Unknown string          `json:"unknown,omitempty"`
 	DNS     *DNSAnswer      `json:"dns,omitempty"`
 	HTTP    *HTTPExchange   `json:"http,omitempty"`
-	TLS     *TLSHandshake   `json:"tls,omitempty"`
+	TLS     *TLSExchange    `json:"tls,omitempty"`
 	Lookup  *LookupAnswer   `json:"lookup,omitempty"`
 	Network *NetworkOptions `json:"network,omitempty"`
 }

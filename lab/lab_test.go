@@ -72,7 +72,7 @@ func TestHTTP(t *testing.T) {
 		{"http" + path + "fileauth.txt", "169.254.169.254", 0, "guard", ""},
 	} {
 		o := p.HTTP(context.Background(), evidence.HTTPQuestion{URL: c.url, Address: c.address})
-		hop := o.HTTP.Hops[0]
+		hop := o.HTTP.Fetches[0].Hops[0]
 		if hop.Status != c.status || hop.Dial.Error != c.dial {
 			t.Errorf("%s at %s: %+v", c.url, c.address, hop)
 		}

@@ -45,7 +45,11 @@ func (p *Prober) HTTP(ctx context.Context, q evidence.HTTPQuestion) evidence.Obs
 		o.Unknown = err.Error()
 		return o.Identify()
 	}
-	o.HTTP = &evidence.HTTPExchange{Hops: []evidence.Hop{*hop}}
+	family := "ipv6"
+	if addr, err := netip.ParseAddr(q.Address); err == nil && addr.Unmap().Is4() {
+		family = "ipv4"
+	}
+	o.HTTP = &evidence.HTTPExchange{Fetches: []evidence.Fetch{{Address: q.Address, Family: family, Hops: []evidence.Hop{*hop}}}}
 	return o.Identify()
 }
 
@@ -89,9 +93,6 @@ func (p *Prober) fetch(ctx context.Context, q evidence.HTTPQuestion, began time.
 	}
 	req.Header.Set("User-Agent", agent)
 	req.Header.Set("Accept", "*/*")
-	if q.Host != "" {
-		req.Host = q.Host
-	}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		if hop.Dial.Error == "" {

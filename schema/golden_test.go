@@ -54,7 +54,7 @@ func TestLiveDV(t *testing.T) {
 	}
 	for _, scheme := range []string{"http", "https"} {
 		o := p.HTTP(ctx, evidence.HTTPQuestion{URL: scheme + "://orchard.net/.well-known/pki-validation/fileauth.txt", Address: lab.AddressWeb1})
-		o.HTTP.Hops[0].Phases = nil // the clock stands still, but connecting is not free of order
+		o.HTTP.Fetches[0].Hops[0].Phases = nil // the clock stands still, but connecting is not free of order
 		seen = append(seen, o)
 	}
 	golden(t, "dv", seen, review.ScopeNetwork)
