@@ -74,10 +74,10 @@ type Result struct {
 	// good or bad; KeyTag alone that of the DS that matches no key.
 	KeyTag                uint16
 	ValidFrom, ValidUntil time.Time
-	// Signer is the zone that signed, where it is below the zone whose keys were
-	// used: the answer comes from a child zone on the same servers, and the keys
-	// of that zone are needed.
-	Signer string
+	// Cut is a zone between the keys' zone and the name that the response seems
+	// to come from (its signer, its SOA), where that made it fail: servers often
+	// serve parent and child. It is a hint, not proven: ask for the DS there.
+	Cut string
 	// TTL is how many seconds validated data may be kept: the smallest of the
 	// TTLs, the original TTLs (RFC 4035 5.3.3) and what is left of the signatures.
 	TTL int

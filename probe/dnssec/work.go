@@ -35,3 +35,10 @@ type Work struct {
 func NewWork() *Work {
 	return &Work{Failures: MaxFailures, Verifications: MaxVerifications, Digests: MaxDigests, Hashes: MaxHashes}
 }
+
+func (w *Work) orNew() *Work {
+	if w == nil {
+		return NewWork()
+	}
+	return w
+}
