@@ -1,25 +1,21 @@
-// Package lab is a small internet in one process: name servers, web servers and
-// a map from public-looking addresses to loopback ports, so that probes can be
-// tried against a world whose every fault is chosen.
+// Package lab is a small internet in one process: a root, top-level zones,
+// name servers, recursive resolvers and web servers behind a map from
+// public-looking addresses to loopback ports, so that probes can be tried
+// against a world whose every fault is chosen.
 //
-// Today it holds what settled the observation format: [Healthy], two zones and
-// a web server in which a DV order passes. Scenarios for each cause build on it.
+// [New] builds a [World] from a [Change] of the healthy world; the files of
+// scenarios/ hold one change and more for each cause ([Scenarios], [Find]).
+// [World.Probe] tells what a prober of one perspective needs to look at it.
 package lab
 
 import (
-	"context"
-	"crypto/ed25519"
-	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"math/big"
+	"maps"
 	"net"
-	"net/http"
 	"net/netip"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,175 +24,209 @@ import (
 	"assay/probe/dial"
 )
 
-// A World is what runs: build it, [World.Start] it, probe it through
-// [World.DialMap], [World.Close] it.
-type World struct {
-	// Servers maps the public-looking address of each name server to the zones
-	// it serves: zone name (no final dot) to records in presentation form.
-	Servers map[string]map[string][]string
-	// Sites maps the address of each web server to what it serves.
-	Sites map[string]Site
-
-	dialMap dial.Map
-	running sync.WaitGroup
-	closers []func() error
-}
-
-// A Site is a web server: contents by path, over HTTP, HTTPS or both.
-type Site struct {
-	HTTP, HTTPS map[string]string
-	// Names are in the certificate that HTTPS shows.
-	Names []string
-}
-
 // Addresses of the healthy world. They look public; nothing is ever sent there.
 const (
-	AddressTLDServer = "45.155.10.1"
+	AddressRoot      = "45.155.10.1"
+	AddressRoot6     = "2a10:4155:10::1"
+	AddressTLDServer = "45.155.10.2"
 	AddressNS1       = "45.155.10.11"
 	AddressNS2       = "45.155.10.12"
 	AddressWeb1      = "45.155.10.21"
 )
 
-// Healthy returns the state H of the catalogue's section G in its smallest
-// form: the zone net. delegates orchard.net to ns1 and ns2; both serve the
-// validation record; the web server serves the validation file on both schemes.
-func Healthy(value, fileName, content string) *World {
-	orchard := []string{
-		"orchard.net. 3600 IN SOA ns1.orchard.net. hostmaster.orchard.net. 2026112301 7200 3600 1209600 300",
-		"orchard.net. 3600 IN NS ns1.orchard.net.",
-		"orchard.net. 3600 IN NS ns2.orchard.net.",
-		"ns1.orchard.net. 3600 IN A " + AddressNS1,
-		"ns2.orchard.net. 3600 IN A " + AddressNS2,
-		"orchard.net. 600 IN A " + AddressWeb1,
-		fmt.Sprintf("_dnsauth.orchard.net. 600 IN TXT %q", value),
+// FilePath is where the validation file of the healthy world lies.
+const FilePath = "/.well-known/pki-validation/"
+
+// Options are what a world is built with besides its change. The zero value is
+// what scenarios use.
+type Options struct {
+	// Clock is the world's clock: signatures are made for it and the TTLs in
+	// resolvers count down with it. Default: it stands still at [Clock].
+	Clock func() time.Time
+	// Value is what $VALUE stands for; default [Value].
+	Value string
+	// FileName is the name of the validation file; default "fileauth.txt".
+	FileName string
+	// Real listens on port 53 (80, 443) of real loopback addresses, for clients
+	// that cannot use a dial map: 45.155.x.y becomes 127.155.x.y, also in the
+	// zones. Ports below 1024 take privileges, and two such worlds cannot run at
+	// once.
+	Real bool
+}
+
+// place returns where an address of the world is under these options.
+func (o *Options) place(a netip.Addr) netip.Addr {
+	if b := a.AsSlice(); o.Real && len(b) == 4 && b[0] == 45 && b[1] == 155 {
+		return netip.AddrFrom4([4]byte{127, b[1], b[2], b[3]})
 	}
-	net := []string{
-		"net. 86400 IN SOA a.net. hostmaster.net. 1 7200 3600 1209600 900",
-		"orchard.net. 86400 IN NS ns1.orchard.net.",
-		"orchard.net. 86400 IN NS ns2.orchard.net.",
-		"ns1.orchard.net. 86400 IN A " + AddressNS1,
-		"ns2.orchard.net. 86400 IN A " + AddressNS2,
+	return a
+}
+
+// A World is what runs: [World.Start] it, probe it, [World.Close] it.
+type World struct {
+	options   Options
+	plan      *plan
+	servers   []*server // name servers and resolvers
+	byAddress map[netip.Addr]*server
+	resolvers map[string]*server
+	sites     map[string]*site
+	places    []*placeState
+	delays    [MaxPlaces]time.Duration // of the links, by perspective
+
+	dialMap dial.Map
+	roots   *x509.CertPool
+	running sync.WaitGroup
+	stop    chan struct{}
+	mu      sync.Mutex
+	closers []func() error
+	conns   map[closer]struct{}
+}
+
+type closer interface{ Close() error }
+
+// New builds a world. The error says what in the change makes no sense.
+func New(c Change, o Options) (*World, error) {
+	if o.Clock == nil {
+		o.Clock = func() time.Time { return Clock }
 	}
-	files := map[string]string{"/.well-known/pki-validation/" + fileName: content}
-	return &World{
-		Servers: map[string]map[string][]string{
-			AddressTLDServer: {"net": net},
-			AddressNS1:       {"orchard.net": orchard},
-			AddressNS2:       {"orchard.net": orchard},
-		},
-		Sites: map[string]Site{AddressWeb1: {HTTP: files, HTTPS: files, Names: []string{"orchard.net"}}},
+	if o.Value == "" {
+		o.Value = Value
+	}
+	if o.FileName == "" {
+		o.FileName = "fileauth.txt"
+	}
+	p, err := draw(c, o)
+	if err != nil {
+		return nil, err
+	}
+	w := &World{
+		options: o, plan: p, byAddress: map[netip.Addr]*server{}, resolvers: map[string]*server{},
+		stop: make(chan struct{}), conns: map[closer]struct{}{}, roots: x509.NewCertPool(),
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.servers)) {
+		w.add(p.servers[name])
+	}
+	if err := w.addResolvers(); err != nil {
+		return nil, err
+	}
+	for name, s := range p.change.Servers {
+		if s.Recursive {
+			if p.servers[name].recursor, err = newRecursor(w, Resolver{}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if w.places, err = newPlaces(w, c); err != nil {
+		return nil, err
+	}
+	for _, p := range w.places {
+		w.delays[p.index] = p.change.Delay
+	}
+	w.sites, err = newSites(c, o)
+	return w, err
+}
+
+func (w *World) add(s *server) {
+	s.linkDelay = w.linkDelay
+	w.servers = append(w.servers, s)
+	for _, a := range s.addresses {
+		w.byAddress[a] = s
 	}
 }
 
-// DialMap says where the world's addresses really are.
-func (w *World) DialMap() dial.Map { return w.dialMap }
-
-// Start runs every server on loopback. On error nothing is left running.
-func (w *World) Start() (err error) {
-	w.dialMap = dial.Map{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, w.Close())
+func (w *World) addResolvers() error {
+	for _, name := range slices.Sorted(maps.Keys(w.plan.change.Resolvers)) {
+		r := w.plan.change.Resolvers[name]
+		s := &server{name: name, absent: r.Absent, views: []view{{zones: map[string]*zone{}}}}
+		list := r.Address
+		if len(list) == 0 {
+			list = fixedAddress(name)
 		}
-	}()
-	for address, zones := range w.Servers {
-		if err := w.serveDNS(address, zones); err != nil {
-			return fmt.Errorf("name server %s: %w", address, err)
+		if len(list) == 0 {
+			return fmt.Errorf("resolver %s: needs an address", name)
 		}
-	}
-	for address, site := range w.Sites {
-		if site.HTTP != nil {
-			if err := w.serveWeb(address, 80, site.HTTP, nil); err != nil {
-				return fmt.Errorf("web server %s: %w", address, err)
-			}
-		}
-		if site.HTTPS != nil {
-			certificate, err := selfSigned(site.Names)
+		for _, text := range list {
+			a, err := netip.ParseAddr(text)
 			if err != nil {
-				return err
+				return fmt.Errorf("resolver %s: %w", name, err)
 			}
-			if err := w.serveWeb(address, 443, site.HTTPS, certificate); err != nil {
-				return fmt.Errorf("web server %s: %w", address, err)
-			}
+			s.addresses = append(s.addresses, w.options.place(a))
 		}
+		var err error
+		if s.recursor, err = newRecursor(w, r); err != nil {
+			return fmt.Errorf("resolver %s: %w", name, err)
+		}
+		if err := w.plan.equipFaults(s, r.Faults); err != nil {
+			return fmt.Errorf("resolver %s: %w", name, err)
+		}
+		w.resolvers[name] = s
+		w.add(s)
 	}
 	return nil
+}
+
+func (w *World) now() time.Time { return w.options.Clock() }
+
+// rootAddresses are the IPv4 addresses of the root's servers.
+func (w *World) rootAddresses() []netip.Addr {
+	var list []netip.Addr
+	for _, h := range w.Hints() {
+		for _, a := range h.Addresses {
+			if a.Is4() {
+				list = append(list, a)
+			}
+		}
+	}
+	return list
+}
+
+// call asks the server at an address as perspective i would over UDP, without
+// the network between; nil for no answer.
+func (w *World) call(a netip.Addr, i int, name string, qtype uint16) *dns.Msg {
+	s := w.byAddress[a]
+	if s == nil || s.absent || slices.Contains(s.closed, "udp") {
+		return nil
+	}
+	m := new(dns.Msg)
+	m.SetQuestion(name, qtype)
+	m.RecursionDesired = false
+	m.SetEdns0(65535, true)
+	raw, err := m.Pack()
+	if err != nil {
+		return nil
+	}
+	q := query{from: i}
+	if !q.read(raw) {
+		return nil
+	}
+	reply := new(dns.Msg)
+	if o := s.respond(&q, nil); o.message == nil || reply.Unpack(o.message) != nil || reply.Id != m.Id {
+		return nil
+	}
+	return reply
 }
 
 // Close stops every server and waits for it.
 func (w *World) Close() error {
+	w.mu.Lock()
+	select {
+	case <-w.stop:
+		w.mu.Unlock()
+		return nil
+	default:
+	}
+	close(w.stop)
+	closers := w.closers
+	for c := range w.conns {
+		closers = append(closers, c.Close)
+	}
+	w.mu.Unlock()
 	var errs []error
-	for _, c := range w.closers {
-		errs = append(errs, c())
+	for _, c := range closers {
+		if err := c(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
 	w.running.Wait()
-	w.closers = nil
 	return errors.Join(errs...)
-}
-
-func (w *World) serveDNS(address string, zones map[string][]string) error {
-	handler, err := newAuthority(zones)
-	if err != nil {
-		return err
-	}
-	packet, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	stream, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return errors.Join(err, packet.Close())
-	}
-	for _, s := range []*dns.Server{{PacketConn: packet, Handler: handler}, {Listener: stream, Handler: handler}} {
-		started := make(chan struct{})
-		s.NotifyStartedFunc = func() { close(started) }
-		w.running.Go(func() { _ = s.ActivateAndServe() })
-		<-started
-		w.closers = append(w.closers, s.Shutdown)
-	}
-	at := netip.AddrPortFrom(netip.MustParseAddr(address), 53)
-	w.dialMap[dial.Endpoint{Network: "udp", AddrPort: at}] = packet.LocalAddr().(*net.UDPAddr).AddrPort()
-	w.dialMap[dial.Endpoint{Network: "tcp", AddrPort: at}] = stream.Addr().(*net.TCPAddr).AddrPort()
-	return nil
-}
-
-func (w *World) serveWeb(address string, port int, files map[string]string, certificate *tls.Certificate) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	at := netip.AddrPortFrom(netip.MustParseAddr(address), uint16(port))
-	w.dialMap[dial.Endpoint{Network: "tcp", AddrPort: at}] = listener.Addr().(*net.TCPAddr).AddrPort()
-	if certificate != nil {
-		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate}})
-	}
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		content, ok := files[r.URL.Path]
-		if !ok {
-			http.NotFound(rw, r)
-			return
-		}
-		rw.Header().Set("Content-Type", "text/plain")
-		rw.Header().Set("Server", "lab")
-		_, _ = rw.Write([]byte(content))
-	})}
-	w.running.Go(func() { _ = server.Serve(listener) })
-	w.closers = append(w.closers, func() error { return server.Shutdown(context.Background()) })
-	return nil
-}
-
-// selfSigned makes a certificate whose bytes depend only on the names, so that
-// observations of it can be compared with golden files.
-func selfSigned(names []string) (*tls.Certificate, error) {
-	seed := sha256.Sum256([]byte("assay lab " + strings.Join(names, " ")))
-	key := ed25519.NewKeyFromSeed(seed[:])
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
-		NotBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC),
-	}
-	der, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
-	if err != nil {
-		return nil, fmt.Errorf("lab certificate: %w", err)
-	}
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }

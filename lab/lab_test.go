@@ -18,7 +18,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func start(t *testing.T) *probe.Prober {
 	t.Helper()
-	w := lab.Healthy("202611230800", "fileauth.txt", "202611230800")
+	w, err := lab.New(lab.Change{}, lab.Options{Value: "202611230800"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +43,7 @@ func TestDNS(t *testing.T) {
 		aa                        bool
 		answer, authority, extras int
 	}{
-		{"orchard.net", "TXT", lab.AddressTLDServer, "NOERROR", false, 0, 2, 2},
+		{"orchard.net", "TXT", lab.AddressTLDServer, "NOERROR", false, 0, 4, 2}, // with the proof that there is no DS,
 		{"_dnsauth.orchard.net", "TXT", lab.AddressNS1, "NOERROR", true, 1, 0, 0},
 		{"_dnsauth.orchard.net", "CNAME", lab.AddressNS2, "NOERROR", true, 0, 1, 0},
 		{"nothing.orchard.net", "TXT", lab.AddressNS1, "NXDOMAIN", true, 0, 1, 0},

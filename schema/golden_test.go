@@ -34,7 +34,10 @@ var clock = time.Date(2026, 11, 23, 8, 30, 0, 0, time.UTC)
 // TestLiveDV: one DV order looked at in the laboratory. The observations are
 // what probes really saw, so the golden file pins the format of evidence.
 func TestLiveDV(t *testing.T) {
-	w := lab.Healthy("202611230800", "fileauth.txt", "202611230800")
+	w, err := lab.New(lab.Change{}, lab.Options{Value: "202611230800"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
