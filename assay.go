@@ -31,7 +31,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -40,6 +39,7 @@ import (
 	"assay/evidence"
 	"assay/lookup"
 	"assay/order"
+	"assay/perspective"
 	"assay/profile"
 	"assay/review"
 )
@@ -69,6 +69,24 @@ type Reviewer struct {
 	Mode review.Mode
 	// Now is the time to judge as of; nil: the system clock.
 	Now func() time.Time
+	// Places are where to look at the network from, the primary first; none:
+	// nothing is dialled and the scope is the order itself.
+	Places []perspective.Place
+	// OnProgress, where set, is told how far a review has come: when a round of
+	// questions begins, and when a place has answered its part. The calls of one
+	// review come one after the other; those of concurrent reviews do not.
+	OnProgress func(Progress)
+}
+
+// Progress says how far a review has come.
+type Progress struct {
+	// Round counts the rounds of questions from 1.
+	Round int
+	// Questions are those of this round, Answered how many of them were answered.
+	Questions []evidence.Question
+	Answered  int
+	// Elapsed is the time since the review began.
+	Elapsed time.Duration
 }
 
 // maxRounds bounds how often a review may ask further questions.
@@ -76,35 +94,41 @@ const maxRounds = 8
 
 // Review judges an order and returns the report. The order is not changed. The
 // error is the context's, or says that the reviewer itself is not usable; an
-// order is never too broken to get a report.
+// order is never too broken to get a report, and a network never too broken.
+// When ctx ends, so does the review, at once and without a report.
 func (r *Reviewer) Review(ctx context.Context, o *order.Order) (*review.Report, error) {
 	in, set, err := r.input()
 	if err != nil {
 		return nil, err
 	}
 	c := review.Prepare(o, set)
+	round := r.begin()
+	defer round.close()
 	for range maxRounds {
 		questions := c.Ask(in)
 		if len(questions) == 0 {
 			report := c.Judge(in)
+			report.Timing = round.timing
 			if r.Lang != "-" {
 				report.Localize(cmp.Or(r.Lang, cause.English))
 			}
 			return report, nil
 		}
-		in.Seen = slices.Grow(in.Seen, len(questions))
-		for _, q := range questions {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			in.Seen = append(in.Seen, r.answer(q, in.At))
+		seen, err := round.answer(ctx, questions, in.At)
+		if err != nil {
+			return nil, err
 		}
+		in.Seen = append(in.Seen, seen...)
 	}
 	return nil, fmt.Errorf("the review still asks questions after %d rounds", maxRounds)
 }
 
 func (r *Reviewer) input() (review.Input, *data.Set, error) {
 	in := review.Input{Profile: r.Profile, Also: r.Also, Mode: cmp.Or(r.Mode, review.Precheck), Scope: review.ScopeOrder}
+	for _, place := range r.Places {
+		in.Scope = review.ScopeNetwork
+		in.Perspectives = append(in.Perspectives, place.About())
+	}
 	if in.Profile == nil {
 		p, err := profile.Named("cloud")
 		if err != nil {
@@ -122,13 +146,6 @@ func (r *Reviewer) input() (review.Input, *data.Set, error) {
 		set = data.Embedded()
 	}
 	return in, set, nil
-}
-
-func (r *Reviewer) answer(q evidence.Question, at time.Time) evidence.Observation {
-	if r.Records != nil {
-		return r.Records.Answer(*q.Lookup, at)
-	}
-	return nothingKept().Answer(*q.Lookup, at)
 }
 
 // nothingKept answers that no lists are set up and no records kept.
