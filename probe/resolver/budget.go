@@ -1,0 +1,89 @@
+package resolver
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// A budget bounds packets over all looks: to one address, and on behalf of one
+// registrable domain. It is a set of token buckets in shards; a bucket that is
+// full again is forgotten.
+type budget struct {
+	perServer, perTarget float64 // a second; negative: no bound
+	seed                 maphash.Seed
+	shards               [16]shard
+}
+
+type shard struct {
+	mu      sync.Mutex
+	servers map[netip.Addr]bucket
+	targets map[string]bucket
+}
+
+type bucket struct {
+	tokens float64
+	at     time.Time
+}
+
+// burst is how many seconds' worth of packets may go at once.
+const burst = 10
+
+// maxBuckets is how many buckets a shard has before full ones are looked for.
+const maxBuckets = 1024
+
+func newBudget(perServer, perTarget int) *budget {
+	b := &budget{perServer: float64(perServer), perTarget: float64(perTarget), seed: maphash.MakeSeed()}
+	for i := range b.shards {
+		b.shards[i].servers, b.shards[i].targets = map[netip.Addr]bucket{}, map[string]bucket{}
+	}
+	return b
+}
+
+// spend takes a packet off both buckets, or off none.
+func (b *budget) spend(address netip.Addr, target string) bool {
+	now := time.Now()
+	if b.perTarget >= 0 {
+		s := &b.shards[maphash.String(b.seed, target)%uint64(len(b.shards))]
+		s.mu.Lock()
+		ok := take(s.targets, target, b.perTarget, now)
+		s.mu.Unlock()
+		if !ok {
+			return false
+		}
+	}
+	if b.perServer >= 0 {
+		s := &b.shards[maphash.Comparable(b.seed, address)%uint64(len(b.shards))]
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return take(s.servers, address, b.perServer, now)
+	}
+	return true
+}
+
+func take[K comparable](buckets map[K]bucket, key K, rate float64, now time.Time) bool {
+	b, ok := buckets[key]
+	if !ok {
+		if len(buckets) >= maxBuckets {
+			sweep(buckets, rate, now)
+		}
+		b = bucket{tokens: rate * burst, at: now}
+	}
+	b.tokens = min(rate*burst, b.tokens+rate*now.Sub(b.at).Seconds())
+	b.at = now
+	ok = b.tokens >= 1
+	if ok {
+		b.tokens--
+	}
+	buckets[key] = b
+	return ok
+}
+
+func sweep[K comparable](buckets map[K]bucket, rate float64, now time.Time) {
+	for k, b := range buckets {
+		if b.tokens+rate*now.Sub(b.at).Seconds() >= rate*burst {
+			delete(buckets, k)
+		}
+	}
+}

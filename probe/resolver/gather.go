@@ -1,0 +1,244 @@
+package resolver
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// An endpoint is one address of one server.
+type endpoint struct {
+	server  string
+	address netip.Addr
+	rtt     int64 // microseconds, 0: not known
+}
+
+// maxEndpoints is how many endpoints a zone can have.
+const maxEndpoints = maxServers * 2 * maxAddresses
+
+// each asks every server of a zone at each of its addresses, all at once. The
+// channel is closed after the last reply.
+func (l *Look) each(ctx context.Context, z *zone, q query) <-chan *reply {
+	replies := make(chan *reply, maxEndpoints)
+	target := l.target(z.name)
+	var left atomic.Int32
+	done := func() {
+		if left.Add(-1) == 0 {
+			close(replies)
+		}
+	}
+	left.Add(1)
+	ask := func(s *server, list []netip.Addr) {
+		left.Add(int32(len(list)))
+		for _, a := range list {
+			l.running.Go(func() {
+				defer done()
+				replies <- l.ask(ctx, s.name, a, q, target)
+			})
+		}
+	}
+	for _, s := range z.servers {
+		if len(s.glue) > 0 {
+			ask(s, s.glue)
+			continue
+		}
+		left.Add(1)
+		l.running.Go(func() {
+			defer done()
+			ask(s, l.addressesOf(ctx, s.name).list)
+		})
+	}
+	done()
+	return replies
+}
+
+// some asks servers of a zone until accept takes a reply: two at once, another
+// for each that fails, and two more each Config.Hedge. It returns the reply
+// taken, or nil, and all that came until then.
+func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) bool) (won *reply, all []*reply) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	target := l.target(z.name)
+	results := make(chan *reply, maxEndpoints)
+	ready := l.ready(z)
+	var late <-chan endpoint // addresses of servers without glue, as they are found
+	running, allowed := 0, 2
+	start := func(e endpoint) {
+		running++
+		allowed--
+		l.running.Go(func() { results <- l.ask(ctx, e.server, e.address, q, target) })
+	}
+	hedge := time.NewTimer(l.r.c.Hedge)
+	defer hedge.Stop()
+	for {
+		for allowed > 0 && len(ready) > 0 && ctx.Err() == nil {
+			start(ready[0])
+			ready = ready[1:]
+		}
+		var more <-chan endpoint
+		if allowed > 0 && len(ready) == 0 && ctx.Err() == nil {
+			if late == nil {
+				late = l.late(ctx, z)
+			}
+			more = late
+		}
+		if running == 0 && (more == nil || ctx.Err() != nil) {
+			return nil, all
+		}
+		select {
+		case a := <-results:
+			running--
+			allowed++
+			all = append(all, a)
+			if a.msg != nil {
+				z.heard(a.address, a.rtt)
+			} else if !a.stopped {
+				z.heard(a.address, l.r.c.Try)
+			}
+			if accept(a) {
+				return a, all
+			}
+		case e, ok := <-more:
+			if ok {
+				start(e)
+			} else if running == 0 {
+				return nil, all
+			} else {
+				allowed = 0 // until a reply comes
+			}
+		case <-hedge.C:
+			allowed += 2
+			hedge.Reset(l.r.c.Hedge)
+		}
+	}
+}
+
+// ready lists the endpoints known without looking up, the best first: the
+// fastest, then any other, so that the times of all stay known.
+func (l *Look) ready(z *zone) []endpoint {
+	list := make([]endpoint, 0, 2*len(z.servers))
+	for _, s := range z.servers {
+		for i, a := range s.glue {
+			list = append(list, endpoint{s.name, a, s.rtt[i].Load()})
+		}
+	}
+	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	lacks := l.r.lacks.Load()
+	noIPv6 := lacks.has("ipv6")
+	slices.SortStableFunc(list, func(a, b endpoint) int {
+		// A family that is missing here last, IPv4 first where nothing is known.
+		return order(a, noIPv6) - order(b, noIPv6)
+	})
+	best := 0
+	for i, e := range list {
+		if e.rtt > 0 && (list[best].rtt == 0 || e.rtt < list[best].rtt) {
+			best = i
+		}
+	}
+	if len(list) > 0 {
+		list[0], list[best] = list[best], list[0]
+	}
+	return list
+}
+
+func order(e endpoint, noIPv6 bool) int {
+	if e.address.Is6() {
+		if noIPv6 {
+			return 2
+		}
+		return 1
+	}
+	return 0
+}
+
+// late looks up the addresses of servers without glue, all at once, and sends
+// them as they are found. For servers of servers only a few are looked up, so
+// that delegations cannot multiply questions (NXNSAttack).
+func (l *Look) late(ctx context.Context, z *zone) <-chan endpoint {
+	found := make(chan endpoint, maxEndpoints)
+	var left atomic.Int32
+	left.Add(1)
+	done := func() {
+		if left.Add(-1) == 0 {
+			close(found)
+		}
+	}
+	bound := maxServers
+	if _, nested := ctx.Value(flightKey{}).(*flight); nested {
+		bound = 3
+	}
+	for _, s := range z.servers {
+		if len(s.glue) > 0 || z.kept || bound == 0 {
+			continue
+		}
+		bound--
+		left.Add(1)
+		l.running.Go(func() {
+			defer done()
+			for _, a := range l.addressesOf(ctx, s.name).list {
+				found <- endpoint{server: s.name, address: a}
+			}
+		})
+	}
+	done()
+	return found
+}
+
+// addressesOf looks up the addresses of a name server.
+func (l *Look) addressesOf(ctx context.Context, host string) addresses {
+	found, err := l.host(host).get(ctx, &l.waits, func(ctx context.Context) addresses {
+		types := [2]uint16{dns.TypeA, dns.TypeAAAA}
+		var found [2]addresses
+		done := make(chan struct{})
+		l.running.Go(func() {
+			defer close(done)
+			found[1] = l.lookup(ctx, host, types[1])
+		})
+		found[0] = l.lookup(ctx, host, types[0])
+		<-done
+		list := bounded(append(found[0].list, found[1].list...))
+		if len(list) > 0 {
+			return addresses{list: list}
+		}
+		return found[0]
+	})
+	if err != nil && found.problem == "" {
+		found.problem = "unanswered"
+	}
+	return found
+}
+
+func (l *Look) host(name string) *once[addresses] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := l.hosts[name]
+	if o == nil {
+		o = new(once[addresses])
+		l.hosts[name] = o
+	}
+	return o
+}
+
+// lookup finds the addresses of one family. They are dialled, and answer
+// nothing, so they are not validated.
+func (l *Look) lookup(ctx context.Context, host string, qtype uint16) addresses {
+	links, status := l.follow(ctx, host, qtype, options{})
+	last := links[len(links)-1]
+	var found addresses
+	if last.decided != nil {
+		for _, rr := range last.decided.msg.Answer {
+			if a, ok := address(rr); ok && rr.Header().Name == last.owner {
+				found.list = append(found.list, a)
+			}
+		}
+	}
+	if len(found.list) == 0 {
+		found.problem = status
+	}
+	return found
+}

@@ -1,0 +1,193 @@
+package resolver
+
+import (
+	"context"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"assay/evidence"
+	"assay/probe/dnssec"
+)
+
+// How a zone hangs on the trust anchor, in the words of evidence.DNSLink.Trust.
+const (
+	signed        = "signed"
+	unsigned      = "unsigned"
+	bogus         = "bogus"
+	indeterminate = "indeterminate"
+)
+
+// A trust is how a zone hangs on the trust anchor.
+type trust struct {
+	// state is empty where no anchor is at or above the zone: nothing is validated.
+	state string
+	keys  *dnssec.Keys // where state is signed or unsigned
+	ttl   int          // seconds that it may be kept
+	dsTTL int
+	until time.Time
+	// result says why it is bogus or indeterminate, fault in which zone.
+	result dnssec.Result
+	fault  string
+}
+
+// trustOf finds out how a zone hangs on the anchor, once for all who ask.
+func (l *Look) trustOf(ctx context.Context, z *zone) *trust {
+	for {
+		t, err := z.trust.get(ctx, &l.waits, func(ctx context.Context) *trust { return l.establish(ctx, z) })
+		switch {
+		case err != nil || t == nil:
+			return missing(z)
+		case z.parent == nil && l.r.c.Now().After(t.until):
+			z.trust.drop(func(kept *trust) bool { return kept == t }) // the root's keys have outlived their TTL
+		default:
+			return t
+		}
+	}
+}
+
+// missing is the trust in a zone about which nothing could be had.
+func missing(z *zone) *trust {
+	return &trust{
+		state: indeterminate, fault: z.name,
+		result: dnssec.Result{State: dnssec.Indeterminate, Reason: evidence.ReasonKeysMissing},
+	}
+}
+
+func (l *Look) establish(ctx context.Context, z *zone) *trust {
+	if anchor := l.r.anchors[z.name]; len(anchor) > 0 {
+		return l.keysOf(ctx, z, anchor, l.dnskey(ctx, z, nil), maxKept)
+	}
+	if z.parent == nil {
+		return &trust{ttl: maxKept, until: l.r.c.Now().Add(maxKept * time.Second)}
+	}
+	// The keys are asked for at the same time as the parent's, where a DS set
+	// announces them.
+	var set *reply
+	got := make(chan struct{})
+	if announced(z.referral) && l.mayBeSigned(z.parent) {
+		l.running.Go(func() {
+			defer close(got)
+			set = l.dnskey(ctx, z, nil)
+		})
+	} else {
+		close(got)
+	}
+	parent := l.trustOf(ctx, z.parent)
+	var ds []*dns.DS
+	var ttl int
+	var result dnssec.Result
+	if parent.state == signed {
+		ds, ttl, result = l.delegation(ctx, z, parent)
+	}
+	<-got
+	switch {
+	case parent.state != signed:
+		inherited := *parent
+		if parent.state == unsigned {
+			inherited.keys = dnssec.Unsigned(z.name)
+		}
+		return &inherited
+	case result.State == dnssec.Secure && len(ds) > 0:
+		if set == nil {
+			set = l.dnskey(ctx, z, nil)
+		}
+		return l.keysOf(ctx, z, ds, set, ttl)
+	case result.State == dnssec.Insecure:
+		return &trust{state: unsigned, keys: dnssec.Unsigned(z.name), ttl: ttl, dsTTL: ttl}
+	case result.State == dnssec.Indeterminate:
+		return &trust{state: indeterminate, result: result, fault: z.parent.name}
+	}
+	if result.State == dnssec.Secure { // proof that the zone is no zone
+		result = dnssec.Result{State: dnssec.Bogus, Reason: evidence.ReasonNoDenial}
+	}
+	return &trust{state: bogus, result: result, fault: z.parent.name}
+}
+
+// announced reports whether a referral has a DS set.
+func announced(m *dns.Msg) bool {
+	if m != nil {
+		for _, rr := range m.Ns {
+			if rr.Header().Rrtype == dns.TypeDS {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mayBeSigned is false where a zone is known not to be.
+func (l *Look) mayBeSigned(z *zone) bool {
+	t, known := z.trust.peek()
+	return len(l.r.anchors) > 0 && (!known || t.state == signed)
+}
+
+// delegation validates the DS set of a zone, or the proof that it has none, from
+// the referral or else from an answer to a DS question.
+func (l *Look) delegation(ctx context.Context, z *zone, parent *trust) ([]*dns.DS, int, dnssec.Result) {
+	now := l.r.c.Now()
+	if z.referral != nil {
+		ds, ttl, result := parent.keys.Delegation(z.referral, z.name, now, dnssec.NewWork())
+		if result.State == dnssec.Secure || result.State == dnssec.Insecure {
+			return ds, ttl, result
+		}
+	}
+	var ds []*dns.DS
+	var ttl int
+	result := dnssec.Result{State: dnssec.Indeterminate, Reason: evidence.ReasonKeysMissing}
+	q := query{name: z.name, qtype: dns.TypeDS}
+	l.some(ctx, z.parent, q, func(a *reply) bool {
+		if a.failed() {
+			return false
+		}
+		list, seconds, r := parent.keys.Delegation(a.msg, z.name, now, dnssec.NewWork())
+		if r.State == dnssec.Secure || r.State == dnssec.Insecure || result.State == dnssec.Indeterminate {
+			ds, ttl, result = list, seconds, r
+		}
+		return r.State == dnssec.Secure || r.State == dnssec.Insecure
+	})
+	return ds, ttl, result
+}
+
+// dnskey asks for a zone's keys until accept, if any, takes the answer.
+func (l *Look) dnskey(ctx context.Context, z *zone, accept func(*reply) bool) *reply {
+	q := query{name: z.name, qtype: dns.TypeDNSKEY}
+	won, _ := l.some(ctx, z, q, func(a *reply) bool {
+		return read(a.msg, z.name, z.name, dns.TypeDNSKEY).kind == answered && (accept == nil || accept(a))
+	})
+	return won
+}
+
+// keysOf decides which of a zone's keys to trust. Where one server's set fails
+// the others are asked.
+func (l *Look) keysOf(ctx context.Context, z *zone, ds []*dns.DS, set *reply, dsTTL int) *trust {
+	now := l.r.c.Now()
+	var records []dns.RR
+	if set != nil {
+		records = set.msg.Answer
+	}
+	keys, result := dnssec.TrustKeys(z.name, ds, records, now, dnssec.NewWork())
+	if result.State == dnssec.Bogus && set != nil {
+		l.dnskey(ctx, z, func(a *reply) bool {
+			k, r := dnssec.TrustKeys(z.name, ds, a.msg.Answer, now, dnssec.NewWork())
+			if r.State == dnssec.Secure || r.State == dnssec.Insecure {
+				keys, result = k, r
+				return true
+			}
+			return false
+		})
+	}
+	t := &trust{keys: keys, dsTTL: dsTTL, ttl: min(dsTTL, result.TTL), result: result, fault: z.name}
+	switch result.State {
+	case dnssec.Secure:
+		t.state = signed
+	case dnssec.Insecure:
+		t.state, t.ttl = unsigned, dsTTL
+	case dnssec.Bogus:
+		t.state = bogus
+	default:
+		t.state = indeterminate
+	}
+	t.until = now.Add(time.Duration(min(t.ttl, maxKept)) * time.Second)
+	return t
+}
