@@ -2,6 +2,8 @@ package lab_test
 
 import (
 	"context"
+	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,11 +14,13 @@ import (
 	"assay/lab"
 	"assay/probe"
 	"assay/probe/dial"
+	"assay/probe/resolver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func start(t *testing.T) *probe.Prober {
+// start runs the healthy world. The clock is that many days ahead.
+func start(t *testing.T) (p *probe.Prober, days *atomic.Int64) {
 	t.Helper()
 	w, err := lab.New(lab.Change{}, lab.Options{Value: "202611230800"})
 	if err != nil {
@@ -30,13 +34,22 @@ func start(t *testing.T) *probe.Prober {
 			t.Error(err)
 		}
 	})
+	var d atomic.Int64
 	clock := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	return &probe.Prober{Perspective: "P0", Dialer: &dial.Dialer{Data: data.Embedded(), Map: w.DialMap(), Timeout: 5 * time.Second}, Now: func() time.Time { return clock }}
+	prober, err := probe.New(probe.Config{Perspective: "P0", DNS: resolver.Config{
+		Dialer: &dial.Dialer{Data: data.Embedded(), Map: w.DialMap(), Timeout: 5 * time.Second},
+		Roots:  []resolver.Root{{Name: "a.root", Addresses: []netip.Addr{netip.MustParseAddr(lab.AddressTLDServer)}}},
+		Now:    func() time.Time { return clock.Add(time.Duration(d.Load()) * 24 * time.Hour) },
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return prober, &d
 }
 
 // TestDNS: the answers an authoritative server gives, as observations.
 func TestDNS(t *testing.T) {
-	p := start(t)
+	p, _ := start(t)
 	for _, c := range []struct {
 		name, typ, address        string
 		status                    string
@@ -61,7 +74,7 @@ func TestDNS(t *testing.T) {
 
 // TestHTTP: both schemes, a missing file, and an address that is never dialled.
 func TestHTTP(t *testing.T) {
-	p := start(t)
+	p, _ := start(t)
 	const path = "://orchard.net/.well-known/pki-validation/"
 	for _, c := range []struct {
 		url, address string
@@ -91,10 +104,10 @@ func TestHTTP(t *testing.T) {
 // TestIdentity: two looks at an unchanged world have one id; a changed record
 // has another.
 func TestIdentity(t *testing.T) {
-	p := start(t)
+	p, days := start(t)
 	q := evidence.DNSQuestion{Name: "_dnsauth.orchard.net", Type: "TXT", Address: lab.AddressNS1}
 	first := p.DNS(context.Background(), q)
-	p.Now = func() time.Time { return time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC) }
+	days.Store(1)
 	second := p.DNS(context.Background(), q)
 	if first.ID != second.ID || first.At.Equal(second.At) {
 		t.Errorf("ids %s at %v, %s at %v", first.ID, first.At, second.ID, second.At)

@@ -4,35 +4,98 @@
 package probe
 
 import (
+	"context"
+	"errors"
+	"sync"
 	"time"
 
 	"assay/evidence"
 	"assay/probe/dial"
+	"assay/probe/resolver"
 )
 
-// A Prober looks from one place.
-type Prober struct {
-	// Perspective is the id of the place, "P0" for the primary.
-	Perspective string
-	// Dialer reaches addresses, behind the guard.
-	Dialer *dial.Dialer
+// Config says where a prober looks from.
+type Config struct {
+	// Perspective is the id of the place, "P0" for the primary; Region the RIR
+	// region of its network, where it is known.
+	Perspective, Region string
+	// DNS holds how to resolve: the dialer (which HTTP uses too), root servers,
+	// trust anchors, the resolver that decides if one does, time-outs, the clock.
+	DNS resolver.Config
+	// Public are resolvers that are asked only to explain.
+	Public []string
 	// Network holds the settings that are not the public internet's; it is
-	// stamped on every observation. Nil on the internet.
+	// stamped on every observation. Nil on the internet. What can be seen of the
+	// dialer (map, ports, exemptions) and of the resolver is added.
 	Network *evidence.NetworkOptions
-	// Now is the clock.
-	Now func() time.Time
+}
+
+// A Prober looks from one place. It is safe for concurrent use.
+type Prober struct {
+	about    evidence.Perspective
+	dialer   *dial.Dialer
+	network  *evidence.NetworkOptions
+	now      func() time.Time
+	resolver *resolver.Resolver
+
+	mu      sync.Mutex
+	missing []evidence.Missing
+}
+
+// New returns a prober. It asks nothing yet.
+func New(c Config) (*Prober, error) {
+	if c.Perspective == "" {
+		return nil, errors.New("probe: a perspective needs an id")
+	}
+	c.DNS.Trusted = append(c.DNS.Trusted, c.Public...)
+	r, err := resolver.New(c.DNS)
+	if err != nil {
+		return nil, err
+	}
+	p := &Prober{dialer: c.DNS.Dialer, network: stamp(c), now: c.DNS.Now, resolver: r}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	p.about = evidence.Perspective{ID: c.Perspective, Region: c.Region, Resolver: c.DNS.Resolver, Public: c.Public, Network: p.network}
+	return p, nil
+}
+
+// About says what the place is, with what its self-test found missing.
+func (p *Prober) About() evidence.Perspective {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	about := p.about
+	about.Missing = p.missing
+	return about
+}
+
+// SelfTest finds out what does not work here, in three seconds at most. Questions
+// about the things missing are then unknown, not findings about a target.
+func (p *Prober) SelfTest(ctx context.Context) []evidence.Missing {
+	missing := p.resolver.SelfTest(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.missing = missing
+	return missing
+}
+
+// DNS answers one DNS question in a look of its own.
+func (p *Prober) DNS(ctx context.Context, q evidence.DNSQuestion) evidence.Observation {
+	l := p.Begin()
+	defer l.Close()
+	return l.dns(ctx, q)
 }
 
 // observation starts the answer to a question.
 func (p *Prober) observation(q evidence.Question, began time.Time) evidence.Observation {
 	return evidence.Observation{
-		Question: q, At: began.UTC(), Millis: float64(p.Now().Sub(began).Microseconds()) / 1000, Network: p.Network,
+		Question: q, At: began.UTC(), Millis: float64(p.now().Sub(began).Microseconds()) / 1000, Network: p.network,
 	}
 }
 
 func (p *Prober) timeout() time.Duration {
-	if p.Dialer.Timeout > 0 {
-		return p.Dialer.Timeout
+	if p.dialer.Timeout > 0 {
+		return p.dialer.Timeout
 	}
 	return dial.DefaultTimeout
 }

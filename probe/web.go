@@ -37,8 +37,8 @@ var keptHeaders = []string{
 // Redirects are recorded, not followed. Certificates are not verified: a site
 // that is about to get its first certificate has none that could be.
 func (p *Prober) HTTP(ctx context.Context, q evidence.HTTPQuestion) evidence.Observation {
-	began := p.Now()
-	question := evidence.Question{Kind: evidence.KindHTTP, Perspective: p.Perspective, HTTP: &q}
+	began := p.now()
+	question := evidence.Question{Kind: evidence.KindHTTP, Perspective: p.about.ID, HTTP: &q}
 	hop, err := p.fetch(ctx, q, began)
 	o := p.observation(question, began)
 	if err != nil {
@@ -68,13 +68,13 @@ func (p *Prober) fetch(ctx context.Context, q evidence.HTTPQuestion, began time.
 	}
 	to := netip.AddrPortFrom(addr, port)
 	hop := &evidence.Hop{URL: q.URL, Dial: evidence.Dial{Address: to.String()}, Phases: map[string]float64{}}
-	since := func(phase string) { hop.Phases[phase] = float64(p.Now().Sub(began).Microseconds()) / 1000 }
+	since := func(phase string) { hop.Phases[phase] = float64(p.now().Sub(began).Microseconds()) / 1000 }
 
 	ctx, cancel := context.WithTimeout(ctx, 2*p.timeout())
 	defer cancel()
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			conn, err := p.Dialer.Dial(ctx, "tcp", to)
+			conn, err := p.dialer.Dial(ctx, "tcp", to)
 			hop.Dial.Error = dial.Failure(err)
 			since("connect")
 			return conn, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"assay/order"
 	"assay/probe"
 	"assay/probe/dial"
+	"assay/probe/resolver"
 	"assay/profile"
 	"assay/review"
 	"assay/schema"
@@ -46,7 +48,14 @@ func TestLiveDV(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	p := &probe.Prober{Perspective: "P0", Dialer: &dial.Dialer{Data: data.Embedded(), Map: w.DialMap()}, Network: &evidence.NetworkOptions{DialMap: w.DialMap().Digest()}, Now: func() time.Time { return clock }}
+	p, err := probe.New(probe.Config{Perspective: "P0", DNS: resolver.Config{
+		Dialer: &dial.Dialer{Data: data.Embedded(), Map: w.DialMap()},
+		Roots:  []resolver.Root{{Name: "a.root", Addresses: []netip.Addr{netip.MustParseAddr(lab.AddressTLDServer)}}},
+		Now:    func() time.Time { return clock },
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx := context.Background()
 	var seen []evidence.Observation
 	for _, address := range []string{lab.AddressNS1, lab.AddressNS2} {

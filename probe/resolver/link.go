@@ -188,8 +188,8 @@ func (l *Look) validate(ctx context.Context, z *zone, m *dns.Msg, name string, q
 
 // validated takes the answer if it is secure or insecure, by proof.
 func (k *link) validated(a *reply, found reading, result dnssec.Result) bool {
-	if result.Signer != "" && below(k.zone.name, canonical(result.Signer)) {
-		k.reading = reading{kind: deeper, cut: canonical(result.Signer)}
+	if result.State == dnssec.Bogus && result.Cut != "" && below(k.zone.name, canonical(result.Cut)) {
+		k.reading = reading{kind: deeper, cut: canonical(result.Cut)}
 		return true
 	}
 	switch result.State {
@@ -230,7 +230,7 @@ func (l *Look) hiddenCut(ctx context.Context, k *link) string {
 		l.running.Go(func() {
 			defer func() { done <- struct{}{} }()
 			probe := &zone{name: name, parent: k.zone}
-			ds, _, result := l.delegation(ctx, probe, t)
+			ds, _, result := l.delegation(ctx, probe, k.zone, t)
 			cuts[i] = result.State == dnssec.Insecure || result.State == dnssec.Secure && len(ds) > 0
 		})
 	}

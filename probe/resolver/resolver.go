@@ -120,6 +120,10 @@ func New(c Config) (*Resolver, error) {
 		}
 		r.anchors[owner] = append(r.anchors[owner], ds...)
 	}
+	var err error
+	if r.trusted, err = c.trust(); err != nil {
+		return nil, fmt.Errorf("resolver: %w", err)
+	}
 	r.root = &zone{name: ".", registry: true, kept: true}
 	for _, root := range c.Roots {
 		s := &server{name: canonical(root.Name), glue: bounded(append([]netip.Addr(nil), root.Addresses...))}

@@ -56,29 +56,40 @@ func missing(z *zone) *trust {
 
 func (l *Look) establish(ctx context.Context, z *zone) *trust {
 	if anchor := l.r.anchors[z.name]; len(anchor) > 0 {
-		return l.keysOf(ctx, z, anchor, l.dnskey(ctx, z, nil), maxKept)
+		return l.keysOf(ctx, z, anchor, l.dnskey(ctx, z), maxKept)
 	}
 	if z.parent == nil {
 		return &trust{ttl: maxKept, until: l.r.c.Now().Add(maxKept * time.Second)}
 	}
 	// The keys are asked for at the same time as the parent's, where a DS set
 	// announces them.
-	var set *reply
+	var set *keySet
 	got := make(chan struct{})
 	if announced(z.referral) && l.mayBeSigned(z.parent) {
 		l.running.Go(func() {
 			defer close(got)
-			set = l.dnskey(ctx, z, nil)
+			set = l.dnskey(ctx, z)
 		})
 	} else {
 		close(got)
 	}
-	parent := l.trustOf(ctx, z.parent)
+	above := z.parent
+	parent := l.trustOf(ctx, above)
 	var ds []*dns.DS
 	var ttl int
 	var result dnssec.Result
-	if parent.state == signed {
-		ds, ttl, result = l.delegation(ctx, z, parent)
+	for parent.state == signed {
+		ds, ttl, result = l.delegation(ctx, z, above, parent)
+		// Another zone in between, on the parent's servers: go by its keys.
+		cut := canonical(result.Cut)
+		if result.State != dnssec.Bogus || result.Cut == "" || !below(above.name, cut) || !below(cut, z.name) {
+			break
+		}
+		between := l.descend(ctx, above, cut).child
+		if between == nil || between.name != cut {
+			break
+		}
+		above, parent = between, l.trustOf(ctx, between)
 	}
 	<-got
 	switch {
@@ -90,18 +101,18 @@ func (l *Look) establish(ctx context.Context, z *zone) *trust {
 		return &inherited
 	case result.State == dnssec.Secure && len(ds) > 0:
 		if set == nil {
-			set = l.dnskey(ctx, z, nil)
+			set = l.dnskey(ctx, z)
 		}
 		return l.keysOf(ctx, z, ds, set, ttl)
 	case result.State == dnssec.Insecure:
 		return &trust{state: unsigned, keys: dnssec.Unsigned(z.name), ttl: ttl, dsTTL: ttl}
 	case result.State == dnssec.Indeterminate:
-		return &trust{state: indeterminate, result: result, fault: z.parent.name}
+		return &trust{state: indeterminate, result: result, fault: above.name}
 	}
 	if result.State == dnssec.Secure { // proof that the zone is no zone
 		result = dnssec.Result{State: dnssec.Bogus, Reason: evidence.ReasonNoDenial}
 	}
-	return &trust{state: bogus, result: result, fault: z.parent.name}
+	return &trust{state: bogus, result: result, fault: above.name}
 }
 
 // announced reports whether a referral has a DS set.
@@ -124,7 +135,7 @@ func (l *Look) mayBeSigned(z *zone) bool {
 
 // delegation validates the DS set of a zone, or the proof that it has none, from
 // the referral or else from an answer to a DS question.
-func (l *Look) delegation(ctx context.Context, z *zone, parent *trust) ([]*dns.DS, int, dnssec.Result) {
+func (l *Look) delegation(ctx context.Context, z, above *zone, parent *trust) ([]*dns.DS, int, dnssec.Result) {
 	now := l.r.c.Now()
 	if z.referral != nil {
 		ds, ttl, result := parent.keys.Delegation(z.referral, z.name, now, dnssec.NewWork())
@@ -136,7 +147,7 @@ func (l *Look) delegation(ctx context.Context, z *zone, parent *trust) ([]*dns.D
 	var ttl int
 	result := dnssec.Result{State: dnssec.Indeterminate, Reason: evidence.ReasonKeysMissing}
 	q := query{name: z.name, qtype: dns.TypeDS}
-	l.some(ctx, z.parent, q, func(a *reply) bool {
+	l.some(ctx, above, q, func(a *reply) bool {
 		if a.failed() {
 			return false
 		}
@@ -149,27 +160,44 @@ func (l *Look) delegation(ctx context.Context, z *zone, parent *trust) ([]*dns.D
 	return ds, ttl, result
 }
 
-// dnskey asks for a zone's keys until accept, if any, takes the answer.
-func (l *Look) dnskey(ctx context.Context, z *zone, accept func(*reply) bool) *reply {
-	q := query{name: z.name, qtype: dns.TypeDNSKEY}
-	won, _ := l.some(ctx, z, q, func(a *reply) bool {
-		return read(a.msg, z.name, z.name, dns.TypeDNSKEY).kind == answered && (accept == nil || accept(a))
-	})
-	return won
+// A keySet is what a zone's servers gave for its keys.
+type keySet struct {
+	records []dns.RR
+	denied  bool // a server said that there are none
+	asked   func(accept func([]dns.RR) bool)
+}
+
+// dnskey asks for a zone's keys.
+func (l *Look) dnskey(ctx context.Context, z *zone) *keySet {
+	set := &keySet{}
+	set.asked = func(accept func([]dns.RR) bool) {
+		l.some(ctx, z, query{name: z.name, qtype: dns.TypeDNSKEY}, func(a *reply) bool {
+			switch read(a.msg, z.name, z.name, dns.TypeDNSKEY).kind {
+			case answered:
+				return accept(a.msg.Answer)
+			case denied:
+				set.denied = true
+			}
+			return false
+		})
+	}
+	set.asked(func(records []dns.RR) bool { set.records = records; return true })
+	return set
 }
 
 // keysOf decides which of a zone's keys to trust. Where one server's set fails
 // the others are asked.
-func (l *Look) keysOf(ctx context.Context, z *zone, ds []*dns.DS, set *reply, dsTTL int) *trust {
-	now := l.r.c.Now()
-	var records []dns.RR
-	if set != nil {
-		records = set.msg.Answer
+func (l *Look) keysOf(ctx context.Context, z *zone, ds []*dns.DS, set *keySet, dsTTL int) *trust {
+	if set.records == nil && !set.denied {
+		t := missing(z)
+		t.dsTTL = dsTTL
+		return t
 	}
-	keys, result := dnssec.TrustKeys(z.name, ds, records, now, dnssec.NewWork())
-	if result.State == dnssec.Bogus && set != nil {
-		l.dnskey(ctx, z, func(a *reply) bool {
-			k, r := dnssec.TrustKeys(z.name, ds, a.msg.Answer, now, dnssec.NewWork())
+	now := l.r.c.Now()
+	keys, result := dnssec.TrustKeys(z.name, ds, set.records, now, dnssec.NewWork())
+	if result.State == dnssec.Bogus && set.records != nil {
+		set.asked(func(records []dns.RR) bool {
+			k, r := dnssec.TrustKeys(z.name, ds, records, now, dnssec.NewWork())
 			if r.State == dnssec.Secure || r.State == dnssec.Insecure {
 				keys, result = k, r
 				return true

@@ -33,7 +33,7 @@ type host struct {
 	// hook may answer itself (true) or change m, the answer that is about to be given.
 	hook func(w dns.ResponseWriter, r, m *dns.Msg) bool
 	// raw, if set, gives the bytes to send over UDP for a query.
-	raw func(query []byte) [][]byte
+	raw   func(query []byte) [][]byte
 	noTCP bool
 }
 

@@ -1,0 +1,23 @@
+package perspective
+
+import (
+	"context"
+
+	"assay/evidence"
+	"assay/probe"
+)
+
+// Local is this process as a place to look from.
+type Local struct{ prober *probe.Prober }
+
+// NewLocal returns the place that a prober looks from.
+func NewLocal(p *probe.Prober) *Local { return &Local{p} }
+
+// About says what the place is, with what its self-test found.
+func (l *Local) About() evidence.Perspective { return l.prober.About() }
+
+// SelfTest finds out what does not work at this place; see [probe.Prober.SelfTest].
+func (l *Local) SelfTest(ctx context.Context) []evidence.Missing { return l.prober.SelfTest(ctx) }
+
+// Begin starts looking for one review.
+func (l *Local) Begin() Look { return l.prober.Begin() }

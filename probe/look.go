@@ -1,0 +1,55 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"assay/evidence"
+	"assay/probe/resolver"
+)
+
+// A Look answers the questions of one review. What is learnt of the target's
+// zones on the way is shared by them and forgotten with it.
+type Look struct {
+	p *Prober
+	r *resolver.Look
+}
+
+// Begin starts looking for one review.
+func (p *Prober) Begin() *Look { return &Look{p: p, r: p.resolver.Begin()} }
+
+// Close forgets what was learnt, after waiting for what is still under way.
+func (l *Look) Close() { l.r.Close() }
+
+// Answer answers questions, all at once, and returns the observations in their
+// order. What could not be asked is an observation that says so.
+func (l *Look) Answer(ctx context.Context, questions []evidence.Question) []evidence.Observation {
+	list := make([]evidence.Observation, len(questions))
+	var all sync.WaitGroup
+	for i := range questions {
+		all.Go(func() { list[i] = l.answer(ctx, questions[i]) })
+	}
+	all.Wait()
+	return list
+}
+
+func (l *Look) answer(ctx context.Context, q evidence.Question) evidence.Observation {
+	switch {
+	case q.Kind == evidence.KindDNS && q.DNS != nil:
+		return l.dns(ctx, *q.DNS)
+	case q.Kind == evidence.KindHTTP && q.HTTP != nil:
+		return l.p.HTTP(ctx, *q.HTTP)
+	}
+	o := l.p.observation(q, l.p.now())
+	o.Unknown = fmt.Sprintf("a probe does not answer questions of kind %q", q.Kind)
+	return o.Identify()
+}
+
+func (l *Look) dns(ctx context.Context, q evidence.DNSQuestion) evidence.Observation {
+	began := l.p.now()
+	answer, unknown := l.r.Answer(ctx, q)
+	o := l.p.observation(evidence.Question{Kind: evidence.KindDNS, Perspective: l.p.about.ID, DNS: &q}, began)
+	o.DNS, o.Unknown = answer, unknown
+	return o.Identify()
+}
