@@ -67,6 +67,8 @@ type Observation struct {
 	TLS     *TLSExchange    `json:"tls,omitempty"`
 	Lookup  *LookupAnswer   `json:"lookup,omitempty"`
 	Network *NetworkOptions `json:"network,omitempty"`
+	// Attestation is there where a remote place looked.
+	Attestation *Attestation `json:"attestation,omitempty"`
 }
 
 // NetworkOptions are the settings under which a perspective looked that are
@@ -88,7 +90,7 @@ type NetworkOptions struct {
 // have one id.
 func (o Observation) Identify() Observation {
 	fact := o
-	fact.ID, fact.At, fact.Millis = "", time.Time{}, 0
+	fact.ID, fact.At, fact.Millis, fact.Attestation = "", time.Time{}, 0, nil
 	if o.DNS != nil {
 		fact.DNS = o.DNS.fact()
 	}

@@ -130,7 +130,7 @@ func redactObservation(o evidence.Observation, ids map[string]string) evidence.O
 		}
 	}
 	// The values asked of the applicant stand in what was seen on the network.
-	o.DNS, o.HTTP, o.TLS = nil, nil, nil
+	o.DNS, o.HTTP, o.TLS, o.Attestation = nil, nil, nil, nil
 	if o.Unknown != "" {
 		o.Unknown = removed
 	}
