@@ -165,13 +165,16 @@ func nextCloser(name, ancestor string) string {
 }
 
 // nameError proves that name does not exist and no wildcard applies; encloser is
-// its closest ancestor that exists.
+// its closest ancestor that exists. Under opt-out that may not be in the chain:
+// then the closest one that is (RFC 5155 7.2.1, "closest provable encloser").
 func (d *denial) nameError(name, encloser string) []*link {
-	wild := d.cover(wildcard(encloser))
 	if d.params == nil {
-		return []*link{d.cover(name), wild}
+		return []*link{d.cover(name), d.cover(wildcard(encloser))}
 	}
-	return []*link{d.match(encloser), d.cover(nextCloser(name, encloser)), wild}
+	for d.match(encloser) == nil && encloser != d.origin {
+		encloser = parent(encloser)
+	}
+	return []*link{d.match(encloser), d.cover(nextCloser(name, encloser)), d.cover(wildcard(encloser))}
 }
 
 // noData proves that a name has no records of the type asked.
