@@ -105,7 +105,6 @@ type testZone struct {
 	sigs    map[string]map[uint16][]dns.RR
 	nsec3   *nsec3Options
 	chain   []name // owners with an NSEC, canonical; with NSEC3 all names, ENTs too
-	hashed  map[string]dns.RR
 }
 
 // signZone signs a zone given as text: everything authoritative, with NSEC or
