@@ -62,9 +62,9 @@ func newKey(t testing.TB, zone string, algorithm uint8, flags uint16, i int) tes
 func (k testKey) sign(t testing.TB, set []dns.RR, edit ...func(*dns.RRSIG)) *dns.RRSIG {
 	t.Helper()
 	sig := &dns.RRSIG{
-		Inception: uint32(now.Add(-7 * 24 * time.Hour).Unix()), Expiration: uint32(now.Add(7 * 24 * time.Hour).Unix()),
 		KeyTag: k.KeyTag(), SignerName: k.Hdr.Name, Algorithm: k.Algorithm,
 	}
+	validAround(now)(sig)
 	for _, e := range edit {
 		e(sig)
 	}
@@ -73,6 +73,12 @@ func (k testKey) sign(t testing.TB, set []dns.RR, edit ...func(*dns.RRSIG)) *dns
 	}
 	sig.Hdr.Ttl = set[0].Header().Ttl
 	return sig
+}
+
+func validAround(at time.Time) func(*dns.RRSIG) {
+	return func(sig *dns.RRSIG) {
+		sig.Inception, sig.Expiration = uint32(at.Add(-7*24*time.Hour).Unix()), uint32(at.Add(7*24*time.Hour).Unix())
+	}
 }
 
 // rrs parses a zone file fragment.
@@ -111,6 +117,11 @@ type testZone struct {
 // NSEC3 records.
 func signZone(t testing.TB, origin, text string, algorithm uint8, n3 *nsec3Options) *testZone {
 	t.Helper()
+	return signZoneAt(t, origin, text, algorithm, n3, now)
+}
+
+func signZoneAt(t testing.TB, origin, text string, algorithm uint8, n3 *nsec3Options, at time.Time) *testZone {
+	t.Helper()
 	apex, ok := parseName(origin)
 	if !ok {
 		t.Fatal("zone name")
@@ -138,7 +149,7 @@ func signZone(t testing.TB, origin, text string, algorithm uint8, n3 *nsec3Optio
 			if z.sigs[owner] == nil {
 				z.sigs[owner] = map[uint16][]dns.RR{}
 			}
-			z.sigs[owner][typ] = []dns.RR{k.sign(t, set)}
+			z.sigs[owner][typ] = []dns.RR{k.sign(t, set, validAround(at))}
 		}
 	}
 	return z
