@@ -119,6 +119,8 @@ type Probe struct {
 	Roots *x509.CertPool
 	// Clock is the world's clock.
 	Clock func() time.Time
+	// Delay is the round-trip time of its link.
+	Delay time.Duration
 	// Stopped is set where nobody looks from there.
 	Stopped bool
 }
@@ -140,7 +142,7 @@ func (w *World) Probe(i int) Probe {
 		Place:  evidence.Perspective{ID: p.id, Region: p.change.Region, Resolver: w.resolverAddress(p.change.Resolver)},
 		Map:    w.mapFor(p),
 		Source: Source(p.index), Hints: w.Hints(), Anchors: w.Anchors(), Roots: w.roots, Clock: w.options.Clock,
-		Stopped: p.change.Stopped,
+		Stopped: p.change.Stopped, Delay: p.change.Delay,
 	}
 	for _, r := range p.change.Public {
 		probe.Place.Public = append(probe.Place.Public, w.resolverAddress(r))

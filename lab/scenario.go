@@ -20,6 +20,12 @@ type ScenarioFile struct {
 
 // A Scenario is an order, a world to look at, and the findings expected.
 type Scenario struct {
+	// ID names the scenario among all: the cause of its file, then "/2", "/3" for
+	// further shows, "/near", "/near/2" for near misses.
+	ID string `json:"-"`
+	// Cause is what its file is about, Near whether it is a near miss.
+	Cause cause.ID `json:"-"`
+	Near  bool     `json:"-"`
 	// Name says in a few words what is special about this world.
 	Name string `json:"name"`
 	// Profile to judge by; cloud by default.
