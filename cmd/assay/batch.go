@@ -61,6 +61,14 @@ func (a *app) batch(c *cobra.Command, f *checkFlags, names []string) error {
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	w.workers, w.lines = processors(), maxChunkLines
+	if !f.offline {
+		if err := a.lookLive(ctx, f, r); err != nil {
+			return err
+		}
+		// Looking is waiting: more at once than processors, each line by itself.
+		w.workers, w.lines, w.ctx = liveAtOnce, 1, ctx
+	}
 	// The live heap is a few megabytes: collecting it less often costs little.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	p := a.progress(size)
@@ -77,11 +85,12 @@ func (a *app) batch(c *cobra.Command, f *checkFlags, names []string) error {
 
 // batchFlags refuses what says something about one order.
 func (a *app) batchFlags(c *cobra.Command, f *checkFlags, names []string) error {
-	if !f.offline {
-		return a.usage("assay check --offline --json --batch "+f.batch, "error.not-offline")
-	}
 	if !f.json {
-		return a.usage("assay check --offline --json --batch "+f.batch, "error.batch-json")
+		offline := ""
+		if f.offline {
+			offline = "--offline "
+		}
+		return a.usage("assay check "+offline+"--json --batch "+f.batch, "error.batch-json")
 	}
 	if len(names) > 0 {
 		return a.usage("assay check --help", "error.batch-flag", "Flag", names[0])
@@ -100,6 +109,7 @@ type tally struct {
 	verdicts                       map[review.Verdict]int
 	bytes                          int64
 	failing                        int // the highest code of --fail-on
+	stopped                        int // lines that Ctrl-C kept from being judged
 }
 
 func (t *tally) add(o *tally) {
@@ -147,7 +157,16 @@ type batchWorker struct {
 	source   *lookup.Source
 	base     string
 	failOn   cause.Level
+	// ctx ends reviews that look at the network; nil: a line that was begun is
+	// finished.
+	ctx context.Context
+	// workers review at the same time, each at most so many lines in one go.
+	workers, lines int
 }
+
+// liveAtOnce is how many orders of a batch are looked at on the network at the
+// same time. The budgets of the resolver bound what one target gets of it.
+const liveAtOnce = 8
 
 // lineError is the output for a line that could not be judged.
 type lineError struct {
@@ -181,7 +200,15 @@ func (w *batchWorker) line(reports *reportWriter, out []byte, number int, raw []
 		t.failed++
 		return w.failed(out, number, "unreadable", err.Error())
 	}
-	report, err := reviewer.Review(context.Background(), o.Resolve())
+	ctx := context.Background()
+	if w.ctx != nil {
+		ctx = w.ctx
+	}
+	report, err := reviewer.Review(ctx, o.Resolve())
+	if ctx.Err() != nil {
+		t.stopped++
+		return out
+	}
 	if err != nil {
 		t.failed++
 		return w.failed(out, number, "internal", err.Error())
@@ -241,14 +268,14 @@ func (c *chunk) reset(first int) {
 // runBatch moves chunks from the reader through the workers to the writer until
 // the input ends or the context does; what was begun by then is finished.
 func runBatch(ctx context.Context, in io.Reader, out io.Writer, w *batchWorker, progress func(*tally)) (total tally, err error) {
-	workers := processors()
+	workers := w.workers
 	free := make(chan *chunk, 3*workers)
 	for range cap(free) {
 		free <- &chunk{ready: make(chan struct{}, 1)}
 	}
 	work := make(chan *chunk, cap(free))
 	inOrder := make(chan *chunk, cap(free))
-	go readChunks(ctx, in, free, work, inOrder)
+	go readChunks(ctx, in, w.lines, free, work, inOrder)
 	for range workers {
 		go func() {
 			reports := newReportWriter()
@@ -259,8 +286,13 @@ func runBatch(ctx context.Context, in io.Reader, out io.Writer, w *batchWorker, 
 		}()
 	}
 	buffered := bufio.NewWriterSize(out, 256<<10)
+	stopped := false
 	finish := func(c *chunk) error {
 		<-c.ready
+		if stopped = stopped || c.tally.stopped > 0; stopped {
+			free <- c // it would leave a gap between what was written
+			return nil
+		}
 		_, err := buffered.Write(c.out)
 		if err == nil && len(inOrder) == 0 {
 			err = buffered.Flush()

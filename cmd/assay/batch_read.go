@@ -15,7 +15,7 @@ func processors() int { return runtime.GOMAXPROCS(0) }
 // readChunks cuts the input into chunks of whole lines. It hands a chunk on as
 // soon as nothing more is waiting, so that a slow producer gets its answers,
 // and stops when the context ends. Both channels are closed at the end.
-func readChunks(ctx context.Context, in io.Reader, free, work, inOrder chan *chunk) {
+func readChunks(ctx context.Context, in io.Reader, most int, free, work, inOrder chan *chunk) {
 	defer close(work)
 	defer close(inOrder)
 	lines := &lineReader{r: bufio.NewReaderSize(in, 256<<10)}
@@ -28,7 +28,7 @@ func readChunks(ctx context.Context, in io.Reader, free, work, inOrder chan *chu
 			return
 		}
 		c.reset(number)
-		more := c.fill(lines)
+		more := c.fill(lines, most)
 		number += len(c.ends)
 		if ctx.Err() != nil {
 			return
@@ -45,8 +45,8 @@ func readChunks(ctx context.Context, in io.Reader, free, work, inOrder chan *chu
 
 // fill reads lines until the chunk is full or no more are waiting; more is
 // false at the end of the input.
-func (c *chunk) fill(lines *lineReader) (more bool) {
-	for len(c.ends) < maxChunkLines && len(c.buf) < chunkBytes {
+func (c *chunk) fill(lines *lineReader, most int) (more bool) {
+	for len(c.ends) < most && len(c.buf) < chunkBytes {
 		if len(c.ends) > 0 && lines.r.Buffered() == 0 {
 			return true
 		}

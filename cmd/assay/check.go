@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"assay"
 	"assay/cause"
 	"assay/internal/render"
+	"assay/lookup"
+	"assay/order"
 	"assay/profile"
 	"assay/review"
 )
@@ -34,20 +37,28 @@ type checkFlags struct {
 	plan    string
 	batch   string
 	also    bool
+	watch   bool
+	network *networkFlags
 }
 
 func (a *app) checkCommand() *cobra.Command {
 	var f checkFlags
 	c := &cobra.Command{
-		Use:     "check --offline [NAME…] [--csr FILE] [--order FILE]",
+		Use:     "check [NAME…] [--offline] [--csr FILE] [--order FILE] [--watch]",
 		Short:   a.text.Text("check.short"),
 		Long:    a.text.Text("check.long"),
 		Example: a.text.Text("check.example"),
 		RunE: func(c *cobra.Command, names []string) error {
-			if f.batch != "" {
-				return a.batch(c, &f, names)
+			if err := a.fitting(c, &f); err != nil {
+				return err
 			}
-			return a.check(c.Context(), &f, names)
+			switch {
+			case f.batch != "":
+				return a.batch(c, &f, names)
+			case f.watch:
+				return a.interruptible(c, func(ctx context.Context) error { return a.watch(ctx, &f, names) })
+			}
+			return a.interruptible(c, func(ctx context.Context) error { return a.check(ctx, &f, names) })
 		},
 	}
 	s := c.Flags()
@@ -69,34 +80,76 @@ func (a *app) checkCommand() *cobra.Command {
 	s.StringVar(&f.plan, "plan", "", a.text.Text("flag.plan"))
 	s.StringVar(&f.batch, "batch", "", a.text.Text("flag.batch"))
 	s.BoolVar(&f.also, "also", false, a.text.Text("flag.also"))
+	s.BoolVar(&f.watch, "watch", false, a.text.Text("flag.watch"))
+	f.network = a.network(c)
 	return c
 }
 
-func (a *app) check(ctx context.Context, f *checkFlags, names []string) error {
-	if !f.offline {
-		return a.usage(a.again("check --offline", names), "error.not-offline")
+// fitting refuses flags that contradict each other.
+func (a *app) fitting(c *cobra.Command, f *checkFlags) error {
+	contradicts := func(one, other string) error {
+		return a.usage("assay check --help", "error.contradict", "One", one, "Other", other)
 	}
+	if f.offline {
+		if f.watch {
+			return contradicts("--offline", "--watch")
+		}
+		if given := f.network.givenFlag(); given != "" {
+			return contradicts("--offline", given)
+		}
+	}
+	if f.watch {
+		for _, flag := range []string{"batch", "at"} {
+			if c.Flags().Changed(flag) {
+				return contradicts("--watch", "--"+flag)
+			}
+		}
+	}
+	return nil
+}
+
+// A prepared check is everything a review needs: the order, and a reviewer that
+// looks where the flags say.
+type prepared struct {
+	order    *order.Order
+	reviewer *assay.Reviewer
+	failOn   cause.Level
+	source   *lookup.Source // to be closed
+}
+
+func (a *app) prepare(ctx context.Context, f *checkFlags, names []string) (*prepared, error) {
 	failOn, err := a.failOn(f.failOn)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	o, err := a.assemble(f, names)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r, err := a.reviewer(f, true)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	source, err := a.withRecords(f, r)
 	if err != nil {
+		return nil, err
+	}
+	if r, err = a.knowing(r, source, o.History, f.order); err == nil && !f.offline {
+		err = a.lookLive(ctx, f, r)
+	}
+	if err != nil {
+		return nil, errors.Join(err, source.Close())
+	}
+	return &prepared{order: o.Resolve(), reviewer: r, failOn: failOn, source: source}, nil
+}
+
+func (a *app) check(ctx context.Context, f *checkFlags, names []string) error {
+	p, err := a.prepare(ctx, f, names)
+	if err != nil {
 		return err
 	}
-	defer source.Close()
-	if r, err = a.knowing(r, source, o.History, f.order); err != nil {
-		return err
-	}
-	report, err := r.Review(ctx, o.Resolve())
+	defer p.source.Close()
+	report, err := a.look(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -106,7 +159,7 @@ func (a *app) check(ctx context.Context, f *checkFlags, names []string) error {
 	if err := a.record(f.record, report); err != nil {
 		return err
 	}
-	a.exit = outcome(report, failOn)
+	a.exit = outcome(report, p.failOn)
 	if f.json {
 		return a.writeJSON(report)
 	}

@@ -146,7 +146,12 @@ func TestNetwork(t *testing.T) {
 		{name: "ports", c: Config{DNSPort: 5353, HTTPSPort: 8443}, stamp: evidence.NetworkOptions{Ports: "dns=5353 https=8443"}},
 		{name: "exempt", c: Config{AllowAddresses: value[Prefixes](t, "10.1.0.0/16,fd00::/8")}, stamp: evidence.NetworkOptions{Exempt: "10.1.0.0/16,fd00::/8"}},
 		{name: "resolver", c: Config{Resolver: value[Resolver](t, "192.0.2.1")}, stamp: evidence.NetworkOptions{Resolver: "192.0.2.1:53"}},
-		{name: "source", c: Config{SourceAddress: value[Address](t, "127.0.0.1")}, stamp: evidence.NetworkOptions{Source: "127.0.0.1"}},
+		{name: "source alone", c: Config{SourceAddress: value[Address](t, "127.0.0.1")}},
+		{
+			name:  "source beside others",
+			c:     Config{SourceAddress: value[Address](t, "127.0.0.1"), DNSPort: 5353},
+			stamp: evidence.NetworkOptions{Source: "127.0.0.1", Ports: "dns=5353"},
+		},
 		{name: "hints", c: Config{RootHints: lab}, stamp: evidence.NetworkOptions{RootHints: digest([]string{"a.lab 45.155.10.1"})}},
 		{
 			name:  "map",

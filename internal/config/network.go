@@ -55,7 +55,7 @@ func (c *Config) Network(set *data.Set, now time.Time) (*Network, error) {
 		n.Dialer.Allow = append(n.Dialer.Allow, p.Prefix)
 	}
 	o := &evidence.NetworkOptions{
-		Ports: c.ports(), Exempt: c.exempt(), Source: c.source(), Resolver: n.Resolver,
+		Ports: c.ports(), Exempt: c.exempt(), Resolver: n.Resolver,
 		RootHints: foreignSnapshot(set, data.RootHints), Anchors: foreignSnapshot(set, data.RootAnchors),
 	}
 	var faults []error
@@ -64,6 +64,9 @@ func (c *Config) Network(set *data.Set, now time.Time) (*Network, error) {
 		return nil, err
 	}
 	if *o != (evidence.NetworkOptions{}) {
+		// A machine with two addresses is no laboratory: the source address is
+		// noted beside other settings, and is none by itself.
+		o.Source = c.source()
 		n.Options = o
 	}
 	return n, nil

@@ -47,6 +47,20 @@ func (p *Page) Findings(findings []review.Finding) {
 	p.notes(groups)
 }
 
+// FindingLine writes a finding in a line, its level before it and a word of
+// what became of it; with found, what was found below.
+func (p *Page) FindingLine(word string, f *review.Finding, found bool) {
+	mark := p.symbol(f.Level) + " " + word
+	if f.Level != cause.Pass {
+		mark += " " + p.levelWord(f.Level)
+	}
+	p.hang(" "+p.Level(f.Level, mark)+"  ", 3+Width(mark), p.subject(f.Subject)+p.Text.Text("punctuation.colon")+f.Title, nil)
+	if found {
+		text, _ := split(f, p.Text.Lang())
+		p.Paragraph(3, prose(text), faint)
+	}
+}
+
 // Verdict is a verdict's badge with a word of its own.
 func (p *Page) Verdict(v review.Verdict, word string) string {
 	return p.badge(v, p.symbol(cause.Level(v))+" "+word)

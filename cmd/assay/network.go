@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"assay/data"
+	"assay/internal/config"
+)
+
+// networkFlags are the flags that say how to look at the network. They have the
+// names of the configuration file's settings; see [config.Config].
+type networkFlags struct {
+	file  string
+	given config.Config
+	set   *pflag.FlagSet
+}
+
+// network adds the network flags to a command, in a group of their own at the end.
+func (a *app) network(c *cobra.Command) *networkFlags {
+	f := &networkFlags{set: c.Flags()}
+	g := &f.given
+	t := func(id string) string { return a.text.Text("flag." + id) }
+	s := c.Flags()
+	s.StringVar(&f.file, "config", "", t("config"))
+	s.StringVar(&g.RootHints, "root-hints", "", t("root-hints"))
+	s.StringVar(&g.TrustAnchors, "trust-anchors", "", t("trust-anchors"))
+	s.TextVar(&g.Resolver, "resolver", config.Resolver{}, t("resolver"))
+	s.TextVar(&g.PublicResolvers, "public-resolvers", config.Resolvers{}, t("public-resolvers"))
+	s.TextVar(&g.AllowAddresses, "allow-addresses", config.Prefixes{}, t("allow-addresses"))
+	s.StringVar(&g.DialMap, "dial-map", "", t("dial-map"))
+	s.Uint16Var(&g.DNSPort, "dns-port", 0, t("dns-port"))
+	s.Uint16Var(&g.HTTPPort, "http-port", 0, t("http-port"))
+	s.Uint16Var(&g.HTTPSPort, "https-port", 0, t("https-port"))
+	s.TextVar(&g.SourceAddress, "source-address", config.Address{}, t("source-address"))
+	s.TextVar(&g.Timeout, "timeout", config.Duration{}, t("timeout"))
+	return f
+}
+
+// isNetworkFlag is true for the flags of [app.network].
+func isNetworkFlag(name string) bool {
+	if name == "config" {
+		return true
+	}
+	for _, key := range config.Keys() {
+		if key == name {
+			return true
+		}
+	}
+	return false
+}
+
+// givenFlag is the first network flag that was given, "" where none was.
+func (f *networkFlags) givenFlag() string {
+	name := ""
+	f.set.Visit(func(flag *pflag.Flag) {
+		if name == "" && isNetworkFlag(flag.Name) {
+			name = "--" + flag.Name
+		}
+	})
+	return name
+}
+
+// resolve reads the configuration file, puts the flags over it and returns what
+// both come to.
+func (a *app) resolve(f *networkFlags, set *data.Set) (*config.Network, error) {
+	c, err := a.config(f.file)
+	if err != nil {
+		return nil, err
+	}
+	c.Over(&f.given, f.set.Changed)
+	n, err := c.Network(set, a.now())
+	if err != nil {
+		return nil, &failure{code: exitUsage, what: err.Error(), next: "assay check --help"}
+	}
+	return n, nil
+}
+
+// config reads the configuration file: --config, $ASSAY_CONFIG, or assay.toml
+// in the user's configuration directory, which need not be there.
+func (a *app) config(path string) (*config.Config, error) {
+	asked := true
+	if path == "" {
+		path = a.getenv("ASSAY_CONFIG")
+	}
+	if path == "" {
+		path, asked = a.configPath(), false
+	}
+	if path == "" {
+		return &config.Config{}, nil
+	}
+	if _, err := os.Stat(path); !asked && errors.Is(err, os.ErrNotExist) {
+		return &config.Config{}, nil
+	}
+	raw, err := a.read(path, config.MaxBytes, "assay check --help")
+	if err != nil {
+		return nil, err
+	}
+	c, err := config.Parse(raw, path)
+	if err != nil {
+		return nil, &failure{code: exitUsage, what: err.Error(), next: a.text.Text("config.next", "Keys", strings.Join(config.Keys(), ", "))}
+	}
+	return c, nil
+}
+
+// configPath is where the configuration file is by default.
+func (a *app) configPath() string {
+	if dir := a.getenv("XDG_CONFIG_HOME"); dir != "" {
+		return filepath.Join(dir, "assay", "assay.toml")
+	}
+	if home := a.getenv("HOME"); home != "" {
+		return filepath.Join(home, ".config", "assay", "assay.toml")
+	}
+	if dir := a.getenv("AppData"); dir != "" {
+		return filepath.Join(dir, "assay", "assay.toml")
+	}
+	return ""
+}
