@@ -66,7 +66,7 @@ type Report struct {
 	// that set conforms: "conformant", or "lab (n of m)".
 	Perspectives []evidence.Perspective `json:"perspectives,omitempty"`
 	MPIC         string                 `json:"mpic,omitempty"`
-	// Lab is set where an observation was made under settings that are not the
+	// Lab is set where anybody looked under settings that are not the
 	// public internet's: a public profile never signs from such a report.
 	Lab bool `json:"lab,omitempty"`
 	// Observations are the facts that the judgement read.
@@ -164,6 +164,9 @@ func (r *Report) Localize(lang cause.Language) {
 func (r *Report) keepSeen(seen []evidence.Observation) {
 	r.Observations = make([]evidence.Observation, 0, len(seen))
 	have := make(map[string]bool, len(seen))
+	for i := range r.Perspectives {
+		r.Lab = r.Lab || r.Perspectives[i].Network != nil
+	}
 	for _, o := range seen {
 		if o.ID == "" {
 			o = o.Identify()

@@ -86,7 +86,7 @@ func batchOf(t *testing.T, in io.Reader, ctx context.Context, out io.Writer) (ta
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &batchWorker{app: a, flags: f, base: t.TempDir(), reviewer: r}
+	w := &batchWorker{app: a, flags: f, base: t.TempDir(), reviewer: r, workers: processors(), lines: maxChunkLines}
 	if w.source, err = a.withRecords(f, r); err != nil {
 		t.Fatal(err)
 	}

@@ -260,11 +260,6 @@ func (a *app) nextCommands(f *checkFlags, r *review.Report, names []string) []st
 	return nil
 }
 
-// again is a command with the arguments of this run put behind it.
-func (a *app) again(command string, args []string) string {
-	return strings.TrimSpace("assay " + command + " " + strings.Join(quoteAll(args), " "))
-}
-
 func quoteAll(args []string) []string {
 	out := make([]string, len(args))
 	for i, s := range args {

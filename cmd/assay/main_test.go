@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 //	exits CODE assay …     run, and compare the exit code
 //	bigfile NAME BYTES     a file of that size, without content
 //	lines NAME COUNT TEXT  a file of that many lines, %d being their number
+//	world [CHANGE.yaml]    a laboratory to look at, see [world]
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -43,6 +44,7 @@ func TestScripts(t *testing.T) {
 			"exits":   exits,
 			"bigfile": bigfile,
 			"lines":   lines,
+			"world":   world,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
