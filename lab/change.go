@@ -285,6 +285,8 @@ type PerspectiveChange struct {
 	// those that only explain. Default none: it resolves from the root.
 	Resolver string  `json:"resolver"`
 	Public   Strings `json:"public"`
+	// HTTPS asks these resolvers by DNS over HTTPS.
+	HTTPS bool `json:"https"`
 	// Region is the RIR region of its network: ARIN, RIPE, APNIC, LACNIC,
 	// AFRINIC. The healthy ones are P0 APNIC, P1 APNIC, P2 RIPE, P3 ARIN, P4
 	// LACNIC, P5 AFRINIC.

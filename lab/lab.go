@@ -47,17 +47,17 @@ type Options struct {
 	Value string
 	// FileName is the name of the validation file; default "fileauth.txt".
 	FileName string
-	// Real listens on port 53 (80, 443) of real loopback addresses, for clients
-	// that cannot use a dial map: 45.155.x.y becomes 127.155.x.y, also in the
-	// zones. Ports below 1024 take privileges, and two such worlds cannot run at
-	// once.
-	Real bool
+	// Loopback, if not 0, listens on port 53 (80, 443) of real loopback addresses,
+	// for clients that cannot use a dial map: 45.155.x.y becomes 127.L.x.y, also
+	// in the zones, and IPv6 is left out. Ports below 1024 take privileges, and
+	// two worlds with one L cannot run at once.
+	Loopback uint8
 }
 
 // place returns where an address of the world is under these options.
 func (o *Options) place(a netip.Addr) netip.Addr {
-	if b := a.AsSlice(); o.Real && len(b) == 4 && b[0] == 45 && b[1] == 155 {
-		return netip.AddrFrom4([4]byte{127, b[1], b[2], b[3]})
+	if b := a.AsSlice(); o.Loopback != 0 && len(b) == 4 && b[0] == 45 && b[1] == 155 {
+		return netip.AddrFrom4([4]byte{127, o.Loopback, b[2], b[3]})
 	}
 	return a
 }

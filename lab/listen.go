@@ -20,7 +20,7 @@ func (w *World) DialMap() dial.Map { return w.dialMap }
 
 // Start runs every server. On error nothing is left running.
 func (w *World) Start() (err error) {
-	if !w.options.Real {
+	if w.options.Loopback == 0 {
 		w.dialMap = dial.Map{}
 	}
 	defer func() {
@@ -86,7 +86,7 @@ func (s spot) port(real uint16) uint16 {
 }
 
 func (w *World) listenAt(addresses []netip.Addr) []spot {
-	if !w.options.Real {
+	if w.options.Loopback == 0 {
 		return []spot{{netip.AddrFrom4([4]byte{127, 0, 0, 1}), addresses}}
 	}
 	var list []spot

@@ -216,7 +216,7 @@ func (p *plan) giveAddresses() error {
 			if err != nil {
 				return fmt.Errorf("server %s: %w", name, err)
 			}
-			if p.options.Real && a.Is6() {
+			if p.options.Loopback != 0 && a.Is6() {
 				continue // loopback has one IPv6 address only
 			}
 			p.servers[name].addresses = append(p.servers[name].addresses, p.options.place(a))

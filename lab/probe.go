@@ -83,7 +83,7 @@ func applyPlaces(list []*placeState, word string, c PerspectiveChange) error {
 		if len(c.Lacks) > 0 {
 			x.Lacks = c.Lacks
 		}
-		x.Stopped = x.Stopped || c.Stopped
+		x.Stopped, x.HTTPS = x.Stopped || c.Stopped, x.HTTPS || c.HTTPS
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ type Host struct {
 
 // A Probe is what it takes to look at a world from one perspective.
 type Probe struct {
-	// Place has the id, the region and the resolvers: address:port.
+	// Place has the id, the region and the resolvers: address:port, or a URL.
 	Place evidence.Perspective
 	// Map is the dial map, with the perspective's routes; nil on real addresses.
 	Map dial.Map
@@ -139,25 +139,29 @@ func (w *World) Probes() []Probe {
 func (w *World) Probe(i int) Probe {
 	p := w.places[i]
 	probe := Probe{
-		Place:  evidence.Perspective{ID: p.id, Region: p.change.Region, Resolver: w.resolverAddress(p.change.Resolver)},
+		Place:  evidence.Perspective{ID: p.id, Region: p.change.Region, Resolver: w.resolverAddress(p.change.Resolver, p.change.HTTPS)},
 		Map:    w.mapFor(p),
 		Source: Source(p.index), Hints: w.Hints(), Anchors: w.Anchors(), Roots: w.roots, Clock: w.options.Clock,
 		Stopped: p.change.Stopped, Delay: p.change.Delay,
 	}
 	for _, r := range p.change.Public {
-		probe.Place.Public = append(probe.Place.Public, w.resolverAddress(r))
+		probe.Place.Public = append(probe.Place.Public, w.resolverAddress(r, p.change.HTTPS))
 	}
-	if w.options.Real {
+	if w.options.Loopback != 0 {
 		probe.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	}
 	return probe
 }
 
-func (w *World) resolverAddress(name string) string {
-	if s := w.resolvers[name]; s != nil {
-		return netip.AddrPortFrom(s.addresses[0], 53).String()
+func (w *World) resolverAddress(name string, overHTTPS bool) string {
+	s := w.resolvers[name]
+	switch {
+	case s == nil:
+		return ""
+	case overHTTPS:
+		return "https://" + netip.AddrPortFrom(s.addresses[0], 443).String() + "/dns-query"
 	}
-	return ""
+	return netip.AddrPortFrom(s.addresses[0], 53).String()
 }
 
 // Hints returns the servers of the root.

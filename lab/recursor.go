@@ -180,7 +180,7 @@ func (r *recursor) resolve(name string, qtype uint16, budget *int) *cached {
 // aliasOf returns where the answer's chain from name leads without records of
 // the type at its end; "" where it has them or there is no chain.
 func aliasOf(rrs []dns.RR, name string, qtype uint16) string {
-	at := name
+	at, moved := name, false
 	for range rrs {
 		next := ""
 		for _, rr := range rrs {
@@ -197,12 +197,12 @@ func aliasOf(rrs []dns.RR, name string, qtype uint16) string {
 		if next == "" {
 			break
 		}
-		at = next
+		at, moved = next, true
 	}
-	if at == name {
+	if !moved {
 		return ""
 	}
-	return at
+	return at // name again, if the chain is a loop
 }
 
 // iterate asks from the deepest delegation in the cache, or from the root, down.

@@ -19,13 +19,19 @@ import (
 // world starts the world that a change in YAML makes.
 func world(t *testing.T, change string) *lab.World {
 	t.Helper()
+	return worldAt(t, change, nil)
+}
+
+// worldAt starts one with a clock.
+func worldAt(t *testing.T, change string, clock func() time.Time) *lab.World {
+	t.Helper()
 	var c lab.Change
 	if change != "" {
 		if err := strict.Decode([]byte(change), &c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w, err := lab.New(c, lab.Options{})
+	w, err := lab.New(c, lab.Options{Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,8 +41,8 @@ const defaultTTL = 600
 // parse reads lines of a zone file.
 func parse(origin string, lines []string, value string) ([]dns.RR, error) {
 	text := strings.ReplaceAll(strings.Join(lines, "\n"), "$VALUE", value)
-	p := dns.NewZoneParser(strings.NewReader(text), origin, "")
-	p.SetDefaultTTL(defaultTTL)
+	// Without $TTL a record would take the TTL of the one before.
+	p := dns.NewZoneParser(strings.NewReader(fmt.Sprintf("$TTL %d\n%s", defaultTTL, text)), origin, "")
 	var list []dns.RR
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
 		rr.Header().Name = strings.ToLower(rr.Header().Name)

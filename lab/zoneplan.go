@@ -131,7 +131,7 @@ func (z *zonePlan) copy(p *plan, from *zoneCopy, c ZoneCopy) (*zoneCopy, error) 
 	if err != nil {
 		return nil, err
 	}
-	if p.options.Real {
+	if p.options.Loopback != 0 {
 		relocate(rrs, p.options)
 	}
 	made, err := newZone(z.origin, rrs)
