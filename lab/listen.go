@@ -39,19 +39,59 @@ func (w *World) Start() (err error) {
 	return w.startSites()
 }
 
+// ServeResolver runs a recursive resolver of the world on a loopback address,
+// UDP and TCP, for programs that know nothing of the dial map: dig @127.0.0.1 -p
+// PORT. With port 0 it takes any. It returns where it listens, and ends with the
+// world.
+func (w *World) ServeResolver(at netip.AddrPort) (netip.AddrPort, error) {
+	if !at.Addr().IsLoopback() {
+		return netip.AddrPort{}, fmt.Errorf("%s is no loopback address", at.Addr())
+	}
+	recursor, err := newRecursor(w, Resolver{})
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	s := &server{name: "resolver", recursor: recursor, views: []view{{zones: map[string]*zone{}}}, linkDelay: w.linkDelay}
+	for try := 0; ; try++ {
+		listener, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
+		if err != nil {
+			return netip.AddrPort{}, err
+		}
+		got := listener.Addr().(*net.TCPAddr).AddrPort()
+		conn, err := w.listenUDP(s, got)
+		if err != nil { // the port is free on TCP only
+			if err = errors.Join(err, listener.Close()); at.Port() == 0 && try < 10 {
+				continue
+			}
+			return netip.AddrPort{}, err
+		}
+		w.closers = append(w.closers, listener.Close)
+		w.running.Go(func() { w.accept(s, listener) })
+		return conn, nil
+	}
+}
+
+func (w *World) listenUDP(s *server, at netip.AddrPort) (netip.AddrPort, error) {
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	_ = conn.SetReadBuffer(4 << 20) // as much of it as the system allows: bursts of questions
+	w.closers = append(w.closers, conn.Close)
+	w.running.Go(func() { s.serveUDP(conn) })
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
+}
+
 // startServer listens once for all addresses of a server, on real addresses
 // once for each.
 func (w *World) startServer(s *server) error {
 	for _, at := range w.listenAt(s.addresses) {
 		if !slices.Contains(s.closed, "udp") {
-			conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at.listen, at.port(53))))
+			really, err := w.listenUDP(s, netip.AddrPortFrom(at.listen, at.port(53)))
 			if err != nil {
 				return err
 			}
-			_ = conn.SetReadBuffer(4 << 20) // as much of it as the system allows: bursts of questions
-			w.closers = append(w.closers, conn.Close)
-			w.running.Go(func() { s.serveUDP(conn) })
-			w.lead("udp", at.addresses, 53, conn.LocalAddr().(*net.UDPAddr).AddrPort())
+			w.lead("udp", at.addresses, 53, really)
 		} else {
 			w.lead("udp", at.addresses, 53, nobody)
 		}

@@ -164,8 +164,15 @@ controls { };
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("named", "-g", "-n", "1", "-c", file)
-	log, err := os.Create(filepath.Join(dir, "named.log"))
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	runNamed(t, exec.Command("named", "-g", "-n", "1", "-c", file), address, "plain.zz.")
+	return address
+}
+
+// runNamed runs BIND until the test ends, and waits until it answers for a zone.
+func runNamed(t *testing.T, cmd *exec.Cmd, address, zone string) {
+	t.Helper()
+	log, err := os.Create(filepath.Join(t.TempDir(), "named.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,14 +185,13 @@ controls { };
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	address := fmt.Sprintf("127.0.0.1:%d", port)
 	q := new(dns.Msg)
-	q.SetQuestion("plain.zz.", dns.TypeSOA)
+	q.SetQuestion(zone, dns.TypeSOA)
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		reply, _, err := (&dns.Client{Timeout: time.Second}).Exchange(q, address)
 		if err == nil && reply.Rcode == dns.RcodeSuccess {
-			return address
+			return
 		}
 		if time.Now().After(deadline) {
 			text, _ := os.ReadFile(log.Name())

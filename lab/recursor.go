@@ -208,6 +208,9 @@ func aliasOf(rrs []dns.RR, name string, qtype uint16) string {
 // iterate asks from the deepest delegation in the cache, or from the root, down.
 func (r *recursor) iterate(name string, qtype uint16, budget *int) *cached {
 	failed := &cached{rcode: dns.RcodeServerFailure}
+	if *budget--; *budget < 0 {
+		return failed
+	}
 	zone, servers := r.start(name, qtype, budget)
 	for range 30 {
 		m := r.ask(servers, name, qtype, budget)
@@ -219,12 +222,12 @@ func (r *recursor) iterate(name string, qtype uint16, budget *int) *cached {
 			answer := slices.DeleteFunc(m.Answer, func(rr dns.RR) bool { return !dns.IsSubDomain(zone, rr.Header().Name) })
 			return &cached{rcode: m.Rcode, answer: answer, authority: m.Ns}
 		}
-		zone, servers = cut, r.addresses(ns, m.Extra, budget)
+		zone, servers = cut, r.addresses(cut, ns, m.Extra, budget)
 	}
 	return failed
 }
 
-// start returns where to begin: the deepest zone above name whose NS set is in
+// start returns where to begin: the deepest zone above name whose servers are in
 // the cache (above it for DS), or the root.
 func (r *recursor) start(name string, qtype uint16, budget *int) (string, []netip.Addr) {
 	at := name
@@ -232,8 +235,12 @@ func (r *recursor) start(name string, qtype uint16, budget *int) (string, []neti
 		at = parent(at)
 	}
 	for ; at != "."; at = parent(at) {
-		if c := r.get(dns.Question{Name: at, Qtype: dns.TypeNS}); c != nil && len(c.answer) > 0 {
-			return at, r.addresses(c.answer, nil, budget)
+		c := r.get(dns.Question{Name: at, Qtype: dns.TypeNS})
+		if c == nil {
+			continue
+		}
+		if servers := r.addresses(at, c.answer, nil, budget); len(servers) > 0 {
+			return at, servers
 		}
 	}
 	return ".", r.world.rootAddresses()
@@ -268,8 +275,9 @@ func referralIn(m *dns.Msg, zone, name string) (string, []dns.RR) {
 	return cut, ns
 }
 
-// addresses returns the addresses of name servers, from glue or resolved.
-func (r *recursor) addresses(ns, glue []dns.RR, budget *int) []netip.Addr {
+// addresses returns the addresses of a zone's servers: from glue, from the
+// cache, or resolved, unless the way there leads through these very servers.
+func (r *recursor) addresses(zone string, ns, glue []dns.RR, budget *int) []netip.Addr {
 	var list []netip.Addr
 	for _, rr := range ns {
 		server, ok := rr.(*dns.NS)
@@ -278,8 +286,10 @@ func (r *recursor) addresses(ns, glue []dns.RR, budget *int) []netip.Addr {
 		}
 		host := strings.ToLower(server.Ns)
 		found := addressesIn(glue, host)
-		if len(found) == 0 && *budget > 0 {
+		if len(found) == 0 && !dns.IsSubDomain(zone, host) {
 			found = addressesIn(r.resolve(host, dns.TypeA, budget).answer, "")
+		} else if c := r.get(dns.Question{Name: host, Qtype: dns.TypeA}); len(found) == 0 && c != nil {
+			found = addressesIn(c.answer, host)
 		}
 		list = append(list, found...)
 	}
