@@ -76,7 +76,9 @@ var (
 // Reserved returns the most specific row of the special-purpose registries that
 // holds an address. A v4-mapped, NAT64 or 6to4 address is judged by the IPv4
 // address inside first, since that row says more, and then as it stands.
-// Multicast addresses are reserved too.
+// Multicast addresses are reserved too, and IPv6 addresses that are not global
+// unicast: the deprecated forms that hold an IPv4 address are among them
+// (::127.0.0.1, ::ffff:0:127.0.0.1).
 func (s *Set) Reserved(a netip.Addr) (Block, bool) {
 	a = a.WithZone("")
 	if inner, ok := inside(a); ok {
@@ -111,8 +113,15 @@ func (s *Set) block(a netip.Addr) (Block, bool) {
 			return b, true
 		}
 	}
+	if a.Is6() && !a.Is4In6() && !globalUnicast.Contains(a) {
+		return Block{netip.MustParsePrefix("::/0"), "Not global unicast", "RFC 4291, Section 2.4"}, true
+	}
 	return Block{}, false
 }
+
+// globalUnicast is all of IPv6 that IANA allocates from (IPv6 address space
+// registry).
+var globalUnicast = netip.MustParsePrefix("2000::/3")
 
 // multicast addresses have registries of their own; no single host holds one.
 var multicast = []Block{
