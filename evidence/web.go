@@ -173,7 +173,7 @@ type Header struct {
 // Body is what was read of a response body, undone of chunks, not of a content
 // coding.
 type Body struct {
-	Bytes  int    `json:"bytes"`  // bytes read, at most 65,536
+	Bytes  int    `json:"bytes"`  // bytes read, at most 65,536; a random value sent back counts as one
 	SHA256 string `json:"sha256"` // of the bytes read, hexadecimal
 	// Head is the whole body where it has at most 4,096 bytes, else its first
 	// 1,024; base64 in JSON.

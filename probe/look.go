@@ -39,7 +39,9 @@ func (l *Look) answer(ctx context.Context, q evidence.Question) evidence.Observa
 	case q.Kind == evidence.KindDNS && q.DNS != nil:
 		return l.dns(ctx, *q.DNS)
 	case q.Kind == evidence.KindHTTP && q.HTTP != nil:
-		return l.p.HTTP(ctx, *q.HTTP)
+		return l.http(ctx, *q.HTTP)
+	case q.Kind == evidence.KindTLS && q.TLS != nil:
+		return l.tls(ctx, *q.TLS)
 	}
 	o := l.p.observation(q, l.p.now())
 	o.Unknown = fmt.Sprintf("a probe does not answer questions of kind %q", q.Kind)

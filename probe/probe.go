@@ -1,6 +1,6 @@
 // Package probe answers questions by looking at the network: it reports what it
 // saw and judges nothing. Package dial guards every connection, package resolver
-// asks the DNS, package dnssec validates.
+// asks the DNS, package dnssec validates, packages web and tls look at servers.
 package probe
 
 import (
@@ -19,7 +19,7 @@ type Config struct {
 	// Perspective is the id of the place, "P0" for the primary; Region the RIR
 	// region of its network, where it is known.
 	Perspective, Region string
-	// DNS holds how to resolve: the dialer (which HTTP uses too), root servers,
+	// DNS holds how to resolve: the dialer (which HTTP and TLS use too), root servers,
 	// trust anchors, the resolver that decides if one does, time-outs, the clock.
 	DNS resolver.Config
 	// Public are resolvers that are asked only to explain.
@@ -91,11 +91,4 @@ func (p *Prober) observation(q evidence.Question, began time.Time) evidence.Obse
 	return evidence.Observation{
 		Question: q, At: began.UTC(), Millis: float64(p.now().Sub(began).Microseconds()) / 1000, Network: p.network,
 	}
-}
-
-func (p *Prober) timeout() time.Duration {
-	if p.dialer.Timeout > 0 {
-		return p.dialer.Timeout
-	}
-	return dial.DefaultTimeout
 }

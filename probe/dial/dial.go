@@ -91,6 +91,9 @@ func (d *Dialer) Dial(ctx context.Context, network string, to netip.AddrPort) (n
 	if n.Timeout <= 0 {
 		n.Timeout = DefaultTimeout
 	}
+	if !target.IsValid() {
+		return nil, vanish(ctx, n.Timeout)
+	}
 	if d.Source.IsValid() && d.Source.Is4() == target.Addr().Unmap().Is4() {
 		if network == "udp" {
 			n.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(d.Source, 0))
@@ -99,6 +102,14 @@ func (d *Dialer) Dial(ctx context.Context, network string, to netip.AddrPort) (n
 		}
 	}
 	return n.DialContext(ctx, network, target.String())
+}
+
+// vanish waits as long as a connection attempt that nothing answers.
+func vanish(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // Failure names what went wrong with a connection in the words of the
@@ -131,7 +142,8 @@ type Endpoint struct {
 }
 
 // A Map sends what the rules call an address and port somewhere else: a
-// laboratory on loopback. With a map, what is not in it is unreachable.
+// laboratory on loopback. With a map, what is not in it is unreachable, and
+// what it sends to the zero AddrPort is dropped on the way: no answer ever comes.
 type Map map[Endpoint]netip.AddrPort
 
 // Digest identifies the map in evidence by what it maps, not by where to: a
