@@ -116,7 +116,7 @@ func (v *validation) dname(c claim, n name) Result {
 	}
 	if made := find(v.answer, n, dns.TypeCNAME); made != nil {
 		target, ok := targetOf(made)
-		if len(made.rrs) != 1 || !ok || c.long || target.wire != c.target.wire {
+		if !made.single() || !ok || c.long || target.wire != c.target.wire {
 			fail.Detail = fmt.Sprintf("the CNAME at %s is not what the DNAME at %s makes", n, s.owner)
 			return fail
 		}
@@ -134,7 +134,7 @@ func (v *validation) negative(c claim, n name, qtype uint16) Result {
 	if outcome == unproven {
 		// Some servers answer NXDOMAIN for a name that only has names below it,
 		// and prove rightly that it exists: what is proven counts.
-		if outcome = d.nodata(n, qtype); outcome != unproven {
+		if outcome = d.nodata(n, qtype); outcome == proven {
 			found = NoData
 		}
 	}

@@ -36,7 +36,7 @@ func (v *validation) denials() *denials {
 	d := &denials{zone: v.keys.name, good: Result{TTL: math.MaxInt32}}
 	d.nsec3 = nsec3s{zone: d.zone, work: v.work}
 	for _, s := range v.authority {
-		if s.typ != dns.TypeNSEC && s.typ != dns.TypeNSEC3 || len(s.rrs) != 1 {
+		if s.typ != dns.TypeNSEC && s.typ != dns.TypeNSEC3 || !s.single() {
 			continue
 		}
 		got := v.verify(s)

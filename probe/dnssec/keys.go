@@ -194,13 +194,14 @@ func (k *Keys) Verify(rrset, sigs []dns.RR, at time.Time, w *Work) Result {
 	if r, stop := k.untrusted(); stop {
 		return r
 	}
-	list := sets(slices.Concat(rrset, sigs))
-	if len(rrset) == 0 || rrset[0] == nil || len(list) == 0 || !dns.IsRRset(rrset) {
-		return Result{State: Bogus, Reason: evidence.ReasonNoSignature, Detail: "not one set of records"}
+	var s *set
+	for _, one := range sets(slices.Concat(rrset, sigs)) {
+		if len(one.rrs) > 0 {
+			s = one
+			break
+		}
 	}
-	owner, _ := parseName(rrset[0].Header().Name)
-	s := find(list, owner, rrset[0].Header().Rrtype)
-	if s == nil {
+	if s == nil || len(s.rrs) != len(rrset) {
 		return Result{State: Bogus, Reason: evidence.ReasonNoSignature, Detail: "not one set of records"}
 	}
 	v := k.verify(s, k.keys, at, w.orNew())

@@ -12,6 +12,16 @@ type set struct {
 	sigs  []*dns.RRSIG
 }
 
+// single reports whether there is one record, perhaps said more than once.
+func (s *set) single() bool {
+	for i, rr := range s.rrs {
+		if i > 0 && !dns.IsDuplicate(rr, s.rrs[0]) {
+			return false
+		}
+	}
+	return len(s.rrs) > 0
+}
+
 // sets groups the records of a section, in the order of their first record.
 // Records of other classes and names that cannot be are left out.
 func sets(section []dns.RR) []*set {
@@ -78,6 +88,14 @@ type claim struct {
 
 // read finds out what a response claims.
 func read(m *dns.Msg, answer, authority []*set, qname name, qtype uint16) claim {
+	cname := find(answer, qname, dns.TypeCNAME)
+	if cname == nil || len(cname.sigs) == 0 {
+		// A CNAME without signature may be made from a DNAME, also where the
+		// question is for a CNAME.
+		if c, ok := readDNAME(answer, qname); ok {
+			return c
+		}
+	}
 	var records []*set
 	for _, s := range answer {
 		if len(s.rrs) > 0 && s.owner.wire == qname.wire && (s.typ == qtype || qtype == dns.TypeANY) {
@@ -86,12 +104,6 @@ func read(m *dns.Msg, answer, authority []*set, qname name, qtype uint16) claim 
 	}
 	if records != nil {
 		return claim{found: Records, sets: records}
-	}
-	cname := find(answer, qname, dns.TypeCNAME)
-	if cname == nil || len(cname.sigs) == 0 {
-		if c, ok := readDNAME(answer, qname); ok {
-			return c
-		}
 	}
 	if cname != nil {
 		c := claim{found: CNAME, sets: []*set{cname}}
@@ -110,7 +122,7 @@ func read(m *dns.Msg, answer, authority []*set, qname name, qtype uint16) claim 
 // readDNAME looks for a DNAME above the name, and substitutes (RFC 6672 2.2).
 func readDNAME(answer []*set, qname name) (claim, bool) {
 	for _, s := range answer {
-		if s.typ != dns.TypeDNAME || len(s.rrs) != 1 || !qname.below(s.owner) {
+		if s.typ != dns.TypeDNAME || !s.single() || !qname.below(s.owner) {
 			continue
 		}
 		target, ok := targetOf(s)

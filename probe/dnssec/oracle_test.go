@@ -157,6 +157,7 @@ x.q.odd TXT
 old TXT
 old DNAME
 x.old TXT
+x.old CNAME
 x.old CAA
 y.old TXT
 tampered TXT
