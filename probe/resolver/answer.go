@@ -58,6 +58,7 @@ type asked struct {
 	server      string
 	address     netip.Addr
 	resolver    string
+	apex        bool
 }
 
 func (l *Look) parse(q evidence.DNSQuestion) (*asked, error) {
@@ -65,7 +66,7 @@ func (l *Look) parse(q evidence.DNSQuestion) (*asked, error) {
 	if !ok {
 		return nil, fmt.Errorf("record type %q is not known", q.Type)
 	}
-	a := &asked{name: canonical(q.Name), qtype: qtype, server: canonical(q.Server), resolver: q.Resolver}
+	a := &asked{name: canonical(q.Name), qtype: qtype, server: canonical(q.Server), resolver: q.Resolver, apex: q.Apex}
 	a.each, a.validate, a.plain, a.tcp = q.Each, true, q.Plain, q.Transport == "tcp"
 	if q.Random {
 		label, err := l.label()
@@ -75,7 +76,7 @@ func (l *Look) parse(q evidence.DNSQuestion) (*asked, error) {
 		a.name = canonical(strings.TrimSuffix(label+"."+plain(a.name), "."))
 		a.asked = plain(a.name)
 	}
-	if _, ok := dns.IsDomainName(a.name); !ok || len(a.name) > 254 {
+	if !fits(a.name) {
 		return nil, fmt.Errorf("%q is no domain name", q.Name)
 	}
 	var err error
@@ -184,6 +185,9 @@ func (k *link) evidence(l *Look) evidence.DNSLink {
 		return e
 	}
 	e.Trust, e.DSTTL = t.state, t.dsTTL
+	if t.above != "" {
+		e.Parent = plain(t.above)
+	}
 	result, fault := k.result, k.zone.name
 	if t.state == bogus || t.state == indeterminate {
 		result, fault = t.result, t.fault

@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/dns"
 
 	"assay/evidence"
+	"assay/probe/dial"
 )
 
 // A reply is what one address of one server gave for one question, after
@@ -26,7 +27,13 @@ type reply struct {
 // failed reports whether there is no message that decides anything: none at all,
 // one that is cut short, or an error code.
 func (a *reply) failed() bool {
-	return a.msg == nil || a.msg.Truncated || a.msg.Rcode != dns.RcodeSuccess && a.msg.Rcode != dns.RcodeNameError
+	return a.msg == nil || a.msg.Truncated || !decides(a.msg.Rcode)
+}
+
+// decides reports whether a response code is an answer: RFC 6672 2.2 has one for
+// a name that a DNAME makes too long.
+func decides(code int) bool {
+	return code == dns.RcodeSuccess || code == dns.RcodeNameError || code == dns.RcodeYXDomain
 }
 
 // A peer is what a look knows of one address: whether anything ever came from
@@ -88,10 +95,19 @@ func (p *peer) onlyPlain() bool {
 //   - cut short: over TCP
 //   - another error: once more
 func (l *Look) ask(ctx context.Context, server string, address netip.Addr, q query, target string) *reply {
-	a := &asking{l: l, ctx: ctx, q: q, target: target, network: "udp", peer: l.peer(address)}
-	a.reply = reply{server: server, address: address}
-	if l.transport(q, address, &a.reply, &a.network) {
+	return l.put(ctx, &asking{
+		reply: reply{server: server, address: address}, q: q, target: target,
+		to: netip.AddrPortFrom(address, 53), dialer: l.r.c.Dialer,
+	})
+}
+
+func (l *Look) put(ctx context.Context, a *asking) *reply {
+	a.l, a.ctx, a.network, a.peer = l, ctx, "udp", l.peer(a.address)
+	if l.transport(a.q, a.address, &a.reply, &a.network) {
 		a.run()
+	}
+	if a.status == "guard" {
+		a.tries, a.transport = 0, ""
 	}
 	a.stopped = ctx.Err() != nil && a.msg == nil
 	return &a.reply
@@ -107,7 +123,7 @@ func (l *Look) transport(q query, address netip.Addr, a *reply, network *string)
 	switch {
 	case lacks.has(family):
 		a.unknown = "no-" + family
-	case lacks.has("udp") && lacks.has("tcp"):
+	case lacks.has("dns") && !q.recurse, lacks.has("udp") && lacks.has("tcp"):
 		a.unknown = "no-udp"
 	case q.tcp && lacks.has("tcp"):
 		a.unknown = "no-tcp"
@@ -126,6 +142,8 @@ type asking struct {
 	l       *Look
 	ctx     context.Context
 	q       query
+	to      netip.AddrPort
+	dialer  *dial.Dialer
 	target  string // whose budget it is
 	network string
 	peer    *peer
@@ -171,7 +189,7 @@ func (a *asking) run() {
 
 // once sends the question once, if the budgets allow.
 func (a *asking) once() received {
-	if !a.l.spend(a.address, a.target) {
+	if !a.l.spend(a.address, a.target, a.q.recurse) {
 		a.broke = true
 		if a.tries == 0 {
 			a.unknown = "budget"
@@ -180,7 +198,7 @@ func (a *asking) once() received {
 		return a.received
 	}
 	a.tries++
-	got := a.l.r.exchange(a.ctx, a.l.r.c.Dialer, a.network, netip.AddrPortFrom(a.address, 53), &a.q)
+	got := a.l.r.exchange(a.ctx, a.dialer, a.network, a.to, &a.q)
 	a.l.r.step(a, &got)
 	return got
 }
@@ -196,7 +214,7 @@ func (a *asking) settle() bool {
 		return a.errorWithoutEDNS()
 	case a.msg.Truncated && a.network == "udp":
 		return a.overTCP()
-	case code != dns.RcodeSuccess && code != dns.RcodeNameError && !a.retried:
+	case !decides(code) && !a.retried:
 		a.retried = true
 		return a.tries >= a.l.r.c.Tries
 	}

@@ -41,8 +41,8 @@ func newBudget(perServer, perTarget int) *budget {
 	return b
 }
 
-// spend takes a packet off both buckets, or off none.
-func (b *budget) spend(address netip.Addr, target string) bool {
+// spend takes a packet off both buckets, or off none of a poor target.
+func (b *budget) spend(address netip.Addr, target string, anyServer bool) bool {
 	now := time.Now()
 	if b.perTarget >= 0 {
 		s := &b.shards[maphash.String(b.seed, target)%uint64(len(b.shards))]
@@ -53,7 +53,7 @@ func (b *budget) spend(address netip.Addr, target string) bool {
 			return false
 		}
 	}
-	if b.perServer >= 0 {
+	if b.perServer >= 0 && !anyServer {
 		s := &b.shards[maphash.Comparable(b.seed, address)%uint64(len(b.shards))]
 		s.mu.Lock()
 		defer s.mu.Unlock()

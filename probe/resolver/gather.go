@@ -61,6 +61,13 @@ func (l *Look) each(ctx context.Context, z *zone, q query) <-chan *reply {
 // for each that fails, and two more each Config.Hedge. It returns the reply
 // taken, or nil, and all that came until then.
 func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) bool) (won *reply, all []*reply) {
+	if z.resolver != "" {
+		got := l.ask1(ctx, z.resolver, q.name, q.qtype)
+		if got != nil && accept(got) {
+			return got, []*reply{got}
+		}
+		return nil, nil
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	target := l.target(z.name)

@@ -23,6 +23,8 @@ type Look struct {
 	cuts  map[cut]*once[descent]
 	hosts map[string]*once[addresses]
 	peers map[netip.Addr]*peer
+	via   map[viaKey]*zone
+	said  map[viaKey]*once[*reply]
 }
 
 // A cut is a place in the tree where a delegation is looked for: from a zone
@@ -50,12 +52,13 @@ func (l *Look) peer(address netip.Addr) *peer {
 	return p
 }
 
-// spend takes one packet off the budgets: the look's, the server's, the target's.
-func (l *Look) spend(address netip.Addr, target string) bool {
+// spend takes one packet off the budgets: the look's, the target's, and the
+// server's unless that is a recursive resolver, which serves all targets.
+func (l *Look) spend(address netip.Addr, target string, recursive bool) bool {
 	if int(l.spent.Add(1)) > l.r.c.Packets {
 		return false
 	}
-	return l.r.budget.spend(address, target)
+	return l.r.budget.spend(address, target, recursive)
 }
 
 func (l *Look) lacksTCP() bool { return l.r.lacks.Load().has("tcp") }
@@ -165,10 +168,14 @@ func (l *Look) keep(ctx context.Context, z *zone) *zone {
 		return z
 	}
 	z.kept = true
-	z.until = l.r.c.Now().Add(time.Duration(min(z.ttl, t.ttl, maxKept)) * time.Second)
+	z.until = l.r.c.Now().Add(kept(min(z.ttl, t.ttl)))
 	z.referral = nil
 	return z
 }
+
+// kept is how long something with a TTL is kept: a second at least, so that it
+// serves those who wait for it.
+func kept(ttl int) time.Duration { return time.Duration(min(max(ttl, 1), maxKept)) * time.Second }
 
 // maxKept is the longest time in seconds that anything is kept.
 const maxKept = 86400

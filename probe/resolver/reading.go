@@ -30,7 +30,7 @@ type reading struct {
 // read understands a message from a server of zone that was asked for name and
 // type. Only what the zone may speak of is looked at: names at or under it.
 func read(m *dns.Msg, zone, name string, qtype uint16) reading {
-	if m == nil || m.Truncated || m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError && m.Rcode != dns.RcodeYXDomain {
+	if m == nil || m.Truncated || !decides(m.Rcode) {
 		return reading{}
 	}
 	if found, ok := readAnswer(m, zone, name, qtype); ok {
@@ -108,7 +108,7 @@ func substitute(name, owner, target string) string {
 		prefix = name
 	}
 	made := prefix + strings.TrimPrefix(target, ".")
-	if _, ok := dns.IsDomainName(made); !ok {
+	if !fits(made) {
 		return ""
 	}
 	return made

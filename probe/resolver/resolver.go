@@ -94,6 +94,7 @@ type Resolver struct {
 	budget  *budget
 	lacks   atomic.Pointer[lacking]
 	trusted *dial.Dialer // reaches Config.Trusted
+	https   *http.Client
 
 	mu   sync.Mutex
 	tops map[string]*once[*zone] // top-level zones, by name
@@ -124,6 +125,7 @@ func New(c Config) (*Resolver, error) {
 	if r.trusted, err = c.trust(); err != nil {
 		return nil, fmt.Errorf("resolver: %w", err)
 	}
+	r.https = r.client()
 	r.root = &zone{name: ".", registry: true, kept: true}
 	for _, root := range c.Roots {
 		s := &server{name: canonical(root.Name), glue: bounded(append([]netip.Addr(nil), root.Addresses...))}
@@ -153,11 +155,15 @@ func or[T any](absent bool, def, value T) T {
 	return value
 }
 
+// Close ends connections to resolvers that are kept open.
+func (r *Resolver) Close() { r.https.CloseIdleConnections() }
+
 // Begin starts the questions of one review.
 func (r *Resolver) Begin() *Look {
 	return &Look{
 		r: r, zones: map[string]*zone{}, cuts: map[cut]*once[descent]{},
 		hosts: map[string]*once[addresses]{}, peers: map[netip.Addr]*peer{},
+		via: map[viaKey]*zone{}, said: map[viaKey]*once[*reply]{},
 	}
 }
 

@@ -121,10 +121,10 @@ func conclude(udp4, udp6, tcp4, tcp6 *kindTest) []evidence.Missing {
 func (r *Resolver) reach(ctx context.Context, resolver string) string {
 	l := r.Begin()
 	defer l.Close()
-	a, unknown := l.recurse(ctx, resolver, query{name: ".", qtype: dns.TypeSOA, recurse: true})
+	a := l.recurse(ctx, resolver, query{name: ".", qtype: dns.TypeSOA, recurse: true})
 	switch {
-	case unknown != "":
-		return unknown
+	case a.unknown != "":
+		return a.unknown
 	case a.msg == nil:
 		return resolver + ": " + a.status
 	case a.msg.Rcode != dns.RcodeSuccess:

@@ -29,18 +29,27 @@ type trust struct {
 	// result says why it is bogus or indeterminate, fault in which zone.
 	result dnssec.Result
 	fault  string
+	above  string // the zone that delegates it, where that became clear only here
 }
 
 // trustOf finds out how a zone hangs on the anchor, once for all who ask.
 func (l *Look) trustOf(ctx context.Context, z *zone) *trust {
 	for {
 		t, err := z.trust.get(ctx, &l.waits, func(ctx context.Context) *trust { return l.establish(ctx, z) })
-		switch {
-		case err != nil || t == nil:
+		if err != nil || t == nil {
 			return missing(z)
-		case z.parent == nil && l.r.c.Now().After(t.until):
-			z.trust.drop(func(kept *trust) bool { return kept == t }) // the root's keys have outlived their TTL
-		default:
+		}
+		if z.parent != nil || z.resolver != "" {
+			return t
+		}
+		// The root outlives the look: its keys are kept for their TTL, and only
+		// where they are good.
+		good := t.state != bogus && t.state != indeterminate
+		if good && l.r.c.Now().Before(t.until) {
+			return t
+		}
+		z.trust.drop(func(kept *trust) bool { return kept == t })
+		if !good {
 			return t
 		}
 	}
@@ -79,6 +88,11 @@ func (l *Look) establish(ctx context.Context, z *zone) *trust {
 	var ttl int
 	var result dnssec.Result
 	for parent.state == signed {
+		if above.resolver != "" {
+			got := l.delegationOf(ctx, z, above, parent)
+			ds, ttl, result = got.ds, got.ttl, got.result
+			break
+		}
 		ds, ttl, result = l.delegation(ctx, z, above, parent)
 		// Another zone in between, on the parent's servers: go by its keys.
 		cut := canonical(result.Cut)
@@ -95,6 +109,7 @@ func (l *Look) establish(ctx context.Context, z *zone) *trust {
 	switch {
 	case parent.state != signed:
 		inherited := *parent
+		inherited.above = ""
 		if parent.state == unsigned {
 			inherited.keys = dnssec.Unsigned(z.name)
 		}
@@ -103,9 +118,11 @@ func (l *Look) establish(ctx context.Context, z *zone) *trust {
 		if set == nil {
 			set = l.dnskey(ctx, z)
 		}
-		return l.keysOf(ctx, z, ds, set, ttl)
+		t := l.keysOf(ctx, z, ds, set, ttl)
+		t.above = above.name
+		return t
 	case result.State == dnssec.Insecure:
-		return &trust{state: unsigned, keys: dnssec.Unsigned(z.name), ttl: ttl, dsTTL: ttl}
+		return &trust{state: unsigned, keys: dnssec.Unsigned(z.name), ttl: ttl, dsTTL: ttl, above: above.name}
 	case result.State == dnssec.Indeterminate:
 		return &trust{state: indeterminate, result: result, fault: above.name}
 	}
@@ -131,6 +148,13 @@ func announced(m *dns.Msg) bool {
 func (l *Look) mayBeSigned(z *zone) bool {
 	t, known := z.trust.peek()
 	return len(l.r.anchors) > 0 && (!known || t.state == signed)
+}
+
+// delegated is what a parent says of a zone's keys.
+type delegated struct {
+	ds     []*dns.DS
+	ttl    int
+	result dnssec.Result
 }
 
 // delegation validates the DS set of a zone, or the proof that it has none, from
@@ -216,6 +240,6 @@ func (l *Look) keysOf(ctx context.Context, z *zone, ds []*dns.DS, set *keySet, d
 	default:
 		t.state = indeterminate
 	}
-	t.until = now.Add(time.Duration(min(t.ttl, maxKept)) * time.Second)
+	t.until = now.Add(kept(t.ttl))
 	return t
 }

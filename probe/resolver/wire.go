@@ -17,6 +17,7 @@ const (
 	// asked for is asked again over TCP.
 	packetSize  = 2048
 	messageSize = 65535
+	maxQuery    = 255 + 4 + 11 + 24 // name, type and class, OPT, client subnet
 )
 
 // A query is one DNS message to send.
@@ -169,6 +170,13 @@ func unpack(got []byte, end int, m match) (*dns.Msg, error) {
 		}
 	}
 	return msg, nil
+}
+
+// fits reports whether a name can be put into a message (RFC 1035 2.3.4).
+func fits(name string) bool {
+	var wire [255]byte
+	_, err := dns.PackDomainName(name, wire[:], 0, nil, false)
+	return err == nil
 }
 
 // within reports whether a canonical name is at or under a zone.

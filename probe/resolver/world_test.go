@@ -197,7 +197,10 @@ func fill(m *dns.Msg, zones map[string]map[string][]dns.RR, name string, qtype u
 	exists := false
 	for at := above(name); within(zone, at); at = above(at) {
 		for _, rr := range owners[at] {
-			if d, ok := rr.(*dns.DNAME); ok {
+			if d, ok := rr.(*dns.DNAME); ok && substitute(name, at, d.Target) == "" {
+				m.Answer, m.Rcode = append(m.Answer, rr), dns.RcodeYXDomain
+				return
+			} else if ok {
 				m.Answer = append(m.Answer, rr, &dns.CNAME{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeCNAME, Class: 1}, Target: substitute(name, at, d.Target)})
 				return
 			}

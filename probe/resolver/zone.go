@@ -32,6 +32,8 @@ type zone struct {
 	// there is none; nil where parent and child are on the same servers.
 	referral *dns.Msg
 	trust    once[*trust]
+	ds       once[delegated]
+	resolver string    // where a recursive resolver is asked about the zone
 	kept     bool      // in the resolver's cache
 	until    time.Time // when it leaves the cache
 }
