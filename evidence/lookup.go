@@ -251,6 +251,35 @@ type CheckState struct {
 	RevocationRequestedAt time.Time `json:"revocation_requested_at,omitzero"`
 	// OrganizationReviewSince is when the organization review began.
 	OrganizationReviewSince time.Time `json:"organization_review_since,omitzero"`
+	// Matches are the validation records that an earlier check found right.
+	Matches []Match `json:"matches,omitempty"`
+	// Written are the outcomes of writing records through DNS providers, the
+	// last one for each name.
+	Written []Written `json:"written,omitempty"`
+}
+
+// A Match is a validation record that an earlier check of the order found right.
+type Match struct {
+	// Name is the order's name that it validates.
+	Name string `json:"name"`
+	// At is when it was found right last.
+	At time.Time `json:"at"`
+}
+
+// Written is the outcome of writing a validation record through the interface
+// of a DNS provider (method dns-auto).
+type Written struct {
+	// Name is the order's name that the record validates.
+	Name string `json:"name"`
+	// Provider is the provider it was written at.
+	Provider string `json:"provider,omitempty"`
+	// Problem is why it failed: "permission-denied", "zone-not-found",
+	// "not-delegated" (another provider serves the zone), "api-error"; empty:
+	// it was written.
+	Problem string `json:"problem,omitempty"`
+	// Error is the provider's message.
+	Error string    `json:"error,omitempty"`
+	At    time.Time `json:"at,omitzero"`
 }
 
 // A Rate is one counter that a limit applies to.

@@ -45,6 +45,8 @@ type Profile struct {
 	CSR          CSR          `toml:"csr" json:"csr"`
 	Words        Words        `toml:"words" json:"words"`
 	Organization Organization `toml:"organization" json:"organization"`
+	DNS          DNS          `toml:"dns" json:"dns"`
+	CAA          CAA          `toml:"caa" json:"caa"`
 	Deadline     Deadline     `toml:"deadline" json:"deadline"`
 	Limits       Limits       `toml:"limits" json:"limits"`
 	// MaxAge is how old a snapshot or list may be, by input name, in days; 0 or
@@ -183,6 +185,49 @@ type Organization struct {
 	ReviewDays int `toml:"review_days" json:"review_days"`
 }
 
+// DNS are the rules for validation by DNS.
+type DNS struct {
+	// Label stands before the authorization domain name in the owner name of a
+	// validation record, where neither the method nor the challenge fixes it. It
+	// begins with "_" (BR 3.2.2.4.7).
+	Label string `toml:"label" json:"label"`
+	// ADNByCNAME is set where the target of a name's CNAME may be taken as the
+	// authorization domain name, for methods with CNAME set (BR 3.2.2.4). Off by
+	// default: a CDN could validate its customers' names.
+	ADNByCNAME bool `toml:"adn_by_cname" json:"adn_by_cname"`
+	// EveryServer is set where every authoritative server must have the record;
+	// otherwise the first answer decides.
+	EveryServer bool `toml:"every_server" json:"every_server"`
+	// Subnets are client networks in CIDR notation, of different parts of the
+	// world. Where a record is missing, servers are asked for it on their behalf
+	// (RFC 7871): an answer that depends on them is one that depends on where
+	// one asks.
+	Subnets []string `toml:"subnets" json:"subnets"`
+}
+
+// CAA are the rules for CAA records (RFC 8659).
+type CAA struct {
+	// Issuers are the issuer domains that stand for this CA; empty: they are not
+	// known, and CAA records that name issuers cannot be judged.
+	Issuers []string `toml:"issuers" json:"issuers"`
+	// AccountURI is the accounturi (RFC 8657) of an account, with {account} for
+	// its id; empty: accounts have none, and no accounturi matches.
+	AccountURI string `toml:"account_uri" json:"account_uri"`
+	// KnownTags are the properties that are understood: critical records of any
+	// other forbid issuing. Only issue and issuewild decide.
+	KnownTags []string `toml:"known_tags" json:"known_tags"`
+	// CriticalFlags are the bits of the flags that mean critical: 128, and 1
+	// where a record written with the wrong one counts too.
+	CriticalFlags int `toml:"critical_flags" json:"critical_flags"`
+	// CaseSensitive is set where issuer domains and methods are compared
+	// exactly.
+	CaseSensitive bool `toml:"case_sensitive" json:"case_sensitive"`
+	// PlainTags is set where a hyphen in a parameter's tag voids the value, and
+	// LastSemicolon where a semicolon after the last parameter is allowed.
+	PlainTags     bool `toml:"plain_tags" json:"plain_tags"`
+	LastSemicolon bool `toml:"last_semicolon" json:"last_semicolon"`
+}
+
 // Deadline says how long the applicant has.
 type Deadline struct {
 	// Hours from submission, 0 for no deadline; with Mode "calendar-days" the
@@ -230,6 +275,9 @@ type Method struct {
 	NoDNS    bool `toml:"no_dns" json:"no_dns"`
 	// Parent is set where a validation of a parent covers the names below it.
 	Parent bool `toml:"parent" json:"parent"`
+	// CNAME is set where the authorization domain name may be the target of the
+	// name's CNAME; see [DNS.ADNByCNAME].
+	CNAME bool `toml:"cname" json:"cname"`
 	// Until is the first day it is no longer allowed.
 	Until time.Time `toml:"until" json:"until,omitzero"`
 	// Reference is the section that defines it.
