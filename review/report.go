@@ -90,10 +90,12 @@ type ProfileRef struct {
 // looked for. For a whole stage Causes is empty.
 type NotAsked struct {
 	// What: "names", "csr", "organization", "method", "challenge", "submission", "account",
-	// a stage ("dns"), or "records." and a topic.
+	// a stage ("dns"), "records." and a topic, "servers" (name servers one by
+	// one), "caa.issuers" (the names by which CAA records call the CA).
 	What string `json:"what"`
 	// Why: "not-given"; "offline" (scope order); "not-kept" (no such records
-	// here); "no-rule" (this program has no rules for the stage yet).
+	// here); "no-rule" (this program has no rules for the stage yet, or for the
+	// causes listed); "no-port-53" (this place has only a resolver).
 	Why    string     `json:"why"`
 	Causes []cause.ID `json:"causes,omitempty"`
 }

@@ -9,7 +9,9 @@
 //
 // A rule ([rule]) is a function from facts to findings, in a file with its
 // siblings: name.go, word.go, key.go, csr.go, organization.go, phone.go,
-// request.go, limit.go. rules.go lists them all.
+// request.go, limit.go; what is seen on the network in delegation.go, servers.go,
+// dnssec.go, record.go, value.go, region.go, caches.go, address.go, caa.go,
+// perspective.go. rules.go lists them all.
 package review
 
 import (
@@ -89,7 +91,7 @@ func (c *Case) Ask(in Input) []evidence.Question {
 	for i := range lookups {
 		questions = append(questions, evidence.Question{Kind: evidence.KindLookup, Lookup: &lookups[i]})
 	}
-	return questions
+	return append(questions, f.probes(in.Also)...)
 }
 
 // Judge returns the report: every finding, its level under the profile, the
@@ -112,12 +114,14 @@ func (c *Case) Judge(in Input) *Report {
 
 		Perspectives: in.Perspectives,
 	}
-	r.Verdict = verdictOf(r.Findings)
+	r.Verdict = f.verdict(r.Findings)
+	r.Readiness = f.readiness(r.Findings)
 	r.keepSeen(in.Seen)
 	for _, p := range in.Also {
 		other := in
 		other.Profile, other.Also = p, nil
-		r.Also = append(r.Also, Other{Profile: p.Name, Verdict: verdictOf(c.facts(other).run().finish())})
+		g := c.facts(other)
+		r.Also = append(r.Also, Other{Profile: p.Name, Verdict: g.verdict(g.run().finish())})
 	}
 	return r
 }

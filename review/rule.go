@@ -40,6 +40,7 @@ const (
 	needSubmission                    // a submission time
 	needAccount                       // the account that orders
 	needReplaced                      // a reissue or renewal; otherwise the rule does not apply
+	needLook                          // scope network and a place to look from; otherwise the rule does not apply
 )
 
 // unmet returns the word for the first input that is missing, "" where all are
@@ -49,6 +50,9 @@ func (f *facts) unmet(r *rule) (what string, applies bool) {
 		return "", false
 	}
 	if r.needs&needReplaced != 0 && !f.replacing() {
+		return "", false
+	}
+	if r.needs&needLook != 0 && (f.scope != ScopeNetwork || len(f.places) == 0) {
 		return "", false
 	}
 	if r.needs&(needParsedCSR|needKey) != 0 && f.mode == Attempt && f.csr == nil {
@@ -76,14 +80,16 @@ func (f *facts) unmet(r *rule) (what string, applies bool) {
 }
 
 // Implemented returns the causes for which a rule exists, sorted.
-func Implemented() []cause.ID {
+func Implemented() []cause.ID { return slices.Clone(implemented) }
+
+var implemented = func() []cause.ID {
 	var ids []cause.ID
 	for _, r := range rules {
 		ids = append(ids, r.causes...)
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
-}
+}()
 
 // run applies every rule.
 func (f *facts) run() *sink {
@@ -107,14 +113,54 @@ func (f *facts) run() *sink {
 		r.run(f, s)
 	}
 	for _, stage := range networkStages {
-		switch {
-		case f.scope == ScopeOrder:
+		if f.scope == ScopeOrder {
 			s.skip(string(stage), "offline", nil)
-		case !slices.ContainsFunc(rules, func(r rule) bool { return r.causes[0].Stage() == stage }):
-			s.skip(string(stage), "no-rule", nil)
+		} else if missing, all := withoutRule(stage); len(missing) > 0 {
+			if all {
+				missing = nil
+			}
+			s.skip(string(stage), "no-rule", missing)
 		}
 	}
+	f.skipServers(s)
 	return s
+}
+
+// withoutRule lists the causes of a stage that no rule looks for; all is true
+// where that is every one.
+func withoutRule(stage cause.Stage) (missing []cause.ID, all bool) {
+	all = true
+	for _, e := range cause.All() {
+		switch {
+		case e.Stage() != stage:
+		case slices.Contains(implemented, e.ID):
+			all = false
+		default:
+			missing = append(missing, e.ID)
+		}
+	}
+	return missing, all
+}
+
+// skipServers says which causes cannot be seen from a place that reaches no
+// name server itself and has only a resolver.
+func (f *facts) skipServers(s *sink) {
+	if f.scope != ScopeNetwork || len(f.places) == 0 {
+		return
+	}
+	for _, t := range f.targets() {
+		if z := f.here(t); z.o != nil && z.o.Question.DNS.Resolver != "" {
+			s.skip("servers", "no-port-53", serverCauses)
+			return
+		}
+	}
+}
+
+// serverCauses are decided by asking each server of a zone.
+var serverCauses = []cause.ID{
+	cause.DNSDomainNotRegistered, cause.DNSDelegationBroken, cause.DNSDelegationInconsistent, cause.DNSDelegationCached,
+	cause.DNSServerError, cause.DNSEmptyNonterminalDenied, cause.DNSProtocolDefect, cause.DNSServersDisagree, cause.DNSWrongProvider,
+	cause.DNSStaleCache, cause.DNSNegativeCache, cause.DNSResolverRewrites,
 }
 
 // raisable is false where every cause of the rule passes under the profile

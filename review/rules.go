@@ -13,6 +13,16 @@ var rules = numbered(slices.Concat(
 	organizationRules,
 	phoneRules,
 	limitRules,
+	delegationRules,
+	serverRules,
+	dnssecRules,
+	missingRules,
+	valueRules,
+	regionRules,
+	// cacheRules,
+	addressRules,
+	caaRules,
+	perspectiveRules,
 ))
 
 func numbered(list []rule) []rule {

@@ -17,6 +17,7 @@ type sink struct {
 	drafts   []*draft
 	notAsked []NotAsked
 	missing  map[evidence.Topic]bool
+	begun    map[string]bool // see once
 }
 
 // A draft is a finding being written. All its methods may be called on nil,
@@ -96,10 +97,24 @@ func (d *draft) retry(at time.Time) *draft {
 	return d
 }
 
-// reproduce adds a command that a person can paste.
-func (d *draft) reproduce(command string) *draft {
+// without takes a parameter away again.
+func (d *draft) without(key string) *draft {
 	if d != nil {
-		d.Reproduce = append(d.Reproduce, command)
+		delete(d.Parameters, key)
+	}
+	return d
+}
+
+// reproduce adds commands that a person can paste. An empty one is one that
+// could not be written safely.
+func (d *draft) reproduce(commands ...string) *draft {
+	if d == nil {
+		return nil
+	}
+	for _, c := range commands {
+		if c != "" && !slices.Contains(d.Reproduce, c) {
+			d.Reproduce = append(d.Reproduce, c)
+		}
 	}
 	return d
 }

@@ -1,0 +1,152 @@
+package review
+
+import (
+	"assay/cause"
+	"assay/evidence"
+)
+
+// perspectiveRules are about the places themselves. How many of them must agree
+// is not decided here yet.
+var perspectiveRules = []rule{
+	{causes: []cause.ID{cause.PerspectiveUnavailable}, needs: needNames, run: cannotLook},
+	//{causes: []cause.ID{cause.PerspectiveInsideTarget}, needs: needLook | needNames, run: eachTarget(insideTarget)},
+}
+
+// unavailable starts a finding about a place that could not look. The primary
+// one has to; of the others as many may fail as a quorum allows.
+func (f *facts) unavailable(s *sink, place *evidence.Perspective, problem, detail string) *draft {
+	var conditions []string
+	if place.ID != f.primary().ID && missesAllowed(len(f.places)-1) > 0 {
+		conditions = []string{"quorum"}
+	}
+	return s.add(cause.PerspectiveUnavailable, place.ID, conditions...).concerning(place.ID+"\x00"+detail).
+		with("perspective", place.ID).with("problem", problem).with("error", shorten(detail))
+}
+
+// cannotLook: what decides could not be asked for a reason that lies with us.
+// That is unknown, never a finding about the target.
+func cannotLook(f *facts, s *sink) {
+	if f.scope != ScopeNetwork {
+		return
+	}
+	if len(f.places) == 0 {
+		s.add(cause.PerspectiveUnavailable, "P0").with("perspective", "P0").with("problem", "no-reply")
+		return
+	}
+	for _, t := range f.targets() {
+		f.blindTo(s, t.subject, f.here(t))
+		if t.address {
+			f.blindTo(s, t.subject, f.ipv6(t))
+		}
+		f.blindToServers(s, t)
+		f.deafResolver(s, t)
+	}
+	for i := range f.names {
+		n := &f.names[i]
+		if n.same != i || !f.lookable(n) {
+			continue
+		}
+		for _, step := range f.caaOf(n).steps {
+			f.blindTo(s, n.subject(), step)
+		}
+	}
+}
+
+// blindTo reports one look that decides and could not be had.
+func (f *facts) blindTo(s *sink, subject string, z *sight) {
+	switch z.state {
+	case blind:
+	case unseen:
+		if f.wanted != nil {
+			return
+		}
+		z.why = "not asked"
+	default:
+		return
+	}
+	place := f.primary()
+	problem, detail := "self-test-failed", z.why
+	if place.Lacks("resolver") {
+		problem = "resolver-failed"
+	}
+	for _, m := range place.Missing {
+		detail += "; " + m.What
+		if m.Detail != "" {
+			detail += " (" + m.Detail + ")"
+		}
+	}
+	if s.once(cause.PerspectiveUnavailable, place.ID, detail) {
+		f.unavailable(s, place, problem, detail).with("name", subject).seenBy(z)
+	}
+}
+
+// blindToServers: servers of the zone at none of whose addresses could be asked
+// from here. Where every server must have the record, that is unknown.
+func (f *facts) blindToServers(s *sink, t *target) {
+	z := f.here(t)
+	if t.value == "" || t.address || z.state != answered {
+		return
+	}
+	place := f.primary()
+	if z.o.Question.DNS.Resolver != "" {
+		if f.profile.DNS.EveryServer && s.once(cause.PerspectiveUnavailable, place.ID, "servers") {
+			f.unavailable(s, place, "self-test-failed", "port 53: the name servers cannot be asked one by one").
+				with("name", t.subject).seenBy(z)
+		}
+		return
+	}
+	l := z.last()
+	asked, gap := map[string]bool{}, map[string]string{}
+	for i := range l.Copies {
+		if c := &l.Copies[i]; c.Unknown == "" {
+			asked[c.Server] = true
+		} else {
+			gap[c.Server] = c.Unknown
+		}
+	}
+	for _, server := range serverNames(l) {
+		if gap[server] == "" || asked[server] || !f.profile.DNS.EveryServer {
+			continue
+		}
+		if s.once(cause.PerspectiveUnavailable, place.ID, server) {
+			f.unavailable(s, place, "self-test-failed", gap[server]+": "+server).with("name", t.subject).seenBy(z)
+		}
+	}
+}
+
+// deafResolver: the servers have the record, and the resolver that decides here
+// does not answer.
+func (f *facts) deafResolver(s *sink, t *target) {
+	place := f.primary()
+	if place.Resolver == "" || t.value == "" || t.address || !f.everywhere(t, f.here(t)) {
+		return
+	}
+	r := f.resolve(place, evidence.DNSQuestion{Name: t.owner, Type: t.typ, Resolver: place.Resolver})
+	if (r.state == blind || r.state == bogus || r.state == endless) && s.once(cause.PerspectiveUnavailable, place.ID, place.Resolver) {
+		detail := place.Resolver
+		if r.a != nil {
+			detail += ": " + r.a.Status
+		}
+		f.unavailable(s, place, "resolver-failed", detail).with("name", t.subject).seenBy(r)
+	}
+}
+
+// insideTarget: the resolver of this place gives another address than the
+// domain's own servers, and one that is not public (split DNS).
+func insideTarget(f *facts, s *sink, t *target) {
+	place := f.primary()
+	if !t.address || place.Resolver == "" {
+		return
+	}
+	z := f.here(t)
+	r := f.resolve(place, evidence.DNSQuestion{Name: t.owner, Type: "A", Resolver: place.Resolver})
+	inside, outside := valuesOf(r.records()), valuesOf(z.records())
+	if z.state != answered || r.state != answered || equalSets(inside, outside) || z.o.Question.DNS.Resolver != "" {
+		return
+	}
+	if _, reserved, _ := f.sortAddresses(r.records()); len(reserved) > 0 {
+		s.addTarget(cause.PerspectiveInsideTarget, t).with("perspective", place.ID).with("problem", "split-dns").
+			with("addresses", inside).with("seen", inside).with("answers", outside).seenBy(z, r).
+			reproduce(digResolver(place.Resolver, t.owner, "A"), digOne(z.first(), t.owner, "A"))
+	}
+}

@@ -1,0 +1,194 @@
+package review
+
+import (
+	"slices"
+
+	"assay/cause"
+	"assay/evidence"
+	"assay/profile"
+)
+
+// regionRules compare places: they name the reason why one place sees what
+// another does not. How many places must agree is the stage perspective's.
+var regionRules = []rule{
+	{causes: []cause.ID{cause.DNSBlockedByRegion}, needs: needLook | needNames, run: eachTarget(blockedByRegion)},
+	{causes: []cause.ID{cause.DNSDiffersByRegion}, needs: needLook | needNames, run: eachTarget(differsByRegion)},
+}
+
+// answeredElsewhere reports whether another place gets an answer.
+func (f *facts) answeredElsewhere(t *target) bool {
+	found := false
+	for i := range f.places[1:] {
+		if s := f.sightOf(t, &f.places[i+1]).state; s == answered || s == bogus || s == endless {
+			found = true
+		}
+	}
+	return found
+}
+
+// blockedByRegion: the servers answer some places and not others.
+func blockedByRegion(f *facts, s *sink, t *target) {
+	var shut, open []string
+	var results []string
+	var sights []*sight
+	var l *evidence.DNSLink
+	for i := range f.places {
+		place := &f.places[i]
+		z := f.sightOf(t, place)
+		switch z.state {
+		case answered, bogus, endless:
+			open = append(open, place.ID)
+		case unanswered:
+			l = z.last()
+			shut = append(shut, place.ID)
+			sights = append(sights, z)
+			for _, row := range resultsOf(l) {
+				results = append(results, place.ID+": "+row)
+			}
+		}
+	}
+	if len(shut) == 0 || len(open) == 0 || !s.once(cause.DNSBlockedByRegion, t.subject, l.Zone) {
+		return
+	}
+	if len(results) > 2*maxShown {
+		results = results[:2*maxShown]
+	}
+	s.addTarget(cause.DNSBlockedByRegion, t, f.allowance(open)...).
+		with("owner", l.Owner).with("zone", l.Zone).with("type", t.typ).with("servers", serverNames(l)).
+		with("perspectives", shut).with("passing", open).with("results", results).
+		seenBy(sights...).reproduce(digAll(l, l.Owner, t.typ)...)
+}
+
+// differsByRegion: one and the same server gives the record to some places only.
+func differsByRegion(f *facts, s *sink, t *target) {
+	if t.value == "" || t.address {
+		return
+	}
+	z := f.here(t)
+	if z.state != answered {
+		return
+	}
+	var with, without []string
+	sights := map[string]*sight{}
+	for i := range f.places {
+		place := &f.places[i]
+		seen := f.sightOf(t, place)
+		switch {
+		case seen.state != answered && seen.state != endless:
+			continue
+		case f.matched(t, seen):
+			with = append(with, place.ID)
+		case len(f.split(t, seen).with) == 0:
+			without = append(without, place.ID)
+		}
+		sights[place.ID] = seen
+	}
+	by := "source"
+	if len(without) > 0 && len(with) == 0 {
+		with, _ = f.subnets(t, z)
+		by = "subnet"
+	} else if !f.sameServerDiffers(t, sights, with, without) {
+		return
+	}
+	if len(with) == 0 || len(without) == 0 {
+		return
+	}
+	d := s.addTarget(cause.DNSDiffersByRegion, t, f.allowance(with)...).record(t, z.zone()).
+		with("perspectives", without).with("passing", with).with("by", by)
+	var answers []string
+	for _, id := range without {
+		d.seenBy(sights[id])
+		if l := sights[id].last(); l != nil && len(l.Copies) > 0 {
+			answers = append(answers, id+": "+answerOf(&l.Copies[0], l.Owner, t.typ))
+		}
+	}
+	d.with("answers", answers)
+	if by == "subnet" {
+		d.reproduce(dig(firstServer(z.first()), t.owner, t.typ, "+norec", "+subnet="+with[0]))
+	}
+	d.reproduce(digAll(z.first(), t.owner, t.typ)...)
+}
+
+// sameServerDiffers reports whether one address gives the record at a place
+// that has it and not at one that has not. Otherwise servers disagree, and
+// places happen to be answered by different ones.
+func (f *facts) sameServerDiffers(t *target, sights map[string]*sight, with, without []string) bool {
+	gives := map[string]bool{}
+	for _, id := range with {
+		for _, c := range f.split(t, sights[id]).with {
+			gives[c.Address] = true
+		}
+	}
+	for _, id := range without {
+		for _, c := range f.split(t, sights[id]).without {
+			if gives[c.Address] {
+				return true
+			}
+		}
+		if sights[id].state == endless || sights[id].o.Question.DNS.Resolver != "" {
+			return len(gives) > 0
+		}
+	}
+	return false
+}
+
+// subnets asks a server for the record on behalf of clients elsewhere (RFC
+// 7871): those that get it are returned. It explains why P0 lacks the record,
+// where no other place has it. complete is false until all answers are there.
+func (f *facts) subnets(t *target, z *sight) (with []string, complete bool) {
+	l := z.first()
+	if l == nil || z.state != answered {
+		return nil, true
+	}
+	i := slices.IndexFunc(l.Copies, func(c evidence.DNSCopy) bool { return usable(&c) })
+	if i < 0 {
+		return nil, true
+	}
+	complete = true
+	for _, subnet := range f.profile.DNS.Subnets {
+		o := f.look(f.primary(), evidence.DNSQuestion{Name: t.owner, Type: t.typ, Address: l.Copies[i].Address, Subnet: subnet})
+		switch {
+		case o == nil:
+			complete = false
+		case o.DNS != nil && o.DNS.Authoritative && f.acceptsAny(t, recordsAt(o.DNS.Answer, t.owner, t.typ)):
+			with = append(with, subnet)
+		}
+	}
+	return with, complete || f.wanted == nil
+}
+
+// allowance is the condition "allowed" where the places that pass are enough:
+// the primary one and a quorum of the others (BR 3.2.2.9).
+func (f *facts) allowance(passing []string) []string {
+	if !slices.Contains(passing, f.primary().ID) || len(f.places) < 2 {
+		return nil
+	}
+	remotes := len(f.places) - 1
+	regions := map[string]bool{}
+	for i := range f.places[1:] {
+		p := &f.places[i+1]
+		if slices.Contains(passing, p.ID) {
+			remotes--
+			if p.Region != "" {
+				regions[p.Region] = true
+			}
+		}
+	}
+	need, _, _ := f.on(profile.RegionsMin)
+	if remotes > missesAllowed(len(f.places)-1) || len(regions) < need {
+		return nil
+	}
+	return []string{"allowed"}
+}
+
+// missesAllowed is how many of n remote places may not see the same (BR
+// 3.2.2.9): with one or none, no miss is allowed.
+func missesAllowed(n int) int {
+	switch {
+	case n >= 6:
+		return 2
+	case n >= 2:
+		return 1
+	}
+	return 0
+}
