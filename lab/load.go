@@ -65,6 +65,18 @@ func ParseScenarios(about cause.ID, raw []byte) ([]Scenario, error) {
 	return list, nil
 }
 
+//go:embed hostile.yaml
+var hostileFile []byte
+
+// Hostile returns worlds made to harm whoever looks at orchard.net, by name.
+func Hostile() (map[string]Change, error) {
+	var worlds map[string]Change
+	if err := strict.Decode(hostileFile, &worlds); err != nil {
+		return nil, fmt.Errorf("hostile.yaml: %w", err)
+	}
+	return worlds, nil
+}
+
 // fill sets what the file left out.
 func (s *Scenario) fill() {
 	s.Profile = cmp.Or(s.Profile, "cloud")

@@ -54,6 +54,9 @@ func draw(c Change, o Options) (*plan, error) {
 	p := &plan{change: c, options: o, now: o.Clock(), servers: map[string]*server{}, zones: map[string]*zonePlan{}}
 	p.listZones()
 	p.listServers()
+	if err := p.checkNames(); err != nil {
+		return nil, err
+	}
 	if err := p.giveAddresses(); err != nil {
 		return nil, err
 	}
@@ -71,6 +74,21 @@ func draw(c Change, o Options) (*plan, error) {
 		}
 	}
 	return p, p.equip()
+}
+
+// checkNames refuses zones and servers whose names are no domain names.
+func (p *plan) checkNames() error {
+	for _, name := range slices.Sorted(maps.Keys(p.servers)) {
+		if _, ok := dns.IsDomainName(hostOf(name)); !ok || name == "" {
+			return fmt.Errorf("servers: %q is no host name", name)
+		}
+	}
+	for _, at := range slices.Sorted(maps.Keys(p.zones)) {
+		if _, ok := dns.IsDomainName(at); !ok {
+			return fmt.Errorf("zones: %q is no domain name", at)
+		}
+	}
+	return nil
 }
 
 // index finds what lies in which zone.

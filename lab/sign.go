@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -27,11 +28,12 @@ type keyring struct {
 }
 
 func newKeyring(origin string, s Signing, now time.Time) (*keyring, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	r := &keyring{zone: origin, signing: s, now: now}
 	algorithm := uint8(s.Algorithm)
 	switch {
-	case s.Algorithm < 0 || s.Algorithm > 255:
-		return nil, fmt.Errorf("%s: %d is no DNSSEC algorithm number", origin, s.Algorithm)
 	case s.KeyTrap > 0:
 		algorithm = dns.RSASHA256
 		r.trap = trapKeys(origin, s.KeyTrap)
@@ -54,6 +56,27 @@ func newKeyring(origin string, s Signing, now time.Time) (*keyring, error) {
 		}
 	}
 	return r, nil
+}
+
+// maxTrap is how many colliding keys a zone can have: more do not fit a message.
+const maxTrap = 300
+
+func (s *Signing) check() error {
+	if s.Algorithm < 0 || s.Algorithm > 255 {
+		return fmt.Errorf("algorithm: %d is no DNSSEC algorithm number", s.Algorithm)
+	}
+	if s.KeyTrap < 0 || s.KeyTrap > maxTrap {
+		return fmt.Errorf("key_trap: %d must be at most %d", s.KeyTrap, maxTrap)
+	}
+	if p := s.NSEC3; p != nil {
+		if p.Iterations < 0 || p.Iterations > 65535 {
+			return fmt.Errorf("iterations: %d is not in 0 to 65535", p.Iterations)
+		}
+		if _, err := hex.DecodeString(p.Salt); err != nil || len(p.Salt) > 2*255 {
+			return fmt.Errorf("salt: %q is not at most 255 bytes in hexadecimal", p.Salt)
+		}
+	}
+	return nil
 }
 
 // ds returns the DS records that the parent publishes.

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -110,7 +111,10 @@ func (w *World) startWeb(at spot, port uint16, handler http.Handler, certificate
 	if certificate != nil {
 		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate}, NextProtos: []string{"http/1.1"}})
 	}
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: w.delayed(handler)}
+	server := &http.Server{
+		ReadHeaderTimeout: 10 * time.Second, Handler: w.delayed(handler),
+		ErrorLog: log.New(io.Discard, "", 0), // a client that hangs up is no news here
+	}
 	w.running.Go(func() { _ = server.Serve(listener) })
 	// Close, not Shutdown: a client's idle connections are no reason to wait.
 	w.closers = append([]func() error{server.Close}, w.closers...)

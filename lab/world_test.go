@@ -57,7 +57,8 @@ type look struct {
 	want    string // see picture
 }
 
-// exchange asks as a perspective does, with a short patience.
+// exchange asks as a perspective does, and waits long only where it wants more
+// than a time-out.
 func exchange(t *testing.T, w *lab.World, l look) string {
 	t.Helper()
 	p := w.Probe(l.place)
@@ -82,7 +83,11 @@ func exchange(t *testing.T, w *lab.World, l look) string {
 	if l.edns {
 		q.SetEdns0(65535, true)
 	}
-	client := &dns.Client{Net: l.network, Timeout: 300 * time.Millisecond, UDPSize: 65535}
+	patience := 10 * time.Second // on a busy machine
+	if l.want == "timeout" {
+		patience = 300 * time.Millisecond
+	}
+	client := &dns.Client{Net: l.network, Timeout: patience, UDPSize: 65535}
 	reply, _, err := client.ExchangeWithConnContext(context.Background(), q, &dns.Conn{Conn: conn, UDPSize: 65535})
 	if err != nil {
 		return word(err)
@@ -270,7 +275,7 @@ func TestFaults(t *testing.T) {
 			if c.name == "" {
 				c.name = "_dnsauth.orchard.net"
 			}
-			got := exchange(t, w, look{at: lab.AddressNS1, network: c.network, name: c.name, qtype: "TXT", edns: true})
+			got := exchange(t, w, look{at: lab.AddressNS1, network: c.network, name: c.name, qtype: "TXT", edns: true, want: c.want})
 			if got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
@@ -297,6 +302,33 @@ func TestAlternating(t *testing.T) {
 	}
 }
 
+// TestDelay: an answer takes the round trip of the perspective's link, over TCP
+// twice that for the first one, and a world that stops does not wait for it.
+func TestDelay(t *testing.T) {
+	t.Parallel()
+	w := world(t, `perspectives: {P2: {delay: 40ms}, P3: {delay: 1h}}`)
+	for _, c := range []struct {
+		place   int
+		network string
+		least   time.Duration
+	}{{2, "udp", 40 * time.Millisecond}, {2, "tcp", 80 * time.Millisecond}} {
+		began := time.Now()
+		l := look{place: c.place, network: c.network, at: lab.AddressNS1, name: "_dnsauth.orchard.net", qtype: "TXT"}
+		if got := exchange(t, w, l); got != "NOERROR aa "+v {
+			t.Errorf("P%d %s: %s", c.place, c.network, got)
+		}
+		if took := time.Since(began); took < c.least {
+			t.Errorf("P%d %s: %v, want %v at least", c.place, c.network, took, c.least)
+		}
+	}
+	for _, network := range []string{"udp", "tcp"} {
+		l := look{place: 3, network: network, at: lab.AddressNS1, name: "_dnsauth.orchard.net", qtype: "TXT", want: "timeout"}
+		if got := exchange(t, w, l); got != l.want {
+			t.Errorf("P3 %s: %s", network, got)
+		}
+	}
+}
+
 // TestNonsense: a change that says nothing sensible is refused with its place.
 func TestNonsense(t *testing.T) {
 	t.Parallel()
@@ -318,6 +350,12 @@ func TestNonsense(t *testing.T) {
 		`resolvers: {ours: {}}`:                                        "needs an address",
 		`sites: {shop: {}}`:                                            "needs an address",
 		`servers: {ns1: {views: [{subnet: x, zones: {}}]}}`:            "subnet",
+		`zones: {"a..b": {}}`:                                          "no domain name",
+		`zones: {orchard.net: {servers: ["a..b"]}}`:                    "no host name",
+		`zones: {orchard.net: {sign: {algorithm: 300}}}`:               "algorithm",
+		`zones: {orchard.net: {sign: {key_trap: 5000}}}`:               "key_trap",
+		`zones: {orchard.net: {sign: {nsec3: {salt: x}}}}`:             "salt",
+		`zones: {orchard.net: {sign: {nsec3: {iterations: -1}}}}`:      "iterations",
 		`zones: {orchard.net: {sign: {expired: everything}}}`:          "selects no records",
 		`resolvers: {r1: {primed: [{question: a A, status: NODATA}]}}`: "NXDOMAIN",
 	} {
