@@ -350,7 +350,7 @@ func TestNonsense(t *testing.T) {
 		`resolvers: {ours: {}}`:                                        "needs an address",
 		`sites: {shop: {}}`:                                            "needs an address",
 		`servers: {ns1: {views: [{subnet: x, zones: {}}]}}`:            "subnet",
-		`zones: {"a..b": {}}`:                                          "no domain name",
+		`zones: {"a..b": {servers: [ns1]}}`:                            "no domain name",
 		`zones: {orchard.net: {servers: ["a..b"]}}`:                    "no host name",
 		`zones: {orchard.net: {sign: {algorithm: 300}}}`:               "algorithm",
 		`zones: {orchard.net: {sign: {key_trap: 5000}}}`:               "key_trap",
