@@ -95,6 +95,8 @@ func (a *app) commands() []*cobra.Command {
 		a.doctorCommand(),
 		a.dataCommand(),
 		a.versionCommand(),
+		a.dnsCommand(),
+		a.labCommand(),
 		a.exitCodesTopic(),
 	}
 }

@@ -43,6 +43,17 @@ func (p *Page) Paragraph(indent int, text string, codes ...string) {
 	p.hang(strings.Repeat(" ", indent), indent, text, codes)
 }
 
+// Strong writes a paragraph in bold.
+func (p *Page) Strong(indent int, text string) { p.Paragraph(indent, text, bold) }
+
+// Weak writes a paragraph set back.
+func (p *Page) Weak(indent int, text string) { p.Paragraph(indent, text, faint) }
+
+// Leveled writes a paragraph coloured like a level, its sign before it.
+func (p *Page) Leveled(l cause.Level, text string) {
+	p.Paragraph(0, p.symbol(l)+" "+text, levelCodes(l)...)
+}
+
 // Row writes a label in a column of its own and a wrapped text beside it.
 func (p *Page) Row(indent, column int, label, text string, codes ...string) {
 	head := strings.Repeat(" ", indent) + p.Faint(Pad(label, column))

@@ -1,6 +1,8 @@
 package resolver
 
 import (
+	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -22,8 +24,8 @@ type Step struct {
 }
 
 func (r *Resolver) step(a *asking, got *received) {
-	if r.c.Trace == nil {
-		return
+	if r.c.Trace == nil || got.msg == nil && errors.Is(a.ctx.Err(), context.Canceled) {
+		return // another server was faster: what this one would have given is not known
 	}
 	s := Step{
 		Server: plain(a.server), Address: a.address, Name: plain(a.q.name), Type: dns.Type(a.q.qtype).String(),

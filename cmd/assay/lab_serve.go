@@ -1,0 +1,187 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"assay/internal/render"
+	"assay/lab"
+	"assay/probe/dial"
+)
+
+func (a *app) labServeCommand() *cobra.Command {
+	var dir, place string
+	var real bool
+	c := &cobra.Command{
+		Use: "serve [SCENARIO]", Short: a.text.Text("lab.serve.short"), Long: a.text.Text("lab.serve.long"),
+		Example: "  assay lab serve dns.value-altered\n  assay lab serve --real", Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.interruptible(c, func(ctx context.Context) error {
+				return a.labServe(ctx, strings.Join(args, ""), dir, place, real)
+			})
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", a.text.Text("flag.lab-dir"))
+	c.Flags().StringVar(&place, "place", "P0", a.text.Text("flag.lab-place"))
+	c.Flags().BoolVar(&real, "real", false, a.text.Text("flag.lab-real"))
+	return c
+}
+
+// labServe runs a world on the machine's own clock until Ctrl-C, and prints how
+// to look at it.
+func (a *app) labServe(ctx context.Context, id, dir, place string, real bool) error {
+	s := &lab.Scenario{}
+	if id != "" {
+		var err error
+		if s, err = a.scenario(id); err != nil {
+			return err
+		}
+	}
+	w, err := lab.New(s.World, lab.Options{Clock: a.now, Real: real})
+	if err != nil {
+		return err
+	}
+	if err := w.Start(); err != nil {
+		if real {
+			return a.usage("assay lab serve "+id, "error.lab-real", "Why", err)
+		}
+		return err
+	}
+	defer w.Close()
+	probes := w.Probes()
+	i := slices.IndexFunc(probes, func(p lab.Probe) bool { return p.Place.ID == place })
+	if i < 0 {
+		var ids []string
+		for _, p := range probes {
+			ids = append(ids, p.Place.ID)
+		}
+		return a.usage("assay lab serve --help", "error.one-of", "Flag", "--place", "Value", place, "Allowed", strings.Join(ids, ", "))
+	}
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "assay-lab-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	config, err := labFiles(dir, probes[i])
+	if err != nil {
+		return err
+	}
+	check, err := a.labCheck(dir, config, s)
+	if err != nil {
+		return err
+	}
+	if err := a.showLab(w, s, config, check); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	<-ctx.Done()
+	return nil
+}
+
+// labCheck is the command that reviews the scenario's order, or a healthy one.
+// The order's time was that of the scenario; here it is now.
+func (a *app) labCheck(dir, config string, s *lab.Scenario) (string, error) {
+	if s.Order == nil {
+		return "assay check orchard.net --config " + config + " --method dns --expect " + lab.Value, nil
+	}
+	o := *s.Order
+	if !o.SubmittedAt.IsZero() {
+		o.SubmittedAt = a.now().UTC().Add(o.SubmittedAt.Sub(s.At)).Truncate(time.Second)
+	}
+	raw, err := json.MarshalIndent(o, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "order.json")
+	profile := ""
+	if s.Profile != "cloud" {
+		profile = " --profile " + s.Profile
+	}
+	return "assay check --config " + config + " --order " + path + profile, os.WriteFile(path, append(raw, '\n'), 0o600)
+}
+
+// showLab prints where the servers of a world are and what to type.
+func (a *app) showLab(w *lab.World, s *lab.Scenario, config, check string) error {
+	text, p := a.text, a.page()
+	if s.ID == "" {
+		p.Strong(0, text.Text("lab.serving-healthy"))
+	} else {
+		p.Strong(0, text.Text("lab.serving", "ID", s.ID, "Name", render.Safe(s.Name)))
+	}
+	p.Blank()
+	p.Paragraph(0, text.Text("lab.with-assay"))
+	for _, command := range []string{check, "assay dns trace _dnsauth.orchard.net TXT --config " + config} {
+		p.Line("  " + p.Command(command))
+	}
+	p.Blank()
+	p.Paragraph(0, text.Text("lab.with-dig"))
+	servers := labServers(w)
+	column := 0
+	for _, server := range servers {
+		column = max(column, len(server.name)+2)
+	}
+	for _, server := range servers {
+		// A command stays on one line, so that it can be pasted.
+		p.Line("  " + p.Faint(render.Pad(server.name, column)) + p.Command(server.command))
+	}
+	p.Blank()
+	p.Weak(0, text.Text("lab.stop"))
+	return a.print(p)
+}
+
+type labServer struct{ name, command string }
+
+// labServers lists the servers of a world by their public-looking address, with
+// the command that asks each.
+func labServers(w *lab.World) []labServer {
+	m := w.DialMap()
+	var at []dial.Endpoint
+	for e := range m {
+		if e.Port() == 53 && e.Network == "udp" || e.Port() != 53 && e.Network == "tcp" {
+			at = append(at, e)
+		}
+	}
+	slices.SortFunc(at, func(x, y dial.Endpoint) int { return x.Compare(y.AddrPort) })
+	var list []labServer
+	for _, e := range at {
+		list = append(list, labServer{e.String(), clientCommand(e.AddrPort, m[e])})
+	}
+	return list
+}
+
+// clientCommand asks one server with dig or curl, which know no dial map.
+func clientCommand(called, really netip.AddrPort) string {
+	port := strconv.Itoa(int(really.Port()))
+	switch called.Port() {
+	case 53:
+		return fmt.Sprintf("dig @%s -p %s _dnsauth.orchard.net TXT +norecurse", really.Addr(), port)
+	case 443:
+		return fmt.Sprintf("curl -k --connect-to orchard.net:443:%s:%s https://orchard.net%sfileauth.txt", bracketed(really.Addr()), port, lab.FilePath)
+	}
+	return fmt.Sprintf("curl --connect-to orchard.net:%d:%s:%s %s", called.Port(), bracketed(really.Addr()), port,
+		"http://orchard.net"+cmp.Or(map[bool]string{false: ":" + strconv.Itoa(int(called.Port()))}[called.Port() == 80], "")+lab.FilePath+"fileauth.txt")
+}
+
+func bracketed(a netip.Addr) string {
+	if a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return a.String()
+}
