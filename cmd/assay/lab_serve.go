@@ -50,7 +50,7 @@ func (a *app) labServe(ctx context.Context, id, dir, place string, real bool) er
 			return err
 		}
 	}
-	w, err := lab.New(s.World, lab.Options{Clock: a.now, Real: real})
+	w, err := lab.New(s.World, lab.Options{Clock: a.now, Loopback: loopback(real)})
 	if err != nil {
 		return err
 	}
@@ -184,4 +184,15 @@ func bracketed(a netip.Addr) string {
 		return "[" + a.String() + "]"
 	}
 	return a.String()
+}
+
+// labLoopback is the second octet of the addresses of --real: 127.155.10.11
+// stands for 45.155.10.11.
+const labLoopback = 155
+
+func loopback(real bool) uint8 {
+	if real {
+		return labLoopback
+	}
+	return 0
 }
