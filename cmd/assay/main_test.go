@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 //	bigfile NAME BYTES     a file of that size, without content
 //	lines NAME COUNT TEXT  a file of that many lines, %d being their number
 //	world [CHANGE.yaml]    a laboratory to look at, see [world]
+//	agent FILE [ARG…]      start or stop a remote perspective, see [agents]
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -38,6 +39,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("CSR", csr)
+			env.Values[agentsKey{}] = map[string]*exec.Cmd{}
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -45,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"bigfile": bigfile,
 			"lines":   lines,
 			"world":   world,
+			"agent":   agents,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

@@ -89,6 +89,7 @@ func (a *app) commands() []*cobra.Command {
 		a.causesCommand(),
 		a.csrCommand(),
 		a.explainCommand(),
+		a.perspectiveCommand(),
 		a.profileCommand(),
 		a.replayCommand(),
 		a.schemaCommand(),
