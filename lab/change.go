@@ -231,8 +231,10 @@ type Fault struct {
 	Bytes    int    `json:"bytes"`
 }
 
-// A SiteChange is what differs in a web server.
+// A SiteChange is what differs in a web server. Where it has no files and does
+// nothing on a port, connections are refused.
 type SiteChange struct {
+	WebChange
 	Address Strings `json:"address"`
 	// HTTP and HTTPS are contents by path, instead of the healthy ones.
 	HTTP  map[string]string `json:"http"`

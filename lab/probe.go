@@ -140,7 +140,7 @@ func (w *World) Probe(i int) Probe {
 	p := w.places[i]
 	probe := Probe{
 		Place:  evidence.Perspective{ID: p.id, Region: p.change.Region, Resolver: w.resolverAddress(p.change.Resolver, p.change.HTTPS)},
-		Map:    w.mapFor(p),
+		Map:    w.filtered(w.mapFor(p), p.index),
 		Source: Source(p.index), Hints: w.Hints(), Anchors: w.Anchors(), Roots: w.roots, Clock: w.options.Clock,
 		Stopped: p.change.Stopped, Delay: p.change.Delay,
 	}

@@ -44,9 +44,11 @@ func (l *Look) tls(ctx context.Context, q evidence.TLSQuestion) evidence.Observa
 }
 
 // place is where web servers are looked at from: by addresses that this look
-// resolves.
+// resolves. A handshake takes as long as a connection at most, a whole fetch
+// twice as long.
 func (l *Look) place() host.Place {
-	p := host.Place{Dialer: l.p.dialer, Resolver: addresses{l}, Now: l.p.now}
+	limit := l.p.dialer.Timeout
+	p := host.Place{Dialer: l.p.dialer, Resolver: addresses{l}, Now: l.p.now, Handshake: limit, Whole: 2 * limit}
 	about := l.p.About()
 	for _, family := range []string{"ipv4", "ipv6"} {
 		if about.Lacks(family) {

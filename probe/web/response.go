@@ -39,7 +39,13 @@ type reader struct {
 	request http.Request
 }
 
-var errTooMuch = errors.New("more than is read")
+var (
+	errTooMuch = errors.New("more than is read")
+	errNotHTTP = errors.New("not the beginning of an HTTP/1 response")
+)
+
+// begin is how every response begins.
+const begin = "HTTP/"
 
 var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4096) }}
 
@@ -68,6 +74,9 @@ func (r *reader) Read(p []byte) (int, error) {
 	r.left -= n
 	if r.n < maxSeen {
 		r.n += copy(r.seen[r.n:], p[:n])
+		if err == nil && !bytes.HasPrefix(r.first(), []byte(begin)[:min(r.n, len(begin))]) {
+			err = errNotHTTP // no line may ever end: nothing is waited for
+		}
 	}
 	return n, err
 }
@@ -107,7 +116,7 @@ func (r *reader) failed(err error) evidence.Failure {
 		word = evidence.ErrorTLSOnHTTP
 	case isHTTP2(seen):
 		word = evidence.ErrorHTTP2
-	case len(seen) > 0 && !bytes.HasPrefix(seen, []byte("HTTP/")[:min(len(seen), 5)]):
+	case !bytes.HasPrefix(seen, []byte(begin)[:min(len(seen), len(begin))]):
 		word = evidence.ErrorNotHTTP
 	default:
 		return f
