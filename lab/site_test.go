@@ -88,7 +88,8 @@ zones: {orchard.net: {add: ["@ A 45.155.10.22", "@ AAAA 2a10:4155:10::21"]}}
 sites: {w1: {address: [45.155.10.21, "2a10:4155:10::21"]}, w2: {http: {}, https: {}}}`, []seen{{q: each(urlHTTP), want: ok + "; " + ok + "; 404 404 page not found"}}},
 		{"like another", `sites: {w2: {like: w1, answers: [{scheme: https, status: 500, body: broken}]}}`, []seen{
 			{q: evidence.HTTPQuestion{URL: urlHTTP, Address: "45.155.10.22"}, want: ok},
-			{q: evidence.HTTPQuestion{URL: urlHTTPS, Address: "45.155.10.22"}, want: "500 broken"}, {q: each(urlHTTPS), want: ok},
+			{q: evidence.HTTPQuestion{URL: urlHTTPS, Address: "45.155.10.22"}, want: "500 broken"},
+			{q: each(urlHTTPS), want: ok},
 		}},
 		{"status with the file", `sites: {w1: {answers: [{status: 203}]}}`, []seen{{q: each(urlHTTP), want: "203 " + lab.Value}}},
 		{"by path", `sites: {w1: {answers: [{path: "/.well-known/*", status: 401, body: "log in"}]}}`, []seen{
@@ -128,11 +129,16 @@ sites:
       - {path: /filing, page: filing}
       - {path: /refresh, page: refresh, redirect: "https://orchard.net/x"}
       - {path: /script, page: script, redirect: "https://orchard.net/x"}`, []seen{
-			{q: each("http://orchard.net/home"), want: "200 html"}, {q: each("http://orchard.net/login"), want: "200 login"},
-			{q: each("http://orchard.net/json"), want: "200 json"}, {q: each("http://orchard.net/parking"), want: "200 parking"},
-			{q: each("http://orchard.net/registrar"), want: "200 registrar"}, {q: each("http://orchard.net/router"), want: "401 router"},
-			{q: each("http://orchard.net/cookie"), want: "200 cookie script /"}, {q: each("http://orchard.net/waf"), want: "403 waf"},
-			{q: each("http://orchard.net/filing"), want: "403 filing"}, {q: each("http://orchard.net/refresh"), want: "200 html meta-refresh https://orchard.net/x"},
+			{q: each("http://orchard.net/home"), want: "200 html"},
+			{q: each("http://orchard.net/login"), want: "200 login"},
+			{q: each("http://orchard.net/json"), want: "200 json"},
+			{q: each("http://orchard.net/parking"), want: "200 parking"},
+			{q: each("http://orchard.net/registrar"), want: "200 registrar"},
+			{q: each("http://orchard.net/router"), want: "401 router"},
+			{q: each("http://orchard.net/cookie"), want: "200 cookie script /"},
+			{q: each("http://orchard.net/waf"), want: "403 waf"},
+			{q: each("http://orchard.net/filing"), want: "403 filing"},
+			{q: each("http://orchard.net/refresh"), want: "200 html meta-refresh https://orchard.net/x"},
 			{q: each("http://orchard.net/script"), want: "200 html script https://orchard.net/x"},
 		}},
 		{"a page that repeats the path", `sites: {w1: {answers: [{page: echo}]}}`, []seen{{q: evidence.HTTPQuestion{URL: urlHTTP, Each: true, RandomPath: true}, want: "200 html"}}},
@@ -147,9 +153,12 @@ sites:
       - {path: /blank, body: "x", written: blank}
       - {path: /gzip, body: "x", written: gzip}
       - {path: /long, body: "x", written: long}`, []seen{
-			{q: each("http://orchard.net/bom"), want: ok + " bom"}, {q: each("http://orchard.net/utf-16"), want: ok + " utf-16le"},
-			{q: each("http://orchard.net/quotes"), want: `200 "x"`}, {q: each("http://orchard.net/html"), want: "200 &lt;x&gt;"},
-			{q: each("http://orchard.net/blank"), want: "200   \nx"}, {q: each("http://orchard.net/gzip"), want: "200 gzip"},
+			{q: each("http://orchard.net/bom"), want: ok + " bom"},
+			{q: each("http://orchard.net/utf-16"), want: ok + " utf-16le"},
+			{q: each("http://orchard.net/quotes"), want: `200 "x"`},
+			{q: each("http://orchard.net/html"), want: "200 &lt;x&gt;"},
+			{q: each("http://orchard.net/blank"), want: "200   \nx"},
+			{q: each("http://orchard.net/gzip"), want: "200 gzip"},
 			{q: each("http://orchard.net/long"), want: "200 x" + strings.Repeat("x", 200)},
 		}},
 		{"misbehaving over HTTP", misbehaving("http"), misbehaved("http")},
@@ -160,8 +169,10 @@ sites:
 		{"TLS 1.0 only", `sites: {w1: {handshakes: [{max: "1.0"}]}}`, []seen{{q: each(urlHTTPS), want: "version TLS 1.0 in tls"}}},
 		{"TLS 1.1 only", `sites: {w1: {handshakes: [{min: "1.1", max: "1.1"}]}}`, []seen{{q: each(urlHTTPS), want: "version TLS 1.1 in tls"}}},
 		{"handshakes that fail", `sites: {w1: {handshakes: [{name: a.orchard.net, do: close}, {name: b.orchard.net, do: reset}, {name: c.orchard.net, do: stall}, {name: d.orchard.net, do: garbage}]}}`, []seen{
-			{q: at("https://a.orchard.net/"), want: "incomplete in tls"}, {q: at("https://b.orchard.net/"), want: "reset in tls"},
-			{q: at("https://c.orchard.net/"), want: "timeout in tls"}, {q: at("https://d.orchard.net/"), want: "handshake in tls"},
+			{q: at("https://a.orchard.net/"), want: "incomplete in tls"},
+			{q: at("https://b.orchard.net/"), want: "reset in tls"},
+			{q: at("https://c.orchard.net/"), want: "timeout in tls"},
+			{q: at("https://d.orchard.net/"), want: "handshake in tls"},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -195,9 +206,16 @@ func misbehaving(scheme string) string {
 func misbehaved(scheme string) []seen {
 	var list []seen
 	for _, s := range [][2]string{
-		{"close", "incomplete in header"}, {"reset", "reset in header"}, {"half-body", "200 incomplete in body"}, {"reset-body", "200 reset in body"},
-		{"endless", "200 cut"}, {"flood", "too-large in header"}, {"informational", "too-large in header"}, {"tls", "tls in header"},
-		{"http2", "http2 in header"}, {"garbage", "not-http in header"},
+		{"close", "incomplete in header"},
+		{"reset", "reset in header"},
+		{"half-body", "200 incomplete in body"},
+		{"reset-body", "200 reset in body"},
+		{"endless", "200 cut"},
+		{"flood", "too-large in header"},
+		{"informational", "too-large in header"},
+		{"tls", "tls in header"},
+		{"http2", "http2 in header"},
+		{"garbage", "not-http in header"},
 	} {
 		list = append(list, seen{q: at(scheme + "://orchard.net/" + s[0]), want: s[1]})
 	}
