@@ -175,7 +175,7 @@ func (t *pasted) privateKeys(blocks []block, around []stretch) (found []removed)
 		found = append(found, removedKey(name, raw))
 	}
 	for _, s := range around {
-		if secretText(s.text) {
+		if key.SecretForm(s.text) {
 			found = append(found, removed{label: "PRIVATE KEY"})
 			continue
 		}
@@ -223,16 +223,6 @@ func encodedBeginning(body string) []byte {
 	n, _ := base64.StdEncoding.Decode(raw, plain)
 	return raw[:n]
 }
-
-// secretText recognises private keys that are neither PEM nor DER: PuTTY's
-// files, JSON web keys, .NET's XML.
-func secretText(s string) bool {
-	return strings.Contains(s, "PuTTY-User-Key-File") || strings.Contains(s, "Private-Lines:") ||
-		jwkPrivate.MatchString(s) && strings.Contains(s, "kty") ||
-		strings.Contains(s, "RSAKeyValue") && strings.Contains(s, "<D>")
-}
-
-var jwkPrivate = regexp.MustCompile(`"?\bd"? ?: ?"?[A-Za-z0-9_-]{20,}`)
 
 // looksEncoded reports whether a line is nothing but base64 of some length.
 func looksEncoded(s string) bool {

@@ -5,10 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-)
 
-// keyBlock is a private key that was pasted along with a log, whole or cut.
-var keyBlock = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|$)`)
+	"assay/key"
+)
 
 // escapedQuote is a quotation mark as JSON and logs of JSON write it.
 var escapedQuote = regexp.MustCompile(`\\+"`)
@@ -32,7 +31,7 @@ func normalise(text string) string {
 		text = text[:MaxText]
 	}
 	text = strings.ToValidUTF8(text, " ")
-	text = keyBlock.ReplaceAllString(text, "[private key]")
+	text = key.Redact(text)
 	text = escapedRune.ReplaceAllStringFunc(text, func(escaped string) string {
 		code, err := strconv.ParseUint(escaped[len(escaped)-4:], 16, 16)
 		if err != nil || code < ' ' || code >= 0xD800 && code <= 0xDFFF {

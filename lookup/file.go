@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"assay/internal/strict"
 )
 
 // Bounds of what is read.
@@ -149,7 +151,7 @@ func parseDate(text string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t.UTC(), nil
 	}
-	return time.Time{}, fmt.Errorf("the date %q must be written as 2026-11-01", clip(text))
+	return time.Time{}, fmt.Errorf("the date %q must be written as 2026-11-01", strict.Quotable(text))
 }
 
 // bounded reads at most left bytes and fails, rather than ends, after them.
@@ -172,12 +174,4 @@ func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 func digestOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
-}
-
-// clip shortens a text from outside for an error message.
-func clip(s string) string {
-	if len(s) <= 60 {
-		return s
-	}
-	return s[:57] + "..."
 }

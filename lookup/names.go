@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"assay/evidence"
+	"assay/internal/strict"
 )
 
 // answerNames looks every name up in the block lists, the feeds and the
@@ -93,10 +94,10 @@ func (l *blockedNames) add(line string) error {
 	if strings.Contains(entry, "/") {
 		p, err := netip.ParsePrefix(entry)
 		if err != nil {
-			return fmt.Errorf("%q is no address prefix such as 192.0.2.0/24", clip(entry))
+			return fmt.Errorf("%q is no address prefix such as 192.0.2.0/24", strict.Quotable(entry))
 		}
 		if p != p.Masked() {
-			return fmt.Errorf("the prefix %q has bits set beyond its length; %s is meant?", clip(entry), p.Masked())
+			return fmt.Errorf("the prefix %q has bits set beyond its length; %s is meant?", strict.Quotable(entry), p.Masked())
 		}
 		l.addPrefix(p, reason)
 		return nil
@@ -274,17 +275,17 @@ func hostName(text string) (string, error) {
 			continue
 		}
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.') {
-			return "", fmt.Errorf("%q is no host name", clip(text))
+			return "", fmt.Errorf("%q is no host name", strict.Quotable(text))
 		}
 	}
 	if !ascii {
 		var err error
 		if host, err = idna.Lookup.ToASCII(host); err != nil {
-			return "", fmt.Errorf("%q is no host name", clip(text))
+			return "", fmt.Errorf("%q is no host name", strict.Quotable(text))
 		}
 	}
 	if host == "" || len(host) > 253 || host[0] == '.' || strings.Contains(host, "..") {
-		return "", fmt.Errorf("%q is no host name", clip(text))
+		return "", fmt.Errorf("%q is no host name", strict.Quotable(text))
 	}
 	return host, nil
 }

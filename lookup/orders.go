@@ -9,6 +9,7 @@ import (
 	"assay/csr"
 	"assay/data"
 	"assay/evidence"
+	"assay/internal/strict"
 	"assay/key"
 )
 
@@ -37,11 +38,12 @@ func indexOrders(orders []Order, set *data.Set) (*orderIndex, error) {
 		if csr := orders[i].CSR; csr != "" {
 			der, keyprint, err := digestCSR(csr)
 			if err != nil {
-				return nil, fmt.Errorf("the CSR of earlier order %q: %w", clip(o.Order), err)
+				return nil, fmt.Errorf("the CSR of earlier order %q: %w", strict.Quotable(o.Order), err)
 			}
 			o.CSRSHA256, o.Keyprint = der, keyprint
 		}
 		o.CSRSHA256, o.Keyprint = strings.ToLower(o.CSRSHA256), strings.ToLower(o.Keyprint)
+		withoutKeys(&o)
 		o.Names = lowered(o.Names)
 		x.orders = append(x.orders, o)
 	}
@@ -50,6 +52,19 @@ func indexOrders(orders []Order, set *data.Set) (*orderIndex, error) {
 		x.enter(int32(i), &x.orders[i])
 	}
 	return x, nil
+}
+
+// withoutKeys takes private keys out of a record: what it holds may be shown.
+func withoutKeys(o *evidence.PastOrder) {
+	for _, text := range []*string{&o.Order, &o.Account, &o.State, &o.Kind, &o.Product, &o.ReissuedBy} {
+		*text = key.Redact(*text)
+	}
+	if slices.ContainsFunc(o.Names, key.InText) {
+		o.Names = slices.Clone(o.Names)
+		for i := range o.Names {
+			o.Names[i] = key.Redact(o.Names[i])
+		}
+	}
 }
 
 func newest(o evidence.PastOrder) time.Time {

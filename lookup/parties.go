@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"assay/evidence"
+	"assay/internal/strict"
 )
 
 // maxPartyBytes bounds a list of denied parties.
@@ -103,7 +104,7 @@ func (l *partyList) read(raw []byte, i *info) error {
 	for at, name := range head {
 		name = strings.ToLower(strings.TrimSpace(name))
 		if !slices.Contains(partyColumns, name) {
-			return fmt.Errorf("unknown column %q: the columns are name, country, reason, date", clip(name))
+			return fmt.Errorf("unknown column %q: the columns are name, country, reason, date", strict.Quotable(name))
 		}
 		column[name] = at
 	}
@@ -136,7 +137,7 @@ func (l *partyList) add(row []string, column map[string]int) error {
 	}
 	p := party{name: field("name"), country: strings.ToUpper(field("country")), reason: field("reason")}
 	if p.country != "" && len(p.country) != 2 {
-		return fmt.Errorf("the country %q must be a code of two letters", clip(p.country))
+		return fmt.Errorf("the country %q must be a code of two letters", strict.Quotable(p.country))
 	}
 	if date := field("date"); date != "" {
 		var err error

@@ -108,10 +108,11 @@ func ParseLine(raw []byte) (*File, error) {
 func (f *File) check() error {
 	var errs strict.Errors
 	bad := func(path string, value any, allowed string) {
-		errs = append(errs, &strict.Error{Path: path, Message: fmt.Sprintf("%q must be one of %s", fmt.Sprint(value), allowed)})
+		errs = append(errs, &strict.Error{Path: path, Message: fmt.Sprintf("%q must be one of %s", strict.Quotable(fmt.Sprint(value)), allowed)})
 	}
-	f.Product = Product(strings.ToLower(string(f.Product)))
-	if f.Product != "" && !slices.Contains([]Product{DV, OV, EV}, f.Product) {
+	if p := Product(strings.ToLower(string(f.Product))); p == "" || slices.Contains([]Product{DV, OV, EV}, p) {
+		f.Product = p
+	} else {
 		bad("product", f.Product, "dv, ov, ev")
 	}
 	if f.Kind != "" && !slices.Contains([]Kind{New, Reissue, Renewal}, f.Kind) {
@@ -128,10 +129,10 @@ func (f *File) check() error {
 	}
 	for name, e := range f.Expect {
 		if e.Method != "" && !slices.Contains(Methods(), e.Method) {
-			bad("expect."+name+".method", e.Method, methodList())
+			bad("expect."+strict.Quotable(name)+".method", e.Method, methodList())
 		}
 		if e.Value != "" && e.Content != "" {
-			errs = append(errs, &strict.Error{Path: "expect." + name, Message: "value and content are two words for one thing: give one"})
+			errs = append(errs, &strict.Error{Path: "expect." + strict.Quotable(name), Message: "value and content are two words for one thing: give one"})
 		}
 	}
 	if len(errs) > 0 {

@@ -15,6 +15,7 @@ import (
 var csrRules = []rule{
 	{causes: []cause.ID{cause.CSRUnreadable}, needs: needCSR, run: csrUnreadable},
 	{causes: []cause.ID{cause.CSRPrivateKeyPasted}, needs: needCSR, run: privateKeyPasted},
+	{causes: []cause.ID{cause.CSRPrivateKeyPasted}, run: privateKeyInField},
 	{causes: []cause.ID{cause.CSRSignatureRefused}, needs: needParsedCSR, run: signatureRefused},
 	{causes: []cause.ID{cause.CSRCommonNameEmpty}, needs: needParsedCSR, run: commonNameEmpty},
 	{causes: []cause.ID{cause.CSRCommonNameNotListed}, needs: needParsedCSR | needNames, run: commonNameNotListed},

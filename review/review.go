@@ -53,6 +53,9 @@ type Case struct {
 	Order *order.Order
 	Data  *data.Set
 
+	// pastedFields are the fields, but for the CSR, that held a private key.
+	pastedFields []string
+
 	nameFacts
 	csrFacts
 }
@@ -61,6 +64,7 @@ type Case struct {
 // be prepared.
 func Prepare(o *order.Order, d *data.Set) *Case {
 	c := &Case{Order: o, Data: d}
+	c.prepareFields()
 	c.prepareNames()
 	c.prepareCSR()
 	return c

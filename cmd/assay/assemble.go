@@ -29,9 +29,12 @@ func (a *app) assemble(f *checkFlags, names []string) (*order.File, error) {
 		return nil, err
 	}
 	if f.csr != "" {
-		text, err := a.readCSR(f.csr, "assay csr new "+cmp.Or(strings.Join(quoteAll(o.Names), " "), "NAME"))
-		if err != nil {
-			return nil, err
+		text := f.csr
+		if f.csr == "-" || isPath(f.csr) {
+			var err error
+			if text, err = a.readCSR(f.csr, "assay csr new "+cmp.Or(strings.Join(quoteAll(o.Names), " "), "NAME")); err != nil {
+				return nil, err
+			}
 		}
 		if o.CSR != "" && strings.TrimSpace(o.CSR) != strings.TrimSpace(text) {
 			return nil, a.usage("assay check --help", "error.twice", "Flag", "--csr", "What", "csr", "Path", f.order)

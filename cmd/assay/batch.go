@@ -18,6 +18,7 @@ import (
 	"assay"
 	"assay/cause"
 	"assay/internal/strict"
+	"assay/key"
 	"assay/lookup"
 	"assay/order"
 	"assay/review"
@@ -239,7 +240,7 @@ func (w *batchWorker) failed(out []byte, number int, code, message string) []byt
 	var e lineError
 	e.Line = number
 	e.Error.Code = code
-	e.Error.Message = clip(withoutKeys(message))
+	e.Error.Message = clip(key.Redact(message))
 	return appendJSON(out, &e)
 }
 

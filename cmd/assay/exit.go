@@ -3,15 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"assay/cause"
 	"assay/internal/render"
+	"assay/key"
 	"assay/review"
 )
 
@@ -85,11 +84,11 @@ func (a *app) fail(err error) int {
 		f = &failure{code: exitUsage, what: firstLine(err.Error()), next: "assay help"}
 	}
 	style := a.style(a.err)
-	for line := range strings.SplitSeq(withoutKeys(f.what), "\n") {
+	for line := range strings.SplitSeq(key.Redact(f.what), "\n") {
 		fmt.Fprintf(a.err, "%s %s\n", style.Level(cause.Refuse, "assay:"), render.Safe(clip(line)))
 	}
 	if f.next != "" {
-		fmt.Fprintf(a.err, "  %s %s\n", a.text.Text("error.next"), style.Command(render.Safe(f.next)))
+		fmt.Fprintf(a.err, "  %s %s\n", a.text.Text("error.next"), style.Command(render.Safe(clip(key.Redact(f.next)))))
 	}
 	return f.code
 }
@@ -105,19 +104,6 @@ func clip(s string) string {
 		cut--
 	}
 	return s[:cut] + "…"
-}
-
-// privateKey matches a private key as far as one was quoted.
-var privateKey = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|$)`)
-})
-
-// withoutKeys takes private keys out of a text that may quote what was given.
-func withoutKeys(s string) string {
-	if !strings.Contains(s, "PRIVATE KEY") {
-		return s
-	}
-	return privateKey().ReplaceAllString(s, "[private key removed]")
 }
 
 func firstLine(s string) string {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"assay/key"
 )
 
 // MaxErrors is how many errors are reported at most.
@@ -134,7 +136,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 		if x, err := time.ParseDuration(n.Value); err == nil {
 			v.SetInt(int64(x))
 		} else {
-			d.fail(n, path, "%q is no duration: write 90m or 72h", clip(n.Value))
+			d.fail(n, path, "%q is no duration: write 90m or 72h", Quotable(n.Value))
 		}
 	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
@@ -161,13 +163,13 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 	case reflect.Int, reflect.Int64:
 		x, err := strconv.ParseInt(n.Value, 10, 64)
 		if err != nil {
-			d.fail(n, path, "%q is not a whole number", clip(n.Value))
+			d.fail(n, path, "%q is not a whole number", Quotable(n.Value))
 		}
 		v.SetInt(x)
 	case reflect.Bool:
 		x, err := strconv.ParseBool(n.Value)
 		if err != nil {
-			d.fail(n, path, "%q is neither true nor false", clip(n.Value))
+			d.fail(n, path, "%q is neither true nor false", Quotable(n.Value))
 		}
 		v.SetBool(x)
 	case reflect.Interface:
@@ -190,11 +192,11 @@ func (d *decoder) time(n *yaml.Node, v reflect.Value, path string) {
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"} {
 		if t, err := time.Parse(layout, n.Value); err == nil {
-			d.fail(n, path, "the time %q has no offset: write %sZ for UTC, or +08:00 at its end", clip(n.Value), t.Format("2006-01-02T15:04:05"))
+			d.fail(n, path, "the time %q has no offset: write %sZ for UTC, or +08:00 at its end", Quotable(n.Value), t.Format("2006-01-02T15:04:05"))
 			return
 		}
 	}
-	d.fail(n, path, "%q is no time: write it as 2026-11-20T08:00:00Z", clip(n.Value))
+	d.fail(n, path, "%q is no time: write it as 2026-11-20T08:00:00Z", Quotable(n.Value))
 }
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path string, depth int) {
@@ -218,7 +220,7 @@ func (d *decoder) table(n *yaml.Node, v reflect.Value, path string, depth int) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := reflect.ValueOf(n.Content[i].Value).Convert(v.Type().Key())
 		if m.MapIndex(key).IsValid() {
-			d.fail(n.Content[i], path, "%q is given twice", clip(n.Content[i].Value))
+			d.fail(n.Content[i], path, "%q is given twice", Quotable(n.Content[i].Value))
 		}
 		item := reflect.New(v.Type().Elem()).Elem()
 		d.value(n.Content[i+1], item, join(path, n.Content[i].Value), depth+1)
@@ -239,9 +241,9 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string, depth in
 		index, ok := known[key.Value]
 		switch {
 		case !ok:
-			d.fail(key, path, "unknown field %q%s", clip(key.Value), suggest(key.Value, known))
+			d.fail(key, path, "unknown field %q%s", Quotable(key.Value), suggest(key.Value, known))
 		case seen[key.Value]:
-			d.fail(key, path, "field %q is given twice", clip(key.Value))
+			d.fail(key, path, "field %q is given twice", Quotable(key.Value))
 		default:
 			seen[key.Value] = true
 			d.value(item, v.FieldByIndex(index), join(path, key.Value), depth+1)
@@ -307,14 +309,19 @@ func editDistance(a, b string) int {
 
 func join(path, key string) string {
 	if path == "" {
-		return clip(key)
+		return Quotable(key)
 	}
-	return path + "." + clip(key)
+	return path + "." + Quotable(key)
 }
 
 // clip shortens a text from outside for an error message; control characters
 // are left to the quoting of the message.
-func clip(s string) string {
+// Quotable is what an error may quote of a value: not all of a long one, and
+// nothing of a private key.
+func Quotable(s string) string {
+	if key.InText(s) {
+		return key.Removed
+	}
 	if len(s) <= 60 {
 		return s
 	}
