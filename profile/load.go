@@ -60,12 +60,16 @@ func named(name string) (*Profile, error) {
 func Parse(raw []byte) (*Profile, error) {
 	cacheLock.Lock()
 	defer cacheLock.Unlock()
-	return parse(raw, func(name string) (*Profile, error) {
+	p, err := parse(raw, func(name string) (*Profile, error) {
 		if !slices.Contains(Embedded(), name) {
 			return nil, fmt.Errorf("inherits: no embedded profile %q", name)
 		}
 		return named(name)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return p, p.checkConditions()
 }
 
 func parse(raw []byte, base func(string) (*Profile, error)) (*Profile, error) {
@@ -104,7 +108,8 @@ func parse(raw []byte, base func(string) (*Profile, error)) (*Profile, error) {
 // finish checks the profile and computes what reading it needs.
 func (p *Profile) finish() error {
 	p.cells = make(map[cause.ID]Cell, len(p.Levels))
-	for id, text := range p.Levels {
+	for _, id := range slices.Sorted(maps.Keys(p.Levels)) {
+		text := p.Levels[id]
 		if cause.Lookup(id) == nil {
 			return fmt.Errorf("levels: no cause %q in the catalogue; `assay causes` lists them", id)
 		}
@@ -114,7 +119,7 @@ func (p *Profile) finish() error {
 		}
 		p.cells[id] = cell
 	}
-	if err := p.Deadline.check(); err != nil {
+	if err := firstError(p.Deadline.check(), p.checkWords()); err != nil {
 		return err
 	}
 	raw, err := json.Marshal(p)

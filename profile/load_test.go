@@ -52,6 +52,13 @@ func TestParseErrors(t *testing.T) {
 		{"unknown parent", `inherits = "clod"`, `inherits: no embedded profile "clod"`},
 		{"unknown cause", "inherits = \"cloud\"\n[levels]\n\"name.too-lon\" = \"warn\"", `levels: no cause "name.too-lon"`},
 		{"unknown level", "inherits = \"cloud\"\n[levels]\n\"name.too-long\" = \"warning\"", `levels: name.too-long: level "warning": must be one of`},
+		{"unknown switch", "inherits = \"cloud\"\nswitches = [\"strickt\"]", `switches: "strickt" must be one of strict, token`},
+		{"unknown condition", "inherits = \"cloud\"\n[levels]\n\"policy.sensitive-word-inside\" = \"review[strickt:refuse]\"", `levels: policy.sensitive-word-inside: condition: "strickt" must be one of`},
+		{"unknown test", "inherits = \"cloud\"\n[keys]\nmodulus_tests = [\"factor\"]", `keys.modulus_tests: "factor" must be one of factors`},
+		{"unknown request", "inherits = \"cloud\"\n[csr]\nunsupported_decides = [\"san\"]", `csr.unsupported_decides: "san" must be one of san-type`},
+		{"unknown product", "inherits = \"cloud\"\n[request]\nproducts = [\"DV\"]", `request.products: "DV" must be one of dv, ov, ev`},
+		{"unknown method", "inherits = \"cloud\"\n[[methods]]\nname = \"http\"", `methods.name: "http" must be one of dns`},
+		{"unknown dated value", "inherits = \"cloud\"\n[[dated]]\nfrom = 2027-01-01T00:00:00Z\nset = {validity = 3}", `dated.set: "validity" must be one of validity_days`},
 		{"wrong type", "[names]\nmax_length = \"3\"", `line 2, column`},
 		{"syntax", "[names", `line 1`},
 	} {
