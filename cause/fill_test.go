@@ -85,3 +85,27 @@ func TestFill(t *testing.T) {
 		})
 	}
 }
+
+// TestCatalogueEntries: what the catalogue shows of a cause has no empty step, no
+// brackets, and says what ‹rule› stands for.
+func TestCatalogueEntries(t *testing.T) {
+	t.Parallel()
+	for _, e := range All() {
+		for _, lang := range Languages() {
+			texts := TextsOf(e.ID, lang)
+			variants := texts.Variants(lang)
+			shown := append([]string{texts.Entry(texts.Found, lang)}, variants...)
+			for _, step := range texts.Handling {
+				shown = append(shown, texts.Entry(step, lang))
+			}
+			for _, text := range shown {
+				if strings.TrimSpace(text) == "" || strings.Contains(text, "[[") || strings.Contains(text, "]]") {
+					t.Errorf("%s %s shows %q", e.ID, lang, text)
+				}
+			}
+			if strings.Trim(shown[0], ".。") == "‹rule›" && len(variants) == 0 {
+				t.Errorf("%s %s: nothing says what ‹rule› is", e.ID, lang)
+			}
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -95,6 +97,24 @@ func (t *Texts) Fill(text string, p Parameters, lang Language) string {
 	var b strings.Builder
 	t.write(&b, text, p, lang, 0)
 	return b.String()
+}
+
+// Entry returns a text as the catalogue shows it: no finding, no values. Every
+// optional part is there, and each placeholder stands as ‹key›.
+func (t *Texts) Entry(text string, lang Language) string {
+	return t.Fill(strings.NewReplacer("[[", "", "]]", "").Replace(text), nil, lang)
+}
+
+// Variants returns what ‹rule› stands for in the catalogue, sorted by the rule's
+// word: what a finding of this cause may say. It is empty where a cause has one
+// wording.
+func (t *Texts) Variants(lang Language) []string {
+	table := t.Phrases["rule"]
+	list := make([]string, 0, len(table))
+	for _, word := range slices.Sorted(maps.Keys(table)) {
+		list = append(list, t.Entry(table[word], lang))
+	}
+	return list
 }
 
 // maxPhraseDepth bounds phrases that hold placeholders with phrases.

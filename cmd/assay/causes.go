@@ -49,13 +49,15 @@ func (a *app) causesCommand() *cobra.Command {
 
 // A causeView is one entry of the catalogue as it is shown.
 type causeView struct {
-	ID       cause.ID    `json:"id"`
-	Stage    cause.Stage `json:"stage"`
-	Title    string      `json:"title"`
-	Found    string      `json:"found"`
-	Why      string      `json:"why"`
-	Handling []string    `json:"handling"`
-	Who      cause.Who   `json:"who"`
+	ID    cause.ID    `json:"id"`
+	Stage cause.Stage `json:"stage"`
+	Title string      `json:"title"`
+	Found string      `json:"found"`
+	// Variants is what ‹rule› in Found stands for.
+	Variants []string  `json:"variants,omitempty"`
+	Why      string    `json:"why"`
+	Handling []string  `json:"handling"`
+	Who      cause.Who `json:"who"`
 	// Rule is set where a rule looks for the cause already.
 	Rule bool `json:"rule"`
 	// Levels is the level under each embedded profile, as profiles write it.
@@ -100,9 +102,9 @@ func (a *app) causeView(e *cause.Entry, rule bool) (causeView, error) {
 		Replaces: e.Replaces, LeadsTo: e.LeadsTo, Parameters: e.Parameters, Levels: map[string]string{},
 	}
 	if t != nil {
-		v.Title, v.Found, v.Why = t.Title, t.Fill(t.Found, nil, a.text.Lang()), t.Why
+		v.Title, v.Found, v.Why, v.Variants = t.Title, t.Entry(t.Found, a.text.Lang()), t.Why, t.Variants(a.text.Lang())
 		for _, h := range t.Handling {
-			v.Handling = append(v.Handling, t.Fill(h, nil, a.text.Lang()))
+			v.Handling = append(v.Handling, t.Entry(h, a.text.Lang()))
 		}
 	}
 	for _, other := range cause.All() {
@@ -170,7 +172,19 @@ func (a *app) explainCause(v causeView) error {
 			p.Row(0, column, a.text.Text(id), text)
 		}
 	}
-	row("label.found", v.Found)
+	found := v.Found
+	if strings.Trim(found, ".。") == "‹rule›" {
+		found = "" // the variants are all there is to say
+	} else {
+		row("label.found", found)
+	}
+	for i, text := range v.Variants {
+		label := "label.empty"
+		if i == 0 && found == "" {
+			label = "label.found"
+		}
+		p.RowItem(0, column, a.text.Text(label), p.Bullet(), text)
+	}
 	row("label.why", v.Why)
 	label := "label.do"
 	for i, h := range v.Handling {

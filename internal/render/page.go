@@ -186,6 +186,9 @@ func (p *Page) Column(ids ...string) int {
 // Mark is the sign before what is there.
 func (p *Page) Mark() string { return p.pick("●", "*") }
 
+// Bullet is the sign before one of several.
+func (p *Page) Bullet() string { return p.pick("·", "-") }
+
 // State is the sign for "ok", "missing" or "bad".
 func (p *Page) State(state string) Cell {
 	switch state {

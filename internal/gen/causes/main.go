@@ -40,8 +40,8 @@ func fileName(lang cause.Language) string {
 
 // words of the document itself.
 type words struct {
-	title, intro, who, why, handling, seed, references, replaces, leadsTo, rule, yes, no string
-	whoNames                                                                             map[cause.Who]string
+	title, intro, who, why, handling, seed, references, replaces, leadsTo, rule, yes, no, variants string
+	whoNames                                                                                       map[cause.Who]string
 }
 
 var wording = map[cause.Language]words{
@@ -52,6 +52,7 @@ var wording = map[cause.Language]words{
 			"A level `a/b` is for DV / for OV and EV; `[word:level]` holds instead where the word's condition does.\n",
 		who: "Who acts", why: "Why", handling: "What to do", seed: "Founding document", references: "From",
 		replaces: "Narrower than", leadsTo: "Leads to", rule: "Rule", yes: "yes", no: "not in this release",
+		variants: "‹rule› is one of:",
 		whoNames: map[cause.Who]string{
 			cause.Applicant: "applicant", cause.DNSProvider: "DNS provider", cause.Hosting: "hosting", cause.Operator: "operator", cause.CA: "CA",
 		},
@@ -63,6 +64,7 @@ var wording = map[cause.Language]words{
 			"级别 `a/b` 分别对应 DV 与 OV、EV；`[词:级别]` 表示该条件成立时改用此级别。\n",
 		who: "由谁处理", why: "原因说明", handling: "处理方法", seed: "对应原始文档", references: "依据",
 		replaces: "优先于", leadsTo: "会引起", rule: "规则", yes: "已实现", no: "本版本尚未实现",
+		variants: "‹rule› 为以下之一：",
 		whoNames: map[cause.Who]string{
 			cause.Applicant: "申请人", cause.DNSProvider: "域名解析服务商", cause.Hosting: "网站托管方", cause.Operator: "系统运维人员", cause.CA: "CA 机构",
 		},
@@ -87,14 +89,17 @@ func document(lang cause.Language) string {
 
 func entry(b *strings.Builder, e *cause.Entry, lang cause.Language, hasRule bool) {
 	w, t := wording[lang], cause.TextsOf(e.ID, lang)
-	fmt.Fprintf(b, "\n### %s\n\n**%s.** %s\n\n", e.ID, strings.TrimRight(t.Title, ".。"), t.Fill(t.Found, nil, lang))
+	fmt.Fprintf(b, "\n### %s\n\n**%s.** %s\n\n", e.ID, strings.TrimRight(t.Title, ".。"), t.Entry(t.Found, lang))
+	if variants := t.Variants(lang); len(variants) > 0 {
+		fmt.Fprintf(b, "%s\n\n", w.variants)
+		for _, text := range variants {
+			fmt.Fprintf(b, "- %s\n", text)
+		}
+		b.WriteByte('\n')
+	}
 	fmt.Fprintf(b, "%s: %s\n\n%s:\n\n", w.why, t.Why, w.handling)
 	for i, step := range t.Handling {
-		text := t.Fill(step, nil, lang)
-		if text == "" { // a step that only some findings have
-			text = t.Fill(strings.NewReplacer("[[", "", "]]", "").Replace(step), nil, lang)
-		}
-		fmt.Fprintf(b, "%d. %s\n", i+1, text)
+		fmt.Fprintf(b, "%d. %s\n", i+1, t.Entry(step, lang))
 	}
 	fmt.Fprintf(b, "\n| | |\n|---|---|\n| %s | %s |\n", w.who, w.whoNames[e.Who])
 	for _, name := range profile.Embedded() {
