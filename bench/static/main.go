@@ -1,6 +1,7 @@
 // Command static measures the whole static review of one DV order (two names,
 // one profile, texts not rendered) against the least that must be done: parsing
-// the same CSR and verifying its signature with the standard library.
+// the same CSR and verifying its signature with the standard library. Then what
+// a further name costs, against the least that must be done with it: IDNA.
 //
 //	go run ./bench/static
 package main
@@ -18,6 +19,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"golang.org/x/net/idna"
 
 	"assay"
 	"assay/bench/measure"
@@ -51,6 +54,51 @@ func run() error {
 			return err
 		}
 		fmt.Printf("%-10s  %v\n", k.name, ratio)
+	}
+	return screening()
+}
+
+// perOrder is how many names an order of [screening] has.
+const perOrder = 100
+
+// screening reviews orders of many names without a CSR, everything about names
+// switched on: syntax, IDNA, suffixes, special addresses, words, look-alikes.
+func screening() error {
+	fmt.Printf("\nscreening of a name, profile cloud, an order of %d names, against idna.Lookup.ToASCII of the same names\n", perOrder)
+	fmt.Printf("%-10s  %10s  %10s  %6s  %s\n", "names", "screening", "idna", "ratio", "min–max of 9 rounds")
+	for _, kind := range []struct{ name, format string }{
+		{"short", "shop-%d.orchard.net"},
+		{"long", "a-rather-long-host-%d.department.customer.orchard-fruit.co.uk"},
+		{"IDN", "яблоко-%d.orchard.net"},
+	} {
+		names := make([]string, perOrder)
+		for i := range names {
+			var err error
+			if names[i], err = idna.Lookup.ToASCII(fmt.Sprintf(kind.format, i)); err != nil {
+				return err
+			}
+		}
+		o := &order.Order{Product: order.DV, Names: names, Method: order.MethodDNS}
+		reviewer := &assay.Reviewer{Lang: "-", Now: func() time.Time { return time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC) }}
+		report, err := reviewer.Review(context.Background(), o)
+		if err != nil {
+			return err
+		}
+		if report.Verdict != "pass" {
+			return fmt.Errorf("%s: the order should pass: %+v", kind.name, report.Findings)
+		}
+		ratio := measure.Against(func() {
+			if _, err := reviewer.Review(context.Background(), o); err != nil {
+				panic(err)
+			}
+		}, func() {
+			for _, n := range names {
+				_, _ = idna.Lookup.ToASCII(n)
+			}
+		}, 9, 300*time.Millisecond)
+		ratio.A /= perOrder
+		ratio.B /= perOrder
+		fmt.Printf("%-10s  %v\n", kind.name, ratio)
 	}
 	return nil
 }
