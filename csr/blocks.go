@@ -3,7 +3,6 @@ package csr
 import (
 	"bytes"
 	"encoding/base64"
-	"regexp"
 	"strings"
 
 	"assay/internal/der"
@@ -33,14 +32,14 @@ type stretch struct {
 // marker finds BEGIN and END lines with however many dashes, also in the middle
 // of a line. What follows must be a label in capitals that ends with a dash,
 // or one that is known.
-var marker = regexp.MustCompile(`(?:(-+) *(BEGIN|END) +([A-Z0-9][A-Z0-9 _/]{1,60}?) *(-+|$|\n)|(^|\n) *(BEGIN|END) +((?:[A-Z0-9]+ ){0,3}(?:PRIVATE KEY(?: BLOCK)?|CERTIFICATE(?: REQUEST)?|PUBLIC KEY)) *(-*))`)
+var marker = lazily(`(?:(-+) *(BEGIN|END) +([A-Z0-9][A-Z0-9 _/]{1,60}?) *(-+|$|\n)|(^|\n) *(BEGIN|END) +((?:[A-Z0-9]+ ){0,3}(?:PRIVATE KEY(?: BLOCK)?|CERTIFICATE(?: REQUEST)?|PUBLIC KEY)) *(-*))`)
 
 // blocks cuts the text into blocks and what stands around them.
 func (t *pasted) blocks() (blocks []block, around []stretch) {
 	var open *block
 	last, line := 0, 1
 	from := 1 // line at last
-	for _, m := range marker.FindAllStringSubmatchIndex(t.text, -1) {
+	for _, m := range marker().FindAllStringSubmatchIndex(t.text, -1) {
 		line += strings.Count(t.text[last:m[0]], "\n")
 		between := t.text[last:m[0]]
 		word, label, five := t.markerAt(m)
@@ -179,7 +178,7 @@ func (t *pasted) privateKeys(blocks []block, around []stretch) (found []removed)
 			found = append(found, removed{label: "PRIVATE KEY"})
 			continue
 		}
-		for _, run := range encodedRun.FindAllString(s.text, -1) {
+		for _, run := range encodedRun().FindAllString(s.text, -1) {
 			if beginning := encodedBeginning(run); key.IsPrivate(beginning) {
 				raw, _ := (&pasted{}).decode(strings.TrimRight(run, " \n"), 0)
 				found = append(found, removedKey("PRIVATE KEY", raw))
@@ -206,7 +205,7 @@ func privateProblem(found []removed) *Problem {
 }
 
 // encodedRun is a run of base64, its lines joined. A shorter one is no key.
-var encodedRun = regexp.MustCompile(`M[A-Za-z0-9+/]{19,}(?:[ \n]*[A-Za-z0-9+/=]{4,})*|b3BlbnNzaC1rZXktdjE[A-Za-z0-9+/=\n ]*`)
+var encodedRun = lazily(`M[A-Za-z0-9+/]{19,}(?:[ \n]*[A-Za-z0-9+/=]{4,})*|b3BlbnNzaC1rZXktdjE[A-Za-z0-9+/=\n ]*`)
 
 // encodedBeginning decodes the first bytes of base64 that may be spoilt further on.
 func encodedBeginning(body string) []byte {
@@ -294,10 +293,10 @@ func nameOf(s string) string {
 		return "SSH public key"
 	case strings.HasPrefix(s, "{"):
 		return "JSON"
-	case fileName.MatchString(s):
+	case fileName().MatchString(s):
 		return "file name"
 	}
 	return ""
 }
 
-var fileName = regexp.MustCompile(`(?i)^[^\n]{0,200}\.(csr|pem|req|txt|p10|der|crt|key|cer)$`)
+var fileName = lazily(`(?i)^[^\n]{0,200}\.(csr|pem|req|txt|p10|der|crt|key|cer)$`)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -62,9 +63,9 @@ func (t *pasted) normalise(text string) {
 		change(RepairEscapes, unescape(text))
 	}
 	if strings.ContainsAny(text, "&<") {
-		change(RepairHTML, lineEnds.Replace(html.UnescapeString(tags.ReplaceAllString(text, "\n"))))
+		change(RepairHTML, lineEnds.Replace(html.UnescapeString(tags().ReplaceAllString(text, "\n"))))
 	}
-	if strings.Contains(text, "BEGIN+") || percent.MatchString(text) {
+	if strings.Contains(text, "BEGIN+") || percent().MatchString(text) {
 		if decoded, err := url.QueryUnescape(keepPlus(text)); err == nil {
 			change(RepairURL, lineEnds.Replace(decoded))
 		}
@@ -81,9 +82,9 @@ var (
 		"\u2014", "--", "\u2015", "--", "\u2212", "-", "\uff0d", "-", "\u2500", "-")
 	invisible = strings.NewReplacer("\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\ufeff", "", "\u00ad", "",
 		"\u00a0", " ", "\u3000", " ", "\u2003", " ", "\u2002", " ", "\u2009", " ", "\u202f", " ", "\x00", "", "\t", " ", "\v", " ", "\f", " ")
-	tags    = regexp.MustCompile(`(?i)</?(br|p|div|pre|span|code|td|tr|table|html|body|blockquote)\b[^<>]{0,200}>`)
-	percent = regexp.MustCompile(`%(2[BbFf]|3[Dd]|0[AaDd]|20)`)
-	escape  = regexp.MustCompile(`\\+(r\\+n|[nrt]|/|u00[0-9a-fA-F]{2}|"|')`)
+	tags    = lazily(`(?i)</?(br|p|div|pre|span|code|td|tr|table|html|body|blockquote)\b[^<>]{0,200}>`)
+	percent = lazily(`%(2[BbFf]|3[Dd]|0[AaDd]|20)`)
+	escape  = lazily(`\\+(r\\+n|[nrt]|/|u00[0-9a-fA-F]{2}|"|')`)
 )
 
 // keepPlus leaves a plus sign that means itself: where spaces are written %20,
@@ -96,7 +97,7 @@ func keepPlus(text string) string {
 }
 
 func unescape(text string) string {
-	text = escape.ReplaceAllStringFunc(text, func(e string) string {
+	text = escape().ReplaceAllStringFunc(text, func(e string) string {
 		e = strings.TrimLeft(e, `\`)
 		switch {
 		case e[0] == 'u':
@@ -128,7 +129,7 @@ func unquote(text string) string {
 		if strings.HasPrefix(strings.TrimLeft(line, " "), ">") {
 			line = trimmed
 		}
-		line = strings.Trim(concatenation.ReplaceAllString(line, ""), quotes+",; ")
+		line = strings.Trim(concatenation().ReplaceAllString(line, ""), quotes+",; ")
 		lines[i] = line
 	}
 	return strings.Join(lines, "\n")
@@ -138,7 +139,7 @@ const quotes = "\"'`“”‘’«»„"
 
 // concatenation is the end of a line of a program's string. Only behind a
 // quotation mark is a plus sign not base64.
-var concatenation = regexp.MustCompile("[\"'`] *[+.&] *$")
+var concatenation = lazily("[\"'`] *[+.&] *$")
 
 func utf16Text(text string) (string, bool) {
 	if len(text) < 4 {
@@ -212,4 +213,10 @@ func firstRune(s string) string {
 
 func isBase64(c byte) bool {
 	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/'
+}
+
+// lazily compiles an expression when it is first needed: what most runs of the
+// program do not need must not cost each its start.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -12,7 +11,7 @@ import (
 
 // hostName is a name that may stand in a command line as it is: nothing in it
 // means anything to a shell.
-var hostName = regexp.MustCompile(`^(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9\-]{2,63}$`)
+var hostName = lazily(`^(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9\-]{2,63}$`)
 
 var implemented = sync.OnceValue(review.Implemented)
 
@@ -62,7 +61,7 @@ func orderName(name string) string {
 		name = strings.TrimPrefix(name, label)
 	}
 	bare, wildcard := strings.CutPrefix(name, "*.")
-	if len(bare) > 253 || !hostName.MatchString(bare) {
+	if len(bare) > 253 || !hostName().MatchString(bare) {
 		return "NAME"
 	}
 	if wildcard {

@@ -1,14 +1,13 @@
 package explain
 
 import (
-	"regexp"
 	"strings"
 )
 
 // clientName is how clients say which name the words of the CA that follow
 // are about: certbot and cert-manager "Domain: NAME", Caddy "identifier":"NAME",
 // lego and win-acme "[NAME]", acme.sh "NAME:Verify error:".
-var clientName = regexp.MustCompile(
+var clientName = lazily(
 	`(?:\bdomain"?: ?"?|\bidentifier"?: ?"?|\bdnsname"?[:=] ?"?|\[)((?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]+)(?:\]|"|,| |$)` +
 		`|((?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]+): ?verify error`)
 
@@ -23,7 +22,7 @@ func clientNames(text, folded string) func(at int) string {
 		name string
 	}
 	var all []written
-	for _, m := range clientName.FindAllStringSubmatchIndex(folded, -1) {
+	for _, m := range clientName().FindAllStringSubmatchIndex(folded, -1) {
 		for group := 2; group <= 4; group += 2 {
 			if m[group] >= 0 {
 				all = append(all, written{m[0], shorten(text[m[group]:m[group+1]], maxParameter)})

@@ -4,16 +4,17 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"assay/key"
 )
 
 // escapedQuote is a quotation mark as JSON and logs of JSON write it.
-var escapedQuote = regexp.MustCompile(`\\+"`)
+var escapedQuote = lazily(`\\+"`)
 
 // escapedRune is a character as JSON and Python write it.
-var escapedRune = regexp.MustCompile(`\\+u([0-9a-fA-F]{4})`)
+var escapedRune = lazily(`\\+u([0-9a-fA-F]{4})`)
 
 // plain replaces the punctuation of typesetters and Chinese texts.
 var plain = strings.NewReplacer(
@@ -32,14 +33,14 @@ func normalise(text string) string {
 	}
 	text = strings.ToValidUTF8(text, " ")
 	text = key.Redact(text)
-	text = escapedRune.ReplaceAllStringFunc(text, func(escaped string) string {
+	text = escapedRune().ReplaceAllStringFunc(text, func(escaped string) string {
 		code, err := strconv.ParseUint(escaped[len(escaped)-4:], 16, 16)
 		if err != nil || code < ' ' || code >= 0xD800 && code <= 0xDFFF {
 			return " "
 		}
 		return string(rune(code))
 	})
-	text = escapedQuote.ReplaceAllString(text, `"`)
+	text = escapedQuote().ReplaceAllString(text, `"`)
 	text = plain.Replace(text)
 	var b strings.Builder
 	b.Grow(len(text))
@@ -82,4 +83,10 @@ func shorten(text string, limit int) string {
 		n++
 	}
 	return text
+}
+
+// lazily compiles an expression when it is first needed: what most runs of the
+// program do not need must not cost each its start.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
