@@ -241,3 +241,33 @@ func FuzzScrub(f *testing.F) {
 		same(t, text)
 	})
 }
+
+// TestUnverified: a signature that is not verified here is named, and is no
+// fault of its own where the key is of a curve that nothing is verified with.
+func TestUnverified(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, newKey, sign, algorithm, reason string }{
+		{"SHA-224", "-newkey rsa:2048", "-sha224", "SHA224-RSA", "algorithm"},
+		{"SHA-3", "-newkey rsa:2048", "-sha3-256", "SHA3-256-RSA", "algorithm"},
+		{"ECDSA with SHA-3", "-newkey ec -pkeyopt ec_paramgen_curve:P-256", "-sha3-384", "ECDSA-SHA3-384", "algorithm"},
+		{"ECDSA with SHA-224", "-newkey ec -pkeyopt ec_paramgen_curve:P-256", "-sha224", "ECDSA-SHA224", "algorithm"},
+		{"SM2", "-newkey sm2", "-sm3", "SM2-SM3", "key"},
+		{"secp256k1", "-newkey ec -pkeyopt ec_paramgen_curve:secp256k1", "-sha256", "ECDSA-SHA256", "key"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			args := append([]string{"req", "-new", "-nodes", "-keyout", os.DevNull, "-subj", "/CN=www.orchard.net", c.sign}, strings.Fields(c.newKey)...)
+			made, err := exec.Command("openssl", args...).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, p := Read(string(made))
+			if p != nil {
+				t.Fatal(p)
+			}
+			if v := r.Verify(); r.Signature.Name != c.algorithm || v.OK || v.Reason != c.reason {
+				t.Errorf("%s: %+v", r.Signature.Name, v)
+			}
+		})
+	}
+}

@@ -47,6 +47,16 @@ var algorithms = map[string]Algorithm{
 	"\x2b\x65\x70":                         {OID: "1.3.101.112", Name: "Ed25519", key: key.Ed25519},
 	"\x2a\x86\x48\xce\x38\x04\x03":         {OID: "1.2.840.10040.4.3", Name: "DSA-SHA1", Weak: true, key: "DSA"},
 	"\x60\x86\x48\x01\x65\x03\x04\x03\x02": {OID: "2.16.840.1.101.3.4.3.2", Name: "DSA-SHA256", key: "DSA"},
+	// Known by name, not verified here.
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0e": {OID: "1.2.840.113549.1.1.14", Name: "SHA224-RSA", key: key.RSA},
+	"\x2a\x86\x48\xce\x3d\x04\x03\x01":     {OID: "1.2.840.10045.4.3.1", Name: "ECDSA-SHA224", key: key.ECDSA},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x0a": {OID: "2.16.840.1.101.3.4.3.10", Name: "ECDSA-SHA3-256", key: key.ECDSA},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x0b": {OID: "2.16.840.1.101.3.4.3.11", Name: "ECDSA-SHA3-384", key: key.ECDSA},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x0c": {OID: "2.16.840.1.101.3.4.3.12", Name: "ECDSA-SHA3-512", key: key.ECDSA},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x0e": {OID: "2.16.840.1.101.3.4.3.14", Name: "SHA3-256-RSA", key: key.RSA},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x0f": {OID: "2.16.840.1.101.3.4.3.15", Name: "SHA3-384-RSA", key: key.RSA},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x10": {OID: "2.16.840.1.101.3.4.3.16", Name: "SHA3-512-RSA", key: key.RSA},
+	"\x2a\x81\x1c\xcf\x55\x01\x83\x75":     {OID: "1.2.156.10197.1.501", Name: "SM2-SM3", key: key.ECDSA},
 }
 
 const oidPSS = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"
@@ -130,15 +140,16 @@ func (r *Request) verify() string {
 		return "key"
 	}
 	switch {
-	case a.key == "":
+	case a.key == "", a.key == k.Type && a.hash == 0 && a.key != key.Ed25519:
+		if _, usable := k.Crypto().(*ecdsa.PublicKey); k.Type == key.ECDSA && !usable {
+			return "key" // of a curve that nothing is verified with: that is what is wrong
+		}
 		return "algorithm"
 	case a.key != k.Type:
 		return "mismatch"
 	case a.key == key.Ed25519:
 		pub, ok := k.Crypto().(ed25519.PublicKey)
 		return reason(ok, func() bool { return r.parameters == nil && ed25519.Verify(pub, r.signed, r.signature) })
-	case a.hash == 0:
-		return "algorithm"
 	}
 	h := a.hash.New()
 	h.Write(r.signed)
