@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"unicode/utf8"
 
@@ -79,7 +80,13 @@ func (a *app) unreadable(next, id string, pairs ...any) error {
 // fail prints an error and returns its exit code.
 func (a *app) fail(err error) int {
 	var f *failure
-	if !errors.As(err, &f) {
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &f):
+	case errors.As(err, &path) && path.Op == "write":
+		// The disk is full: nothing that was typed is wrong.
+		f = &failure{code: exitInternal, what: path.Error()}
+	default:
 		// What is left are the errors of cobra: unknown commands and flags.
 		f = &failure{code: exitUsage, what: firstLine(err.Error()), next: "assay help"}
 	}
@@ -88,7 +95,7 @@ func (a *app) fail(err error) int {
 		fmt.Fprintf(a.err, "%s %s\n", style.Level(cause.Refuse, "assay:"), render.Safe(clip(line)))
 	}
 	if f.next != "" {
-		fmt.Fprintf(a.err, "  %s %s\n", a.text.Text("error.next"), style.Command(render.Safe(clip(key.Redact(f.next)))))
+		fmt.Fprintf(a.err, "  %s %s\n", a.text.Text("error.next"), style.Command(render.Safe(key.Redact(f.next))))
 	}
 	return f.code
 }
