@@ -119,7 +119,7 @@ func TestSilence(t *testing.T) {
 			packets += c.Tries
 		}
 	}
-	if took := time.Since(began); took > 1500*time.Millisecond { // 3 tries and what a busy machine adds
+	if took := time.Since(began); took > 5*time.Second { // three tries, and what a busy machine adds; one after the other would be 31 s
 		t.Errorf("took %v", took)
 	}
 	if packets > 8*13+2*13 {

@@ -41,7 +41,7 @@ func of(t testing.TB, w *lab.World, change func(*resolver.Config)) *resolver.Res
 	p := w.Probe(0)
 	config := resolver.Config{
 		Dialer: &dial.Dialer{Data: data.Embedded(), Map: p.Map, Source: p.Source, Allow: p.Allow},
-		Now:    p.Clock, Try: 250 * time.Millisecond, Resolver: p.Place.Resolver, Trusted: p.Place.Public,
+		Now:    p.Clock, Try: 500 * time.Millisecond, Resolver: p.Place.Resolver, Trusted: p.Place.Public,
 		HTTP: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: p.Roots}, ForceAttemptHTTP2: true},
 	}
 	for _, h := range p.Hints {

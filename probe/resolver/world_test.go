@@ -237,7 +237,7 @@ func (w *world) resolver(change func(*Config)) *Resolver {
 	c := Config{
 		Dialer: &dial.Dialer{Data: data.Embedded(), Map: w.dialMap},
 		Roots:  []Root{{Name: "a.root", Addresses: []netip.Addr{netip.MustParseAddr(addrRoot)}}},
-		Try:    200 * time.Millisecond, Question: 5 * time.Second,
+		Try:    400 * time.Millisecond, Question: 5 * time.Second,
 	}
 	if change != nil {
 		change(&c)
