@@ -87,19 +87,27 @@ func (d *Dialer) Dial(ctx context.Context, network string, to netip.AddrPort) (n
 	if err != nil {
 		return nil, err
 	}
-	n := net.Dialer{Timeout: d.Timeout}
-	if n.Timeout <= 0 {
-		n.Timeout = DefaultTimeout
+	timeout := d.Timeout
+	if timeout <= 0 {
+		timeout = DefaultTimeout
 	}
 	if !target.IsValid() {
-		return nil, vanish(ctx, n.Timeout)
+		return nil, vanish(ctx, timeout)
 	}
-	if d.Source.IsValid() && d.Source.Is4() == target.Addr().Unmap().Is4() {
-		if network == "udp" {
-			n.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(d.Source, 0))
-		} else {
-			n.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.Source, 0))
+	source := netip.AddrPort{}
+	if d.Source.IsValid() && d.Source.Unmap().Is4() == target.Addr().Unmap().Is4() {
+		source = netip.AddrPortFrom(d.Source, 0)
+	}
+	if network == "udp" { // does not wait, so needs no timer: this is the hot path
+		var from *net.UDPAddr
+		if source.IsValid() {
+			from = net.UDPAddrFromAddrPort(source)
 		}
+		return net.DialUDP("udp", from, net.UDPAddrFromAddrPort(target))
+	}
+	n := net.Dialer{Timeout: timeout}
+	if source.IsValid() {
+		n.LocalAddr = net.TCPAddrFromAddrPort(source)
 	}
 	return n.DialContext(ctx, network, target.String())
 }

@@ -66,10 +66,12 @@ func (r *Resolver) converse(ctx context.Context, d *dial.Dialer, network string,
 	if limit, ok := ctx.Deadline(); ok && limit.Before(at) {
 		at = limit
 	}
-	_ = conn.SetDeadline(at)
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if network == "tcp" {
+	if network == "udp" { // writing does not wait
+		_ = conn.SetReadDeadline(at)
+		defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
+	} else {
+		_ = conn.SetDeadline(at)
+		defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 		binary.BigEndian.PutUint16(b.sent[:], uint16(len(msg)))
 		return r.stream(conn, b.sent[:2+len(msg)], end)
 	}

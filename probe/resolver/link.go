@@ -89,8 +89,7 @@ func (l *Look) link(ctx context.Context, name string, qtype uint16, o options) *
 	z, unanswered := l.locate(ctx, at)
 	k := &link{owner: name, zone: z, replies: unanswered}
 	for {
-		if o.validate {
-			z := k.zone
+		if z := k.zone; o.validate && !z.trust.known() {
 			l.running.Go(func() { l.trustOf(ctx, z) })
 		}
 		if len(unanswered) == 0 {

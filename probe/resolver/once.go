@@ -92,6 +92,13 @@ func (o *once[T]) peek() (T, bool) {
 	return o.value, o.have
 }
 
+// known reports whether it was found out, or is about to be.
+func (o *once[T]) known() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.have || o.f != nil
+}
+
 // drop forgets what was found out, if it still is what old says.
 func (o *once[T]) drop(old func(T) bool) {
 	o.mu.Lock()

@@ -1,0 +1,208 @@
+// Command dns measures looking at the DNS in the laboratory, servers and prober
+// in one process on loopback.
+//
+//	go run ./bench/dns            all of it
+//	go run ./bench/dns -for 5s    each measurement longer
+//
+// A look is what a review of one name asks in its first round: the validation
+// record, CAA and the NS set, of every server. The top-level zone is known, the
+// name's own zone never is. Times on a shared machine say little; CPU time a
+// look, servers included, says what the machine could do alone.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"assay/evidence"
+	"assay/lab"
+	"assay/lab/trial"
+	"assay/probe"
+)
+
+func main() {
+	each := flag.Duration("for", 3*time.Second, "how long each measurement takes")
+	flag.Parse()
+	log.SetFlags(0)
+	if err := run(*each); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(each time.Duration) error {
+	fmt.Println("Latency of a look: link delay (round trip), time, floor = 2 round trips")
+	for _, signed := range []bool{false, true} {
+		for _, delay := range []time.Duration{50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond} {
+			if err := latency(signed, delay); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Println("\nThroughput: looks a second, CPU time of a look with its servers, looks a second that two cores could do")
+	for _, signed := range []bool{false, true} {
+		if err := throughput(signed, each); err != nil {
+			return err
+		}
+	}
+	fmt.Println("\nMemory of 1,000 looks at the same time, links of 200 ms")
+	return memory()
+}
+
+// questions are those of a look.
+func questions() []evidence.Question {
+	var list []evidence.Question
+	for _, q := range []evidence.DNSQuestion{
+		{Name: "_dnsauth.orchard.net", Type: "TXT", Each: true},
+		{Name: "orchard.net", Type: "CAA", Each: true},
+		{Name: "orchard.net", Type: "NS", Each: true},
+	} {
+		list = append(list, evidence.Question{Kind: evidence.KindDNS, Perspective: "P0", DNS: &q})
+	}
+	return list
+}
+
+// open starts a world and a prober that has seen the top-level zone.
+func open(signed bool, delay time.Duration) (*lab.World, *probe.Prober, error) {
+	c := lab.Change{Perspectives: map[string]lab.PerspectiveChange{"P0": {Delay: delay}}}
+	if signed {
+		c.Zones = map[string]lab.ZoneChange{"orchard.net": {ZoneCopy: lab.ZoneCopy{Sign: &lab.Signing{}}}}
+	}
+	w, err := lab.New(c, lab.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := w.Start(); err != nil {
+		return nil, nil, err
+	}
+	config := trial.Config(w.Probe(0))
+	config.DNS.PerServer, config.DNS.PerTarget = -1, -1
+	p, err := probe.New(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w, p, look(p)
+}
+
+// look is one look. What is not as expected is an error: a fast failure is no speed.
+func look(p *probe.Prober) error {
+	l := p.Begin()
+	defer l.Close()
+	for _, o := range l.Answer(context.Background(), questions()) {
+		if o.DNS == nil || o.DNS.Status != "NOERROR" || len(o.DNS.Links) != 1 || len(o.DNS.Links[0].Copies) != 2 {
+			return fmt.Errorf("%s: %q %+v", o.Question.DNS.Type, o.Unknown, o.DNS)
+		}
+		if s := o.DNS.Security; s != "secure" && s != "insecure" {
+			return fmt.Errorf("%s: %q", o.Question.DNS.Type, s)
+		}
+	}
+	return nil
+}
+
+func latency(signed bool, delay time.Duration) error {
+	w, p, err := open(signed, delay)
+	if err != nil {
+		return err
+	}
+	best := time.Hour
+	for range 5 {
+		began := time.Now()
+		if err := look(p); err != nil {
+			return err
+		}
+		best = min(best, time.Since(began))
+	}
+	fmt.Printf("  %-8s %6v %10v %6.2f×\n", name(signed), delay, best.Round(100*time.Microsecond), float64(best)/float64(2*delay))
+	return w.Close()
+}
+
+func throughput(signed bool, each time.Duration) error {
+	w, p, err := open(signed, 0)
+	if err != nil {
+		return err
+	}
+	var done atomic.Int64
+	var failed atomic.Pointer[error]
+	var all sync.WaitGroup
+	cpu, began := cpuTime(), time.Now()
+	for range 32 {
+		all.Go(func() {
+			for time.Since(began) < each && failed.Load() == nil {
+				if err := look(p); err != nil {
+					failed.Store(&err)
+				}
+				done.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	took, n := time.Since(began), float64(done.Load())
+	one := float64(cpuTime()-cpu) / n
+	fmt.Printf("  %-8s %8.0f /s %8.0f µs %8.0f /s\n", name(signed), n/took.Seconds(), one/1000, 2e9/one)
+	return w.Close()
+}
+
+func memory() error {
+	w, p, err := open(false, 200*time.Millisecond)
+	if err != nil {
+		return err
+	}
+	var before, m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var all sync.WaitGroup
+	var failed atomic.Pointer[error]
+	for range 1000 {
+		all.Go(func() {
+			if err := look(p); err != nil {
+				failed.Store(&err)
+			}
+		})
+	}
+	stop := make(chan struct{})
+	go func() { all.Wait(); close(stop) }()
+	peak := uint64(0)
+	for waiting := true; waiting; {
+		select {
+		case <-stop:
+			waiting = false
+		case <-time.After(10 * time.Millisecond):
+		}
+		runtime.ReadMemStats(&m)
+		peak = max(peak, m.HeapInuse+m.StackInuse)
+	}
+	if err := failed.Load(); err != nil {
+		fmt.Fprintln(os.Stderr, "a look failed:", *err)
+	}
+	fmt.Printf("  %d MB in use at most (%d MB before), %d MB resident at most, servers included\n", peak>>20, (before.HeapInuse+before.StackInuse)>>20, resident()>>20)
+	return w.Close()
+}
+
+func name(signed bool) string {
+	if signed {
+		return "signed"
+	}
+	return "unsigned"
+}
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func resident() uint64 {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return uint64(u.Maxrss) << 10
+}
