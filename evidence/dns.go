@@ -8,7 +8,9 @@ import "slices"
 //   - neither Server, Address nor Resolver: resolved from the root and
 //     validated (RFC 4035); the first authoritative server that answers decides.
 //     With Each, every server that the parent delegates the zone to is asked at
-//     the same time, and so on along the CNAME chain.
+//     the same time, and so on along the CNAME chain. Where a place was given a
+//     resolver, that is asked instead, unless Each is set and servers can be
+//     reached: links without Servers tell such an answer.
 //   - Server or Address: put to that one server, without recursion.
 //   - Resolver: put to that recursive resolver.
 type DNSQuestion struct {

@@ -114,7 +114,7 @@ func noAddress(f *facts, s *sink, t *target, z, six *sight) {
 	if z.a.Status != "NOERROR" || t.base == t.domain {
 		return
 	}
-	random := f.resolve(f.primary(), evidence.DNSQuestion{Name: parentOf(t.owner), Type: "A", Random: true})
+	random := f.probe(evidence.DNSQuestion{Name: parentOf(t.owner), Type: "A", Random: true})
 	if len(random.records()) == 0 {
 		return
 	}

@@ -94,6 +94,9 @@ func (f *facts) caaAt(label, domain string) *sight {
 	if again.state == blind {
 		return s
 	}
+	if again.state == unseen {
+		return again
+	}
 	again.retried = true
 	return again
 }

@@ -24,7 +24,7 @@ var cacheRules = []rule{
 
 // everywhere reports whether every server that answers has the record.
 func (f *facts) everywhere(t *target, z *sight) bool {
-	return z.state == answered && z.o.Question.DNS.Resolver == "" && f.matched(t, z) && len(f.split(t, z).without) == 0
+	return z.state == answered && z.direct() && f.matched(t, z) && len(f.split(t, z).without) == 0
 }
 
 func cachedAnswers(f *facts, s *sink, t *target) {
@@ -146,7 +146,7 @@ func resolverRewrites(f *facts, s *sink) {
 			}
 			probe := f.resolve(place, evidence.DNSQuestion{Name: t.base, Type: "A", Random: true, Resolver: r})
 			if theirs == nil {
-				theirs = f.resolve(f.primary(), evidence.DNSQuestion{Name: t.base, Type: "A", Random: true})
+				theirs = f.probe(evidence.DNSQuestion{Name: t.base, Type: "A", Random: true})
 			}
 			if theirs.state == answered && theirs.a.Status == "NXDOMAIN" && probe.a != nil && len(valuesOf(recordsAt(probe.a.Answer, probe.asked(), "A"))) > 0 {
 				f.rewrites(s, t, place, r, j == 0, probe, theirs)

@@ -32,12 +32,12 @@ func (f *facts) apex(l *evidence.DNSLink, typ string) *sight {
 				continue
 			}
 			key := dnsKey{f.primary().ID, evidence.DNSQuestion{Name: n.Base, Type: "NS", Apex: true, Each: true}}
-			if o := f.dns[key]; o != nil && o.DNS != nil && o.DNS.Asked == l.Zone {
+			if seen := f.dns[key]; seen != nil && seen.o.DNS != nil && seen.o.DNS.Asked == l.Zone {
 				return f.resolve(f.primary(), key.q)
 			}
 		}
 	}
-	return f.resolve(f.primary(), evidence.DNSQuestion{Name: l.Owner, Type: typ, Apex: true, Each: true})
+	return f.probe(evidence.DNSQuestion{Name: l.Owner, Type: typ, Apex: true, Each: true})
 }
 
 // zoneSilent: no server gives a usable answer to the deciding question, or the
@@ -76,7 +76,7 @@ func notRegistered(f *facts, s *sink, t *target, z *sight) {
 	if l == nil || z.a.Status != "NXDOMAIN" || len(z.chain()) > 1 || l.Zone == t.domain || !below(t.domain, l.Zone) {
 		return
 	}
-	domain := f.resolve(f.primary(), evidence.DNSQuestion{Name: t.domain, Type: "SOA"})
+	domain := f.probe(evidence.DNSQuestion{Name: t.domain, Type: "SOA"})
 	if domain.state != answered || domain.a.Status != "NXDOMAIN" || domain.zone() != l.Zone || !s.once(cause.DNSDomainNotRegistered, t.subject) {
 		return
 	}
@@ -161,7 +161,7 @@ func eachZone(rule func(f *facts, s *sink, t *target, apex *sight)) func(*facts,
 	return func(f *facts, s *sink) {
 		var zones []string
 		for _, t := range f.targets() {
-			apex := f.resolve(f.primary(), evidence.DNSQuestion{Name: t.base, Type: "NS", Apex: true, Each: true})
+			apex := f.probe(evidence.DNSQuestion{Name: t.base, Type: "NS", Apex: true, Each: true})
 			l := apex.last()
 			if l == nil || slices.Contains(zones, l.Zone) {
 				continue

@@ -23,10 +23,16 @@ type dnsKey struct {
 
 // observed is the index of what was seen on the network.
 type observed struct {
-	dns map[dnsKey]*evidence.Observation
+	dns map[dnsKey]*seenDNS
 	// wanted collects the questions without an answer while asking; nil while
 	// judging.
 	wanted *wanted
+}
+
+// seenDNS is an observation, and what was read from it once it was.
+type seenDNS struct {
+	o     *evidence.Observation
+	sight *sight
 }
 
 // wanted are questions to ask, each once.
@@ -47,10 +53,12 @@ func (f *facts) index(seen []evidence.Observation) {
 	if n == 0 {
 		return
 	}
-	f.dns = make(map[dnsKey]*evidence.Observation, n)
+	f.dns = make(map[dnsKey]*seenDNS, n)
+	list := make([]seenDNS, 0, n)
 	for i := range seen {
 		if q := seen[i].Question.DNS; q != nil {
-			f.dns[dnsKey{seen[i].Question.Perspective, *q}] = &seen[i]
+			list = append(list, seenDNS{o: &seen[i]})
+			f.dns[dnsKey{seen[i].Question.Perspective, *q}] = &list[len(list)-1]
 		}
 	}
 }
@@ -58,9 +66,16 @@ func (f *facts) index(seen []evidence.Observation) {
 // look returns what a place saw for a question, nil where it was not asked yet.
 // While asking, the question is noted.
 func (f *facts) look(place *evidence.Perspective, q evidence.DNSQuestion) *evidence.Observation {
+	if seen := f.find(place, q); seen != nil {
+		return seen.o
+	}
+	return nil
+}
+
+func (f *facts) find(place *evidence.Perspective, q evidence.DNSQuestion) *seenDNS {
 	key := dnsKey{place.ID, q}
-	if o := f.dns[key]; o != nil {
-		return o
+	if seen := f.dns[key]; seen != nil {
+		return seen
 	}
 	if w := f.wanted; w != nil && !w.have[key] {
 		w.have[key] = true

@@ -54,11 +54,11 @@ func neighbours(t *target, zone string, labels []string) []neighbour {
 func (f *facts) misplaced(s *sink, t *target, z *sight) {
 	labels := []string{f.profile.DNS.Label, "_dnsauth", "_acme-challenge"}
 	for _, n := range neighbours(t, z.zone(), labels) {
-		there := f.resolve(f.primary(), evidence.DNSQuestion{Name: n.name, Type: t.typ})
+		there := f.probe(evidence.DNSQuestion{Name: n.name, Type: t.typ})
 		if !f.matched(t, there) {
 			continue
 		}
-		beside := f.resolve(f.primary(), evidence.DNSQuestion{Name: parentOf(n.name), Type: t.typ, Random: true})
+		beside := f.probe(evidence.DNSQuestion{Name: parentOf(n.name), Type: t.typ, Random: true})
 		if beside.state == unseen || f.matched(t, beside) {
 			continue
 		}

@@ -9,7 +9,7 @@ import (
 // is not decided here yet.
 var perspectiveRules = []rule{
 	{causes: []cause.ID{cause.PerspectiveUnavailable}, needs: needNames, run: cannotLook},
-	//{causes: []cause.ID{cause.PerspectiveInsideTarget}, needs: needLook | needNames, run: eachTarget(insideTarget)},
+	{causes: []cause.ID{cause.PerspectiveInsideTarget}, needs: needLook | needNames, run: eachTarget(insideTarget)},
 }
 
 // unavailable starts a finding about a place that could not look. The primary
@@ -88,7 +88,7 @@ func (f *facts) blindToServers(s *sink, t *target) {
 		return
 	}
 	place := f.primary()
-	if z.o.Question.DNS.Resolver != "" {
+	if !z.direct() {
 		if f.profile.DNS.EveryServer && s.once(cause.PerspectiveUnavailable, place.ID, "servers") {
 			f.unavailable(s, place, "self-test-failed", "port 53: the name servers cannot be asked one by one").
 				with("name", t.subject).seenBy(z)
@@ -138,10 +138,9 @@ func insideTarget(f *facts, s *sink, t *target) {
 	if !t.address || place.Resolver == "" {
 		return
 	}
-	z := f.here(t)
-	r := f.resolve(place, evidence.DNSQuestion{Name: t.owner, Type: "A", Resolver: place.Resolver})
+	r, z := f.here(t), f.probe(evidence.DNSQuestion{Name: t.owner, Type: "A"})
 	inside, outside := valuesOf(r.records()), valuesOf(z.records())
-	if z.state != answered || r.state != answered || equalSets(inside, outside) || z.o.Question.DNS.Resolver != "" {
+	if z.state != answered || r.state != answered || equalSets(inside, outside) || !z.direct() {
 		return
 	}
 	if _, reserved, _ := f.sortAddresses(r.records()); len(reserved) > 0 {

@@ -88,7 +88,7 @@ func proxyChanged(f *facts, s *sink, t *target, z *sight) {
 	if len(seen) > 0 {
 		problem = "other-target"
 	} else if z.a.Status == "NOERROR" {
-		txt := f.resolve(f.primary(), evidence.DNSQuestion{Name: t.owner, Type: "TXT"})
+		txt := f.probe(evidence.DNSQuestion{Name: t.owner, Type: "TXT"})
 		if records := txt.records(); len(records) > 0 {
 			problem, seen, sights = "txt-instead", valuesOf(records), append(sights, txt)
 		}
@@ -108,7 +108,7 @@ func (f *facts) otherType(s *sink, t *target, z *sight) {
 		if typ == t.typ {
 			continue
 		}
-		other := f.resolve(f.primary(), evidence.DNSQuestion{Name: t.owner, Type: typ})
+		other := f.probe(evidence.DNSQuestion{Name: t.owner, Type: typ})
 		records := other.records()
 		if f.valueIn(t, z.zone(), records) {
 			s.addTarget(cause.DNSWrongType, t).record(t, z.zone()).form(z.first()).with("found_type", typ).

@@ -125,7 +125,7 @@ func (f *facts) sameServerDiffers(t *target, sights map[string]*sight, with, wit
 				return true
 			}
 		}
-		if sights[id].state == endless || sights[id].o.Question.DNS.Resolver != "" {
+		if sights[id].state == endless || !sights[id].direct() {
 			return len(gives) > 0
 		}
 	}

@@ -115,32 +115,42 @@ func (f *facts) run() *sink {
 	for _, stage := range networkStages {
 		if f.scope == ScopeOrder {
 			s.skip(string(stage), "offline", nil)
-		} else if missing, all := withoutRule(stage); len(missing) > 0 {
-			if all {
-				missing = nil
-			}
-			s.skip(string(stage), "no-rule", missing)
+		} else if u := unruled[stage]; u.whole {
+			s.skip(string(stage), "no-rule", nil)
+		} else if len(u.causes) > 0 {
+			s.skip(string(stage), "no-rule", u.causes)
 		}
 	}
 	f.skipServers(s)
 	return s
 }
 
-// withoutRule lists the causes of a stage that no rule looks for; all is true
-// where that is every one.
-func withoutRule(stage cause.Stage) (missing []cause.ID, all bool) {
-	all = true
-	for _, e := range cause.All() {
-		switch {
-		case e.Stage() != stage:
-		case slices.Contains(implemented, e.ID):
-			all = false
-		default:
-			missing = append(missing, e.ID)
+// unruled is, for each network stage, the causes that no rule looks for; whole
+// is set where that is every one.
+var unruled = func() map[cause.Stage]struct {
+	causes []cause.ID
+	whole  bool
+} {
+	m := map[cause.Stage]struct {
+		causes []cause.ID
+		whole  bool
+	}{}
+	for _, stage := range networkStages {
+		u := m[stage]
+		u.whole = true
+		for _, e := range cause.All() {
+			switch {
+			case e.Stage() != stage:
+			case slices.Contains(implemented, e.ID):
+				u.whole = false
+			default:
+				u.causes = append(u.causes, e.ID)
+			}
 		}
+		m[stage] = u
 	}
-	return missing, all
-}
+	return m
+}()
 
 // skipServers says which causes cannot be seen from a place that reaches no
 // name server itself and has only a resolver.
@@ -149,7 +159,7 @@ func (f *facts) skipServers(s *sink) {
 		return
 	}
 	for _, t := range f.targets() {
-		if z := f.here(t); z.o != nil && z.o.Question.DNS.Resolver != "" {
+		if z := f.here(t); z.a != nil && !z.direct() && len(z.a.Links)+len(z.a.Answer) > 0 {
 			s.skip("servers", "no-port-53", serverCauses)
 			return
 		}

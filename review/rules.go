@@ -19,7 +19,7 @@ var rules = numbered(slices.Concat(
 	missingRules,
 	valueRules,
 	regionRules,
-	// cacheRules,
+	cacheRules,
 	addressRules,
 	caaRules,
 	perspectiveRules,

@@ -35,14 +35,14 @@ type sight struct {
 // sightOf is what a place saw of a target. Where a place has no way to the name
 // servers themselves, what its resolver says stands in.
 func (f *facts) sightOf(t *target, place *evidence.Perspective) *sight {
-	if s := t.sights[place.ID]; s != nil && s.state != unseen {
-		return s
-	}
-	s := f.resolveAnyhow(place, t.question(t.typ))
 	if t.sights == nil {
-		t.sights = map[string]*sight{}
+		t.sights = make(map[string]*sight, len(f.places))
 	}
-	t.sights[place.ID] = s
+	s := t.sights[place.ID]
+	if s == nil {
+		s = f.resolveAnyhow(place, t.question(t.typ))
+		t.sights[place.ID] = s
+	}
 	return s
 }
 
@@ -60,13 +60,34 @@ func (f *facts) resolveAnyhow(place *evidence.Perspective, q evidence.DNSQuestio
 	return through
 }
 
+// direct reports whether servers were asked, not a resolver.
+func (s *sight) direct() bool {
+	return s.o != nil && s.a != nil && s.o.Question.DNS.Resolver == "" && slices.ContainsFunc(s.a.Links, func(l evidence.DNSLink) bool {
+		return len(l.Servers) > 0 || len(l.Copies) > 0
+	})
+}
+
+// probe resolves a question that explains, at the primary place: by asking
+// servers, not a resolver that would remember it.
+func (f *facts) probe(q evidence.DNSQuestion) *sight {
+	q.Each = q.Each || f.primary().Resolver != ""
+	return f.resolve(f.primary(), q)
+}
+
 // here is what the primary place saw of a target.
 func (f *facts) here(t *target) *sight { return f.sightOf(t, f.primary()) }
 
 // resolve is what a place saw for a question.
 func (f *facts) resolve(place *evidence.Perspective, q evidence.DNSQuestion) *sight {
-	o := f.look(place, q)
-	s := &sight{place: place, o: o, typ: q.Type}
+	seen := f.find(place, q)
+	if seen == nil {
+		return &sight{place: place, typ: q.Type}
+	}
+	if seen.sight != nil {
+		return seen.sight
+	}
+	s := &sight{place: place, o: seen.o, typ: q.Type}
+	seen.sight = s
 	s.read(q)
 	if s.state == unanswered && q.Resolver == "" && f.aboveDomain(q.Name, s.last()) {
 		// A top-level domain that does not answer is not the applicant's.
@@ -75,16 +96,17 @@ func (f *facts) resolve(place *evidence.Perspective, q evidence.DNSQuestion) *si
 	return s
 }
 
-// aboveDomain reports whether a zone lies above the registrable domain of a name.
+// aboveDomain reports whether a zone lies above the registrable domain of a
+// name: a public suffix, or above one. What an internal name ends with is none.
 func (f *facts) aboveDomain(n string, l *evidence.DNSLink) bool {
 	if l == nil || l.Owner == "" {
 		return false
 	}
-	if f.profile.Public || l.Zone == "" {
-		suffix := f.Data.Suffix(l.Owner, true).Suffix
-		return l.Zone == "" || below(suffix, l.Zone)
+	if l.Zone == "" {
+		return true
 	}
-	return false
+	suffix := f.Data.Suffix(l.Owner, true)
+	return suffix.Rule != "" && below(suffix.Suffix, l.Zone)
 }
 
 func (s *sight) read(q evidence.DNSQuestion) {
@@ -119,7 +141,7 @@ func (s *sight) read(q evidence.DNSQuestion) {
 		s.state = unanswered
 	}
 	if s.state == unanswered {
-		if q.Resolver != "" {
+		if q.Resolver != "" || len(s.a.Links) > 0 && !s.direct() {
 			s.state, s.why = blind, "resolver: "+s.a.Status
 		} else if l := s.last(); l == nil {
 			s.state, s.why = blind, s.a.Status

@@ -12,7 +12,7 @@ import (
 // (RFC 4592).
 func wildcardAnswers(f *facts, s *sink, t *target, z *sight) {
 	parent := parentOf(t.owner)
-	random := f.resolve(f.primary(), evidence.DNSQuestion{Name: parent, Type: t.typ, Random: true})
+	random := f.probe(evidence.DNSQuestion{Name: parent, Type: t.typ, Random: true})
 	if random.state != answered && random.state != endless {
 		return
 	}
@@ -32,7 +32,7 @@ func wildcardAnswers(f *facts, s *sink, t *target, z *sight) {
 		seenBy(z, random).
 		reproduce(digOne(z.first(), t.owner, t.typ), digOne(z.first(), random.asked(), t.typ))
 	wildcard := "*." + parent
-	if star := f.resolve(f.primary(), evidence.DNSQuestion{Name: wildcard, Type: typ}); len(star.records()) > 0 &&
+	if star := f.probe(evidence.DNSQuestion{Name: wildcard, Type: typ}); len(star.records()) > 0 &&
 		equalSets(valuesOf(star.records()), seen) {
 		d.with("wildcard", wildcard).seenBy(star)
 	}

@@ -90,10 +90,18 @@ func (l *Look) parse(q evidence.DNSQuestion) (*asked, error) {
 			return nil, fmt.Errorf("client subnet: %w", err)
 		}
 	}
-	if a.resolver == "" && q.Address == "" && q.Server == "" {
+	if a.resolver == "" && q.Address == "" && q.Server == "" && !(q.Each && l.reachesServers()) {
 		a.resolver = l.r.c.Resolver
 	}
 	return a, nil
+}
+
+// reachesServers reports whether name servers can be asked from here. What every
+// one of them says is asked of themselves, also where a resolver decides: only
+// so is its stale answer told from theirs.
+func (l *Look) reachesServers() bool {
+	lacks := l.r.lacks.Load()
+	return len(l.r.c.Roots) > 0 && !lacks.has("dns") && !(lacks.has("udp") && lacks.has("tcp"))
 }
 
 // label makes a label that nobody has created.

@@ -47,6 +47,8 @@ type Config struct {
 	Now func() time.Time
 	// Resolver, if set, is asked instead of the servers from the root down: an
 	// address with port or a DNS-over-HTTPS URL. What it says is validated here.
+	// Questions to each server go to the servers all the same, where they can be
+	// reached.
 	Resolver string
 	// Trusted are resolvers (as Resolver) that may have addresses which the guard
 	// refuses. Only an operator may name them. Resolver is one of them.
