@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -256,7 +257,7 @@ func TestHostileText(t *testing.T) {
 			o.TLS.Handshakes = []evidence.Handshake{{Info: &evidence.TLSInfo{Certificates: []evidence.Certificate{{NotAfter: time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)}}}}}
 		}
 		if q.HTTP != nil {
-			o.HTTP.Fetches[0].Hops[0].Header = []evidence.Header{{Name: "Server", Value: string(make([]byte, wire.MaxObservationBytes))}}
+			o.HTTP.Fetches[0].Hops[0].Header = []evidence.Header{{Name: "Server", Value: strings.Repeat("a", wire.MaxObservationBytes)}}
 		}
 		return o
 	}
