@@ -46,7 +46,8 @@ type DNSAnswer struct {
 	// response, see [DNSCopy]; of a resolved question it is "unanswered" (no
 	// server of a zone gave a usable answer: its link says what each did),
 	// "chain-loop" or "chain-too-long" (the CNAME chain), "bogus" (not
-	// validated: what servers gave is in the links, and counts for nothing).
+	// validated, Security says whether bogus or indeterminate: what servers gave
+	// is in the links, and counts for nothing).
 	Status string `json:"status"`
 	// The header bits of the response of a single server or resolver.
 	Authoritative     bool `json:"aa,omitempty"`

@@ -6,6 +6,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,7 +48,7 @@ func New(c Config) (*Prober, error) {
 	if c.Perspective == "" {
 		return nil, errors.New("probe: a perspective needs an id")
 	}
-	c.DNS.Trusted = append(c.DNS.Trusted, c.Public...)
+	c.DNS.Trusted = slices.Concat(c.DNS.Trusted, c.Public)
 	r, err := resolver.New(c.DNS)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ import (
 // where it is not empty, says why the question could not be asked for a reason
 // that lies with us: "stopped", "budget", "no-ipv4", … or what is wrong with it.
 func (l *Look) Answer(ctx context.Context, q evidence.DNSQuestion) (answer *evidence.DNSAnswer, unknown string) {
+	l.asked.Add(1)
 	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, l.r.c.Question)
 	defer cancel()

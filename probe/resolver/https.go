@@ -105,10 +105,6 @@ const dnsMessage = "application/dns-message" // RFC 8484 6
 func (l *Look) overHTTPS(ctx context.Context, resolver string, q query) *reply {
 	q.exact = true // the connection is not to be forged
 	a := &asking{l: l, ctx: ctx, q: q, network: "https", target: l.target(q.name)}
-	if l.r.lacks.Load().has("resolver") {
-		a.status, a.unknown = "not-asked", "no-resolver"
-		return &a.reply
-	}
 	for a.tries < l.r.c.Tries && ctx.Err() == nil {
 		if !l.spend(a.address, a.target, true) {
 			a.status, a.unknown = "not-asked", "budget"

@@ -161,3 +161,88 @@ func TestTrust(t *testing.T) {
 		})
 	}
 }
+
+// TestAnchors: a zone with an anchor of its own is trusted whatever its parents
+// say, also as a DNSKEY; without any anchor nothing is validated.
+func TestAnchors(t *testing.T) {
+	t.Parallel()
+	w, err := lab.New(signed(lab.Signing{DS: "wrong"}), lab.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	l := of(t, w, nil).Begin()
+	defer l.Close()
+	keys, unknown := l.Answer(context.Background(), evidence.DNSQuestion{Name: "orchard.net", Type: "DNSKEY", Address: lab.AddressNS1})
+	if keys == nil {
+		t.Fatal(unknown)
+	}
+	var anchors []dns.RR
+	for _, r := range keys.Answer {
+		if r.Type == "DNSKEY" && strings.HasPrefix(r.Data, "257 ") {
+			rr, err := dns.NewRR(r.Owner + ". DNSKEY " + r.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			anchors = append(anchors, rr)
+		}
+	}
+	q := evidence.DNSQuestion{Name: "_dnsauth.orchard.net", Type: "TXT", Each: true}
+	want := "NOERROR secure 2 | _dnsauth.orchard.net@orchard.net<net signed,secure ns1=NOERROR ns2=NOERROR"
+	if got := one(t, of(t, w, func(c *resolver.Config) { c.Anchors = append(c.Anchors, anchors...) }), q); got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+	want = "NOERROR  2 | _dnsauth.orchard.net@orchard.net<net , ns1=NOERROR ns2=NOERROR"
+	if got := one(t, of(t, w, func(c *resolver.Config) { c.Anchors = nil }), q); got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+	if _, err := resolver.New(resolver.Config{
+		Dialer: &dial.Dialer{Data: data.Embedded()}, Roots: []resolver.Root{{Name: "a"}},
+		Anchors: []dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeTXT}}},
+	}); err == nil {
+		t.Error("a TXT record is taken as an anchor")
+	}
+}
+
+// TestRegistries: public suffixes of two labels, on the servers of the top-level
+// zone or on their own, cost no round of their own where the servers are the same.
+func TestRegistries(t *testing.T) {
+	t.Parallel()
+	shop := lab.ZoneChange{Servers: lab.Strings{"ns1", "ns2"}, ZoneCopy: lab.ZoneCopy{Add: lab.Strings{`@ TXT "x"`}}}
+	for _, c := range []struct {
+		name   string
+		co     *lab.ZoneChange
+		want   string
+		parent string
+	}{
+		{"no zone", nil, "signed", "uk"},
+		{"same servers", &lab.ZoneChange{Servers: lab.Strings{"tld"}, ZoneCopy: lab.ZoneCopy{Sign: &lab.Signing{}}}, "signed", "co.uk"},
+		{"own servers", &lab.ZoneChange{Servers: lab.Strings{"ns5"}, ZoneCopy: lab.ZoneCopy{Sign: &lab.Signing{}}}, "signed", "co.uk"},
+		{"same servers, unsigned", &lab.ZoneChange{Servers: lab.Strings{"tld"}}, "unsigned", "co.uk"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			signedShop := shop
+			signedShop.Sign = &lab.Signing{}
+			change := lab.Change{Zones: map[string]lab.ZoneChange{
+				"uk":         {Servers: lab.Strings{"tld"}, ZoneCopy: lab.ZoneCopy{Sign: &lab.Signing{}}},
+				"shop.co.uk": signedShop,
+			}}
+			if c.co != nil {
+				change.Zones["co.uk"] = *c.co
+			}
+			r := world(t, change, nil)
+			security := map[string]string{"signed": "secure 2", "unsigned": "insecure 2"}[c.want]
+			want := fmt.Sprintf("NOERROR %s | shop.co.uk@shop.co.uk<%s %s,%s ns1.orchard.net=NOERROR ns2.orchard.net=NOERROR", security, c.parent, c.want, strings.Fields(security)[0])
+			if got := one(t, r, evidence.DNSQuestion{Name: "shop.co.uk", Type: "TXT", Each: true}); got != want {
+				t.Errorf("\n got %s\nwant %s", got, want)
+			}
+			if got := one(t, r, evidence.DNSQuestion{Name: "nobody.co.uk", Type: "TXT", Each: true}); !strings.HasPrefix(got, "NXDOMAIN ") {
+				t.Errorf("not registered: %s", got)
+			}
+		})
+	}
+}

@@ -17,6 +17,7 @@ type Look struct {
 	waits   waits
 	running sync.WaitGroup
 	spent   atomic.Int32
+	asked   atomic.Int32 // questions
 
 	mu    sync.Mutex
 	zones map[string]*zone
@@ -52,10 +53,21 @@ func (l *Look) peer(address netip.Addr) *peer {
 	return p
 }
 
+// A look may send perLook packets, or perQuestion for each of its questions where
+// that is more: a review of a hundred names has hundreds of questions.
+const (
+	perLook     = 300
+	perQuestion = 12
+)
+
 // spend takes one packet off the budgets: the look's, the target's, and the
 // server's unless that is a recursive resolver, which serves all targets.
 func (l *Look) spend(address netip.Addr, target string, recursive bool) bool {
-	if int(l.spent.Add(1)) > l.r.c.Packets {
+	bound := l.r.c.Packets
+	if bound == 0 {
+		bound = max(perLook, perQuestion*int(l.asked.Load()))
+	}
+	if int(l.spent.Add(1)) > bound {
 		return false
 	}
 	return l.r.budget.spend(address, target, recursive)

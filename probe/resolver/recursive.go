@@ -82,6 +82,9 @@ func (l *Look) chainVia(ctx context.Context, resolver string, got *reply, name s
 
 // recurse puts a question to a resolver.
 func (l *Look) recurse(ctx context.Context, resolver string, q query) *reply {
+	if resolver == l.r.c.Resolver && l.r.lacks.Load().has("resolver") {
+		return &reply{received: received{status: "not-asked"}, unknown: "no-resolver"}
+	}
 	if strings.HasPrefix(resolver, "https://") {
 		return l.overHTTPS(ctx, resolver, q)
 	}

@@ -66,7 +66,8 @@ type Config struct {
 	// Hedge is how long to wait for an answer before two more servers are asked,
 	// where one answer is enough; default 200 ms.
 	Hedge time.Duration
-	// Packets bounds what one look sends; 300 by default.
+	// Packets bounds what one look sends. 0: 300, or twelve for each of its
+	// questions where that is more.
 	Packets int
 	// PerServer bounds the packets a second to one address over all looks, and
 	// PerTarget those on behalf of one registrable domain, so that nobody can aim
@@ -144,7 +145,7 @@ func (c *Config) defaults() {
 	c.Tries = or(c.Tries <= 0, 3, c.Tries)
 	c.Question = or(c.Question <= 0, 10*time.Second, c.Question)
 	c.Hedge = or(c.Hedge <= 0, 200*time.Millisecond, c.Hedge)
-	c.Packets = or(c.Packets <= 0, 300, c.Packets)
+	c.Packets = max(c.Packets, 0)
 	c.PerServer = or(c.PerServer == 0, 1000, c.PerServer)
 	c.PerTarget = or(c.PerTarget == 0, 200, c.PerTarget)
 }
