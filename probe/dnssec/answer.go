@@ -65,7 +65,7 @@ func (v *validation) judge(m *dns.Msg, c claim, n name, qtype uint16) Result {
 		// nothing (RFC 4035 5.2, RFC 6840 4.4).
 		return Result{State: Bogus, Reason: evidence.ReasonNoKey, Detail: "only the parent of " + v.keys.zone + " can say what its DS records are"}
 	case c.found == DNAME:
-		return v.dname(c, n)
+		return v.dname(c, n, qtype)
 	case c.found == NoData || c.found == NXDomain:
 		return v.negative(c, n, qtype)
 	}
@@ -102,8 +102,9 @@ func (v *validation) positive(s *set) Result {
 }
 
 // dname judges a DNAME above the name. The CNAME that servers make of it is not
-// signed: it must be what the substitution gives (RFC 6672 5.3.1).
-func (v *validation) dname(c claim, n name) Result {
+// signed: it must be what the substitution gives (RFC 6672 5.3.1). Where the
+// question is for a CNAME it is the answer.
+func (v *validation) dname(c claim, n name, qtype uint16) Result {
 	s := c.sets[0]
 	got := v.verify(s)
 	if got.State != Secure {
@@ -119,6 +120,9 @@ func (v *validation) dname(c claim, n name) Result {
 		if !made.single() || !ok || c.long || target.wire != c.target.wire {
 			fail.Detail = fmt.Sprintf("the CNAME at %s is not what the DNAME at %s makes", n, s.owner)
 			return fail
+		}
+		if qtype == dns.TypeCNAME {
+			got.Found = Records
 		}
 	}
 	return got.Result

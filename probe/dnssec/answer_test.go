@@ -89,6 +89,7 @@ func TestAnswer(t *testing.T) {
 		{"x.nearer.wild.orchard.net", dns.TypeTXT, NXDomain, "", Insecure},
 		{"x.alias.orchard.net", dns.TypeA, CNAME, "www.orchard.net.", Insecure},
 		{"a.b.old.orchard.net", dns.TypeTXT, DNAME, "a.b.new.elsewhere.net.", always},
+		{"a.b.old.orchard.net", dns.TypeCNAME, Records, "a.b.new.elsewhere.net.", always},
 		{"old.orchard.net", dns.TypeTXT, NoData, "", always},
 		{"old.orchard.net", dns.TypeDNAME, Records, "", always},
 		{"signed.orchard.net", dns.TypeDS, Records, "", always},

@@ -73,6 +73,9 @@ func (z *testZone) check(t *testing.T, q dns.Question, r Result) {
 	has := z.sets[source.wire]
 	switch r.Found {
 	case Records:
+		if q.Qtype == dns.TypeCNAME && r.Target != "" {
+			break // made from a DNAME
+		}
 		if has[q.Qtype] == nil && q.Qtype != dns.TypeANY {
 			t.Errorf("%s %s: records that the zone has not: %+v", q.Name, dns.Type(q.Qtype), r)
 		}
