@@ -85,6 +85,12 @@ func TestDelegationPitfalls(t *testing.T) {
 			rr.Header().Name = "any.x.orchard.net."
 			expanded.Ns = append(expanded.Ns, rr)
 		}
+		// An apex record that the parent's own key signed.
+		apexBits := bare(referral("unsigned.orchard.net"))
+		if z.nsec3 == nil {
+			n := rrs(t, "unsigned.orchard.net. NSEC www.orchard.net. NS SOA RRSIG NSEC")
+			apexBits.Ns = append(apexBits.Ns, n[0], z.zk.sign(t, n))
+		}
 		failed := new(dns.Msg)
 		failed.Rcode = dns.RcodeServerFailure
 		whether := func(yes bool, a, b State) State {
@@ -107,6 +113,7 @@ func TestDelegationPitfalls(t *testing.T) {
 			// The child's own apex record has the SOA bit: it says nothing about its DS (RFC 6840 4.4).
 			{"denial by the child's apex", "signed.orchard.net", with(bare(referral("signed.orchard.net")), child), Bogus, evidence.ReasonNoKey},
 			{"denial by a zone of the same name", "unsigned.orchard.net", with(bare(referral("unsigned.orchard.net")), twin), Bogus, evidence.ReasonNoKey},
+			{"the apex's bits, by the parent's key", "unsigned.orchard.net", apexBits, Bogus, evidence.ReasonNoDenial},
 			// A delegation that the zone does not know, below a name that it does.
 			{"invented below a host", "x.www.orchard.net", with(invented("x.www.orchard.net"), z), whether(optOut, Insecure, Bogus), ""},
 			{"invented at a host", "www.orchard.net", with(invented("www.orchard.net"), z), Bogus, evidence.ReasonNoDenial},

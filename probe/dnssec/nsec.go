@@ -10,12 +10,9 @@ type nsec struct {
 func (r *nsec) ends(zone name) bool { return r.next.wire == zone.wire }
 
 // covers reports whether the name is between owner and next, and the record is
-// one that may speak about it.
+// one that may speak about it. The name is in the zone.
 func (r *nsec) covers(n, zone name) bool {
-	if !n.under(zone) || r.owner.compare(n) >= 0 {
-		return false
-	}
-	if !r.ends(zone) && (n.compare(r.next) >= 0 || r.owner.compare(r.next) >= 0) {
+	if r.owner.compare(n) >= 0 || !r.ends(zone) && n.compare(r.next) >= 0 {
 		return false
 	}
 	return !n.below(r.owner) || !r.types.occludes()

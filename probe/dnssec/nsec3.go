@@ -108,7 +108,7 @@ func (s *nsec3s) cover(n name) *nsec3 {
 	for i := range s.list {
 		r := &s.list[i]
 		after, before := r.owner < h, h < r.next
-		if r.owner < r.next && after && before || r.owner >= r.next && h != r.owner && (after || before) {
+		if r.owner < r.next && after && before || r.owner >= r.next && (after || before) {
 			return r
 		}
 	}
@@ -143,7 +143,7 @@ func (s *nsec3s) closest(n name) (encloser name, next *nsec3, ok bool) {
 // span an unsigned delegation may be there (RFC 5155 9.2).
 func (s *nsec3s) nxdomain(n name) outcome {
 	encloser, next, ok := s.closest(n)
-	if !ok || s.at(n) != nil || s.cover(encloser.wildcard()) == nil {
+	if !ok || s.cover(encloser.wildcard()) == nil {
 		return unproven
 	}
 	return optOut(next)

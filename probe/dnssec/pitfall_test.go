@@ -142,6 +142,11 @@ func TestPitfalls(t *testing.T) {
 		{"NSEC3 with unknown flags", n3, "www.orchard.net", dns.TypeCAA, resignNSEC3(func(rr *dns.NSEC3) { rr.Flags = 4 }), Bogus, evidence.ReasonNoDenial},
 		{"NSEC3 with an unknown hash", n3, "www.orchard.net", dns.TypeCAA, resignNSEC3(func(rr *dns.NSEC3) { rr.Hash = 2 }), Bogus, evidence.ReasonNoDenial},
 		{"NSEC3 that iterates too often", n3, "www.orchard.net", dns.TypeCAA, resignNSEC3(func(rr *dns.NSEC3) { rr.Iterations = MaxIterations + 1 }), Insecure, ""},
+		{"NSEC3 of two salts", n3, "www.orchard.net", dns.TypeCAA, func(t *testing.T, z *testZone, m *dns.Msg) {
+			resignNSEC3(func(rr *dns.NSEC3) { rr.Salt, rr.SaltLength = "AA", 1 })(t, z, m)
+			mail, _ := parseName("mail.orchard.net")
+			m.Ns = append(z.with(z.hashOwner(mail), dns.TypeNSEC3), m.Ns...)
+		}, Bogus, evidence.ReasonNoDenial},
 		{"NSEC3 made to iterate too often", n3, "www.orchard.net", dns.TypeCAA, func(_ *testing.T, _ *testZone, m *dns.Msg) {
 			for i, rr := range m.Ns {
 				if rr.Header().Rrtype == dns.TypeNSEC3 {
@@ -150,6 +155,10 @@ func TestPitfalls(t *testing.T) {
 				}
 			}
 		}, Bogus, evidence.ReasonBadSignature},
+		{"DS set of the zone's own making", nil, "orchard.net", dns.TypeDS, func(t *testing.T, z *testZone, m *dns.Msg) {
+			ds := []dns.RR{z.ksk.ds(dns.SHA256)}
+			m.Answer = append(ds, z.zk.sign(t, ds))
+		}, Bogus, evidence.ReasonNoKey},
 		{"server failure", nil, "www.orchard.net", dns.TypeCAA, func(_ *testing.T, _ *testZone, m *dns.Msg) {
 			m.Ns, m.Rcode = nil, dns.RcodeServerFailure
 		}, Indeterminate, ""},
