@@ -313,6 +313,78 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
+// TestForgedFields are signatures that verify and yet must not count.
+func TestForgedFields(t *testing.T) {
+	t.Parallel()
+	z := signZone(t, "orchard.net", "@ SOA a b 1 2 3 4 5\n@ NS a\nwww A 192.0.2.3", dns.ED25519, nil)
+	k := z.trust(t)
+	set := rrs(t, "www.orchard.net. A 192.0.2.3")
+	same := func(*dns.RRSIG) {}
+	for name, c := range map[string]struct {
+		sig   *dns.RRSIG
+		state State
+	}{
+		"as it should be":         {z.zk.forge(t, "www.orchard.net", set, same), Secure},
+		"from a wildcard":         {z.zk.forge(t, "*.orchard.net", set, func(s *dns.RRSIG) { s.Labels = 2 }), Secure},
+		"from one above the zone": {z.zk.forge(t, "*.net", set, func(s *dns.RRSIG) { s.Labels = 1 }), Bogus},
+		"more labels than owner":  {z.zk.forge(t, "www.orchard.net", set, func(s *dns.RRSIG) { s.Labels = 4 }), Bogus},
+		"in another's name":       {z.zk.forge(t, "www.orchard.net", set, func(s *dns.RRSIG) { s.SignerName = "net." }), Bogus},
+		"ends before it begins": {z.zk.forge(t, "www.orchard.net", set, func(s *dns.RRSIG) {
+			s.Inception, s.Expiration = uint32(now.Unix())-1<<30-10, uint32(now.Unix())+1<<30+10 // 68 years apart
+		}), Bogus},
+	} {
+		r := k.Verify(set, []dns.RR{c.sig}, now, nil)
+		if r.State != c.state || r.Wildcard != (name == "from a wildcard") {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// TestTTL is how long validated records may be kept (RFC 4035 5.3.3).
+func TestTTL(t *testing.T) {
+	t.Parallel()
+	z := signZone(t, "orchard.net", "@ SOA a b 1 2 3 4 5\n@ NS a\nwww A 192.0.2.3", dns.ED25519, nil)
+	k := z.trust(t)
+	for _, c := range []struct {
+		ttl, original uint32
+		left          time.Duration
+		want          int
+	}{
+		{3600, 3600, 24 * time.Hour, 3600},
+		{60, 3600, 24 * time.Hour, 60},
+		{7200, 3600, 24 * time.Hour, 3600},
+		{3600, 3600, time.Minute, 60},
+		{3600, 1 << 31, 0, 0},
+	} {
+		set := rrs(t, "www.orchard.net. A 192.0.2.3\nwww.orchard.net. A 192.0.2.4")
+		sig := z.zk.sign(t, set, func(s *dns.RRSIG) {
+			s.OrigTtl, s.Expiration = c.original, uint32(now.Add(c.left).Unix())
+		})
+		set[1].Header().Ttl = c.ttl
+		set[0].Header().Ttl = max(c.ttl, 3600)
+		if r := k.Verify(set, []dns.RR{sig}, now, nil); r.State != Secure || r.TTL != c.want {
+			t.Errorf("%+v: %+v", c, r)
+		}
+	}
+}
+
+// TestWildcardDNAME: names below a name that a wildcard's DNAME was put at.
+func TestWildcardDNAME(t *testing.T) {
+	t.Parallel()
+	z := signZone(t, "orchard.net", "@ SOA a b 1 2 3 4 5\n@ NS a\n*.x DNAME new.example.", dns.ED25519, nil)
+	star, _ := parseName("*.x.orchard.net")
+	m := new(dns.Msg)
+	m.Response, m.Authoritative = true, true
+	for _, rr := range z.with(star, dns.TypeDNAME) {
+		rr = dns.Copy(rr)
+		rr.Header().Name = "any.x.orchard.net."
+		m.Answer = append(m.Answer, rr)
+	}
+	if r := z.trust(t).Answer(m, "b.any.x.orchard.net", dns.TypeTXT, now, nil); r.State != Bogus || r.Found != DNAME {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestSerialTimes looks at signatures around 2106, when 32-bit seconds wrap.
 func TestSerialTimes(t *testing.T) {
 	t.Parallel()

@@ -13,8 +13,8 @@ import (
 	"assay/evidence"
 )
 
-// colliding makes keys that all have the same tag, which is a checksum.
-func colliding(t *testing.T, zone string, n int) []*dns.DNSKEY {
+// colliding makes keys that all have one tag, which is a checksum.
+func colliding(t *testing.T, zone string, tag uint16, n int) []*dns.DNSKEY {
 	t.Helper()
 	var keys []*dns.DNSKEY
 	for len(keys) < n {
@@ -28,7 +28,7 @@ func colliding(t *testing.T, zone string, n int) []*dns.DNSKEY {
 		}
 		for range 4 { // carries make the sum miss by a little
 			k.PublicKey = base64.StdEncoding.EncodeToString(raw[:])
-			miss := 4711 - k.KeyTag()
+			miss := tag - k.KeyTag()
 			if miss == 0 {
 				keys = append(keys, k)
 				break
@@ -44,7 +44,7 @@ func TestKeyTrap(t *testing.T) {
 	t.Parallel()
 	const zone = "orchard.net."
 	k := newKeys(zone, Result{State: Secure})
-	keys := colliding(t, zone, 100)
+	keys := colliding(t, zone, 4711, 100)
 	for _, rr := range keys {
 		k.keys = append(k.keys, parseKey(rr))
 	}
@@ -65,11 +65,29 @@ func TestKeyTrap(t *testing.T) {
 	if done := MaxVerifications - w.Verifications; done > MaxFailures {
 		t.Errorf("%d verifications", done)
 	}
+	// Few keys, many signatures.
+	k.keys = k.keys[:2:2]
+	w = NewWork()
+	if r := k.Verify(www, sigs, now, w); r.Reason != evidence.ReasonTooMuchWork || w.Failures != 0 || w.Verifications != MaxVerifications-MaxFailures {
+		t.Errorf("%+v %+v", r, w)
+	}
 	// A good signature after a few bad ones still counts.
 	good := newKey(t, zone, dns.ED25519, 256, 1)
-	k.keys = append(k.keys[:3:3], parseKey(good.DNSKEY))
+	k.keys = append(k.keys, parseKey(good.DNSKEY))
 	if r := k.Verify(www, []dns.RR{sigs[0], sigs[1], good.sign(t, www)}, now, NewWork()); r.State != Secure {
 		t.Errorf("%+v", r)
+	}
+	// So does the last of as many keys as may share a tag, and not one more.
+	for n, want := range map[int]State{MaxCollisions - 1: Secure, MaxCollisions: Bogus} {
+		k.keys = nil
+		for _, rr := range append(colliding(t, zone, good.KeyTag(), n), good.DNSKEY) {
+			k.keys = append(k.keys, parseKey(rr))
+		}
+		w = NewWork()
+		r := k.Verify(www, []dns.RR{good.sign(t, www)}, now, w)
+		if r.State != want || MaxVerifications-w.Verifications != MaxCollisions {
+			t.Errorf("%d colliding keys: %+v %+v", n, r, w)
+		}
 	}
 }
 
@@ -78,7 +96,7 @@ func TestHashTrap(t *testing.T) {
 	t.Parallel()
 	const zone = "orchard.net."
 	var set []dns.RR
-	for _, k := range colliding(t, zone, 200) {
+	for _, k := range colliding(t, zone, 4711, 200) {
 		set = append(set, k)
 	}
 	var ds []*dns.DS

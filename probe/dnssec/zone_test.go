@@ -84,6 +84,26 @@ func (k testKey) sign(t testing.TB, set []dns.RR, edit ...func(*dns.RRSIG)) *dns
 	return sig
 }
 
+// forge signs what dns.RRSIG.Sign would not, with an Ed25519 key: the fields stay
+// as edit leaves them, and the data is that of another owner.
+func (k testKey) forge(t testing.TB, owner string, set []dns.RR, edit func(*dns.RRSIG)) *dns.RRSIG {
+	t.Helper()
+	sig := k.sign(t, set)
+	edit(sig)
+	n, _ := parseName(owner)
+	c, err := canonicalize(n, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, _ := parseName(sig.SignerName)
+	raw, err := k.private.Sign(nil, c.signedData(sig, signer), crypto.Hash(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig.Signature = base64.StdEncoding.EncodeToString(raw)
+	return sig
+}
+
 func validAround(at time.Time) func(*dns.RRSIG) {
 	return func(sig *dns.RRSIG) {
 		sig.Inception, sig.Expiration = uint32(at.Add(-7*24*time.Hour).Unix()), uint32(at.Add(7*24*time.Hour).Unix())
