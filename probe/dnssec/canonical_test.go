@@ -101,7 +101,6 @@ func TestParseName(t *testing.T) {
 func TestSmallRSA(t *testing.T) {
 	t.Parallel()
 	data := []byte("what is signed")
-	sum := sha256.Sum256(data)
 	for _, c := range []struct {
 		bits int
 		e    *big.Int
@@ -114,10 +113,14 @@ func TestSmallRSA(t *testing.T) {
 		}
 		// Sign with plain arithmetic: the encoded message to the power of d.
 		size := (c.bits + 7) / 8
-		info := digestInfo[crypto.SHA256] + string(sum[:])
-		em := append([]byte{0, 1}, slices.Repeat([]byte{0xff}, size-len(info)-3)...)
-		em = append(append(em, 0), info...)
-		sig := new(big.Int).Exp(new(big.Int).SetBytes(em), d, n).FillBytes(make([]byte, size))
+		sign := func(data []byte) *big.Int {
+			sum := sha256.Sum256(data)
+			info := digestInfo[crypto.SHA256] + string(sum[:])
+			em := append([]byte{0, 1}, slices.Repeat([]byte{0xff}, size-len(info)-3)...)
+			em = append(append(em, 0), info...)
+			return new(big.Int).Exp(new(big.Int).SetBytes(em), d, n)
+		}
+		sig := sign(data).FillBytes(make([]byte, size))
 		if !k.verify(data, sig) {
 			t.Errorf("%d bits, e=%v: good signature refused", c.bits, c.e)
 		}
@@ -127,6 +130,12 @@ func TestSmallRSA(t *testing.T) {
 		} {
 			if k.verify(data, bad) {
 				t.Errorf("%d bits, e=%v: %s signature taken", c.bits, c.e, name)
+			}
+		}
+		for i := range 100 { // a signature plus the modulus, where there is room for it
+			other := []byte{byte(i)}
+			if s := sign(other); s.Add(s, n).BitLen() <= 8*size && k.verify(other, s.FillBytes(make([]byte, size))) {
+				t.Errorf("%d bits, e=%v: signature above the modulus taken", c.bits, c.e)
 			}
 		}
 		if k.verify([]byte("something else"), sig) {

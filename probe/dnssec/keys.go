@@ -101,9 +101,6 @@ func (k *Keys) build(ds []*dns.DS, records []dns.RR, at time.Time, w *Work) Resu
 		return fail
 	}
 	v := k.verify(dnskeys, entry, at, w)
-	if v.State == Secure && v.wildcard(dnskeys) {
-		v.State, v.Reason = Bogus, evidence.ReasonBadSignature
-	}
 	if v.State != Secure {
 		return v.Result
 	}

@@ -220,7 +220,14 @@ func TestOracles(t *testing.T) {
 		ours := lab.ours(t, q.name, qtype)
 		seen[ours]++
 		for oracle, port := range map[string]string{"BIND": lab.bind, "unbound": lab.unbound} {
-			if theirs := lab.theirs(t, port, q.name, qtype); theirs != ours {
+			theirs := lab.theirs(t, port, q.name, qtype)
+			if oracle == "unbound" && strings.HasPrefix(q.name, "x.old.") && q.typ == "CNAME" {
+				// unbound 1.17 wants a signature of the CNAME that a DNAME makes.
+				if theirs == "bogus SERVFAIL" {
+					continue
+				}
+			}
+			if theirs != ours {
 				t.Errorf("%s %s: ours %s, %s %s", q.name, q.typ, ours, oracle, theirs)
 			}
 		}
