@@ -11,6 +11,7 @@ import (
 
 	"assay"
 	"assay/cause"
+	"assay/evidence"
 	"assay/internal/render"
 	"assay/lookup"
 	"assay/order"
@@ -250,12 +251,33 @@ func (a *app) nextCommands(f *checkFlags, r *review.Report, names []string) []st
 	if a.flags.lang != "" {
 		lang = " --lang " + a.flags.lang
 	}
+	var next []string
+	if !f.offline {
+		next = a.nextLook(r)
+	}
 	if r.Verdict != review.VerdictPass {
-		return []string{"assay causes " + string(render.Gravest(r)) + lang}
+		if id := render.Gravest(r); id != "" {
+			next = append(next, "assay causes "+string(id)+lang)
+		}
+		return next
 	}
 	dns := slices.DeleteFunc(slices.Clone(r.Order.Names), func(n string) bool { return !plain(n) })
 	if r.Order.CSR == "" && len(dns) > 0 && len(dns) <= 8 {
-		return []string{"assay csr new " + strings.Join(quoteAll(dns), " ") + lang}
+		next = append(next, "assay csr new "+strings.Join(quoteAll(dns), " ")+lang)
+	}
+	return next
+}
+
+// nextLook are the commands with which to look again: through a resolver where
+// port 53 is closed, until it passes where waiting can help.
+func (a *app) nextLook(r *review.Report) []string {
+	command := "assay " + strings.Join(quoteAll(a.args), " ")
+	closed := slices.ContainsFunc(r.Perspectives, func(p evidence.Perspective) bool { return p.Lacks("dns") || p.Lacks("resolver") })
+	switch {
+	case closed:
+		return []string{command + " --resolver https://RESOLVER/dns-query"}
+	case r.Verdict == review.VerdictWait && len(r.Readiness) == 0 && r.Order.Names != nil:
+		return []string{command + " --watch"}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 // Command assay reviews orders for TLS certificates: what is wrong with an
 // order, how grave that is under a CA's rules, who must act and what to do.
 //
+//	assay check shop.orchard.net
 //	assay check --offline shop.orchard.net --csr shop.csr
 //	assay causes csr.reused
 //	assay help exit-codes
@@ -34,6 +35,7 @@ type app struct {
 	getenv   func(string) string
 	now      func() time.Time
 
+	args  []string // of this run, without the program's name
 	text  *message.Printer
 	flags rootFlags
 	// exit is the code that a command decided on; see exit.go.
@@ -48,6 +50,7 @@ func (a *app) run(args []string) (code int) {
 			code = a.crashed(p)
 		}
 	}()
+	a.args = args
 	if err := a.language(args); err != nil {
 		return a.fail(err)
 	}

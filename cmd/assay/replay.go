@@ -114,7 +114,7 @@ func (a *app) judgeAgain(old *review.Report, p *profile.Profile) (again *review.
 	if err != nil {
 		return nil, nil, err
 	}
-	in := review.Input{Profile: p, Seen: old.Observations, At: old.At, Mode: old.Mode, Scope: old.Scope}
+	in := review.Input{Profile: p, Perspectives: old.Perspectives, Seen: old.Observations, At: old.At, Mode: old.Mode, Scope: old.Scope}
 	for _, other := range old.Also {
 		name := other.Profile
 		if name == p.Name {
@@ -137,6 +137,7 @@ func (a *app) judgeAgain(old *review.Report, p *profile.Profile) (again *review.
 		}
 	}
 	again = c.Judge(in)
+	again.Timing = old.Timing // a fact about then, which is not judged
 	lang := old.Lang
 	if a.flags.lang != "" {
 		lang = a.text.Lang()

@@ -11,15 +11,16 @@ import (
 // footer is what the reader needs after the causes: when to come back, what
 // was not looked at, how other CAs would see it, what to type next.
 func (p *Page) footer(r *review.Report, o Options) {
-	column := p.Column("footer.retry", "footer.deadline", "footer.not-asked", "footer.also", "footer.next")
+	column := p.Column("footer.retry", "footer.deadline", "footer.from", "footer.missing", "footer.lab", "footer.not-asked", "footer.also", "footer.next")
 	p.Blank()
 	p.Line(" " + p.Faint(strings.Repeat(p.pick("─", "-"), p.Width-2)))
 	if at := earliestRetry(r); at != nil {
-		p.Row(1, column, p.Text.Text("footer.retry"), moment(*at, o.Zone))
+		p.Row(1, column, p.Text.Text("footer.retry"), p.soon(*at, r.At, o.Zone))
 	}
 	if r.Deadline != nil {
-		p.Row(1, column, p.Text.Text("footer.deadline"), moment(*r.Deadline, o.Zone))
+		p.Row(1, column, p.Text.Text("footer.deadline"), p.soon(*r.Deadline, r.At, o.Zone))
 	}
+	p.lookedFrom(r, column)
 	p.notAsked(r, column)
 	if len(r.Also) > 0 {
 		var parts []string
@@ -38,7 +39,7 @@ func (p *Page) footer(r *review.Report, o Options) {
 // notAsked says in a line or two what was not looked at, grouped by the flag
 // that would include it. What only a service keeps comes last.
 func (p *Page) notAsked(r *review.Report, column int) {
-	var flags, offline []string
+	var flags, offline, noRule []string
 	byFlag := map[string][]string{}
 	for _, n := range r.NotAsked {
 		word := n.What
@@ -46,8 +47,15 @@ func (p *Page) notAsked(r *review.Report, column int) {
 			word = p.Text.Text(id)
 		}
 		word = Safe(word)
-		if n.Why == "offline" {
+		switch n.Why {
+		case "offline":
 			offline = append(offline, word)
+			continue
+		case "no-rule":
+			if len(n.Causes) > 0 {
+				word = p.Text.Count("not-asked.some", len(n.Causes), "Stage", word)
+			}
+			noRule = append(noRule, word)
 			continue
 		}
 		flag := ""
@@ -73,6 +81,10 @@ func (p *Page) notAsked(r *review.Report, column int) {
 	}
 	if len(offline) > 0 {
 		p.Row(1, column, label, p.Text.Text("not-asked.offline", "Stages", cause.FormatValue(offline, p.Text.Lang())), faint)
+		label = ""
+	}
+	if len(noRule) > 0 {
+		p.Row(1, column, label, p.Text.Text("not-asked.no-rule", "Stages", cause.FormatValue(noRule, p.Text.Lang())), faint)
 	}
 }
 
@@ -89,21 +101,33 @@ func earliestRetry(r *review.Report) *time.Time {
 	return at
 }
 
-// moment writes a time in UTC and, where that differs, in the reader's zone.
-func moment(t time.Time, zone *time.Location) string {
-	text := t.UTC().Format("2006-01-02 15:04 UTC")
-	if zone == nil {
+// soon writes a time as a reader needs it: how long until then, the time in UTC
+// and, where that differs, in the reader's zone; with the day where it is another.
+func (p *Page) soon(t, now time.Time, zone *time.Location) string {
+	layout := "15:04"
+	if t.UTC().Format(time.DateOnly) != now.UTC().Format(time.DateOnly) {
+		layout = "2006-01-02 15:04"
+	}
+	text := t.UTC().Format(layout + " UTC")
+	if zone != nil {
+		local := t.In(zone)
+		if _, offset := local.Zone(); offset != 0 {
+			if local.Format(time.DateOnly) == t.UTC().Format(time.DateOnly) {
+				layout = "15:04"
+			} else {
+				layout = "2006-01-02 15:04"
+			}
+			text += p.Text.Text("punctuation.comma") + local.Format(layout+" MST")
+		}
+	}
+	left := t.Sub(now)
+	if left <= 0 {
 		return text
 	}
-	local := t.In(zone)
-	if _, offset := local.Zone(); offset == 0 {
-		return text
+	if left >= time.Minute {
+		left = left.Round(time.Minute)
 	}
-	layout := "15:04 MST"
-	if local.Day() != t.UTC().Day() {
-		layout = "2006-01-02 15:04 MST"
-	}
-	return text + " (" + local.Format(layout) + ")"
+	return p.Text.Text("time.in", "Left", cause.FormatDuration(left, p.Text.Lang()), "Time", text)
 }
 
 // Gravest returns the cause to begin with: that of the first finding shown, ""

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +30,8 @@ func Report(r *review.Report, text *message.Printer, o Options) string {
 	p.Blank()
 	p.verdict(r)
 	p.order(r)
-	p.Findings(r.Findings)
+	p.readiness(r)
+	p.findings(r, o)
 	p.footer(r, o)
 	return p.String()
 }
@@ -37,11 +39,15 @@ func Report(r *review.Report, text *message.Printer, o Options) string {
 // Findings lays out findings: gravest first, each under the one that explains
 // it, those that only inform at the end.
 func (p *Page) Findings(findings []review.Finding) {
-	groups := group(findings)
+	p.findings(&review.Report{Findings: findings}, Options{})
+}
+
+func (p *Page) findings(r *review.Report, o Options) {
+	groups := group(r.Findings)
 	for _, g := range groups {
 		if !g.onlyInforms() {
 			p.Blank()
-			p.finding(g)
+			p.finding(g, r, o)
 		}
 	}
 	p.notes(groups)
@@ -73,7 +79,11 @@ func (p *Page) verdict(r *review.Report) {
 		word = p.Text.Text("verdict.pass-order-only")
 	}
 	p.Line(p.Verdict(r.Verdict, word))
-	sentence := p.Text.Text("verdict."+v+".means", "Profile", Safe(r.Profile.Name))
+	id := "verdict." + v + ".means"
+	if len(r.Readiness) > 0 && r.Verdict == review.VerdictPass {
+		id = "verdict.pass.ready"
+	}
+	sentence := p.Text.Text(id, "Profile", Safe(r.Profile.Name))
 	p.Paragraph(1, sentence)
 	p.Paragraph(1, p.counts(r), faint)
 	p.Blank()
@@ -137,7 +147,7 @@ func (p *Page) order(r *review.Report) {
 
 // finding writes one group: the title, each subject with what was found, then
 // once for all of them why, what to do and who.
-func (p *Page) finding(g *cluster) {
+func (p *Page) finding(g *cluster, r *review.Report, o Options) {
 	f := g.lead()
 	word := p.symbol(f.Level) + " " + p.levelWord(f.Level)
 	head := " " + p.Level(f.Level, word) + "  " + p.Bold(f.Title)
@@ -150,7 +160,7 @@ func (p *Page) finding(g *cluster) {
 		p.Sides(head, width, string(f.Cause))
 	}
 	column := p.labelColumn()
-	p.subjects(g, column)
+	p.subjects(g, column, r, o)
 	_, why := split(f, p.Text.Lang())
 	if why != "" {
 		p.Row(3, column, p.Text.Text("label.why"), prose(why), faint)
@@ -161,30 +171,60 @@ func (p *Page) finding(g *cluster) {
 	for _, c := range g.consequences {
 		p.consequence(c, column)
 	}
+	p.proof(g, column, r)
 }
 
-var labels = []string{"label.found", "label.why", "label.do", "label.who", "label.show", "label.retry", "label.leads-to", "label.details"}
+var labels = []string{"label.found", "label.why", "label.do", "label.who", "label.show", "label.retry", "label.leads-to", "label.details", "label.answers"}
 
 func (p *Page) labelColumn() int { return p.Column(labels...) }
 
 // maxSubjects is how many subjects of one cause are shown.
 const maxSubjects = 8
 
-func (p *Page) subjects(g *cluster, column int) {
+func (p *Page) subjects(g *cluster, column int, r *review.Report, o Options) {
 	shown := g.findings[:min(len(g.findings), maxSubjects)]
 	for _, f := range shown {
-		found, _ := split(f, p.Text.Lang())
+		table := p.answers(r, f)
 		p.Paragraph(3, p.subject(f.Subject), bold)
-		p.Row(3, column, p.Text.Text("label.found"), prose(found))
+		p.Row(3, column, p.Text.Text("label.found"), prose(p.found(f, len(table.rows) > 0)))
+		p.answerRows(table, column)
 		if f.RetryAt != nil {
-			p.Row(3, column, p.Text.Text("label.retry"), moment(*f.RetryAt, nil))
-		}
-		if details := p.details(f, found); details != "" {
-			p.Row(3, column, p.Text.Text("label.details"), details, faint)
+			p.Row(3, column, p.Text.Text("label.retry"), p.soon(*f.RetryAt, r.At, o.Zone))
 		}
 	}
 	if rest := len(g.findings) - len(shown); rest > 0 {
 		p.Paragraph(3, p.Text.Count("subject.more", rest), faint)
+	}
+}
+
+// found is what was found; where a table shows the answers of each server, the
+// sentences that list them are left out.
+func (p *Page) found(f *review.Finding, tabled bool) string {
+	found, _ := split(f, p.Text.Lang())
+	t := cause.TextsOf(f.Cause, p.Text.Lang())
+	if !tabled || t == nil {
+		return found
+	}
+	rest := maps.Clone(f.Parameters)
+	for _, listed := range []string{"answers", "serials", "results", "servers_with"} {
+		delete(rest, listed)
+	}
+	return t.Fill(t.Found, rest, p.Text.Lang())
+}
+
+// proof names the parameters that no text shows and the observations behind a
+// group of findings.
+func (p *Page) proof(g *cluster, column int, r *review.Report) {
+	label := p.Text.Text("label.details")
+	for _, f := range g.findings[:min(len(g.findings), maxSubjects)] {
+		found, _ := split(f, p.Text.Lang())
+		if details := p.details(f, found+p.answers(r, f).text()); details != "" {
+			if len(g.findings) > 1 {
+				details = p.subject(f.Subject) + p.Text.Text("punctuation.colon") + details
+			}
+			p.Row(3, column, label, details, faint)
+			label = ""
+		}
 	}
 }
 

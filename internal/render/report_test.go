@@ -87,7 +87,7 @@ func passing() *review.Report {
 func TestReport(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("CST", 8*3600)
-	for name, report := range map[string]func() *review.Report{"failing": failing, "passing": passing} {
+	for name, report := range map[string]func() *review.Report{"failing": failing, "passing": passing, "live": live, "ready": ready} {
 		for _, lang := range cause.Languages() {
 			for _, width := range []int{40, 60, 100} {
 				t.Run(name+"/"+string(lang)+"/"+strconv.Itoa(width), func(t *testing.T) {
