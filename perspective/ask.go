@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,22 +22,81 @@ import (
 	"assay/perspective/wire"
 )
 
-// transport keeps one HTTP/2 connection warm. A ping finds out when it died
-// without a word, so that no look waits longer than that for nothing.
-func transport(config *tls.Config) *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
+// A link keeps one HTTP/2 connection to an agent warm. A ping finds out when it
+// died without a word, so that no look waits longer than that for nothing.
+type link struct {
+	*http.Transport
+	last atomic.Pointer[tls.Conn] // the connection that was made last
+}
+
+// A cable is the connection below TLS; closed tells that it was closed here.
+type cable struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *cable) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() { close(c.closed) })
+	return err
+}
+
+// newLink is a link whose connections dial makes.
+func newLink(dial func(ctx context.Context, address string) (net.Conn, error)) *link {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
-	return &http.Transport{
+	l := &link{Transport: &http.Transport{
 		Proxy:                  nil, // proxy variables are not read
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        config,
-		TLSHandshakeTimeout:    dialTimeout,
 		Protocols:              protocols,
 		DisableCompression:     true, // bounded by ourselves
 		MaxResponseHeaderBytes: 8 << 10,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+	}}
+	l.DialTLSContext = func(ctx context.Context, _, address string) (net.Conn, error) {
+		conn, err := dial(ctx, address)
+		if c, ok := conn.(*tls.Conn); ok && err == nil {
+			l.last.Store(c)
+		}
+		return conn, err
 	}
+	return l
+}
+
+// dialing connects with a TLS configuration.
+func dialing(config *tls.Config) func(ctx context.Context, address string) (net.Conn, error) {
+	dialer := &net.Dialer{KeepAlive: 15 * time.Second}
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		raw, err := dialer.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		conn := tls.Client(&cable{Conn: raw, closed: make(chan struct{})}, config)
+		if err := conn.HandshakeContext(ctx); err != nil {
+			raw.Close()
+			return nil, err
+		}
+		return conn, nil
+	}
+}
+
+// turnedAway reports whether the agent ended the last connection with a TLS
+// alert. With TLS 1.3 it judges our key after our side of the handshake is done,
+// and HTTP/2 does not always say why a connection ended.
+func (l *link) turnedAway() bool {
+	c := l.last.Load()
+	if c == nil {
+		return false
+	}
+	select {
+	case <-c.NetConn().(*cable).closed: // reading from it now disturbs nobody
+	case <-time.After(100 * time.Millisecond):
+		return false
+	}
+	_, err := c.Read(make([]byte, 1))
+	return err != nil && strings.Contains(err.Error(), "remote error: tls")
 }
 
 // margin is what is left of a look's time for the way back.
@@ -107,9 +168,9 @@ func (r *Remote) post(ctx context.Context, path string, body []byte) ([]byte, er
 	request.GetBody = nil // never sent twice: a nonce is for one request
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept-Encoding", "gzip")
-	response, err := r.transport.RoundTrip(request)
+	response, err := r.link.RoundTrip(request)
 	if err != nil {
-		return nil, connectionFault(ctx, err)
+		return nil, r.link.fault(ctx, err)
 	}
 	defer response.Body.Close()
 	raw, err := bounded(response)
@@ -119,7 +180,7 @@ func (r *Remote) post(ctx context.Context, path string, body []byte) ([]byte, er
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
 		return nil, &Fault{evidence.UnknownInvalid, "it cannot be read"}
 	case err != nil:
-		return nil, connectionFault(ctx, err)
+		return nil, r.link.fault(ctx, err)
 	case response.StatusCode != http.StatusOK:
 		return nil, &Fault{evidence.UnknownRefused, refusals[wire.OpenRefusal(raw).Word]}
 	}
@@ -166,11 +227,19 @@ func bounded(response *http.Response) ([]byte, error) {
 	return raw, err
 }
 
+// fault says what went wrong with a request.
+func (l *link) fault(ctx context.Context, err error) *Fault {
+	f := connectionFault(ctx, err)
+	if f.Word == evidence.UnknownUnreachable && l.turnedAway() {
+		return &Fault{evidence.UnknownRefused, refusals[wire.RefusedUnknown]}
+	}
+	return f
+}
+
 // connectionFault says what went wrong with a connection, in words that are the
 // same each time.
 func connectionFault(ctx context.Context, err error) *Fault {
 	var timeout net.Error
-	var alert tls.AlertError
 	var noHost *net.DNSError
 	switch {
 	case errors.Is(err, identity.ErrPeer):
@@ -180,8 +249,7 @@ func connectionFault(ctx context.Context, err error) *Fault {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), ctx.Err() != nil,
 		errors.As(err, &timeout) && timeout.Timeout():
 		return &Fault{evidence.UnknownTimeout, ""}
-	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls"):
-		// With TLS 1.3 an agent that does not accept our key says so only now.
+	case strings.Contains(err.Error(), "remote error: tls"):
 		return &Fault{evidence.UnknownRefused, refusals[wire.RefusedUnknown]}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &Fault{evidence.UnknownUnreachable, "connection refused"}

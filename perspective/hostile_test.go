@@ -129,8 +129,12 @@ func TestHostileAgent(t *testing.T) {
 		handler    handler
 	}{
 		{"honest", "", lie(func(*wire.Request, *evidence.Perspective, []evidence.Observation, *ed25519.PrivateKey) {})},
-		{"calls itself another place", evidence.UnknownIdentity, lie(func(_ *wire.Request, p *evidence.Perspective, _ []evidence.Observation, _ *ed25519.PrivateKey) { p.ID = "P2" })},
-		{"calls its region another", evidence.UnknownIdentity, lie(func(_ *wire.Request, p *evidence.Perspective, _ []evidence.Observation, _ *ed25519.PrivateKey) { p.Region = "ARIN" })},
+		{"calls itself another place", evidence.UnknownIdentity, lie(func(_ *wire.Request, p *evidence.Perspective, _ []evidence.Observation, _ *ed25519.PrivateKey) {
+			p.ID = "P2"
+		})},
+		{"calls its region another", evidence.UnknownIdentity, lie(func(_ *wire.Request, p *evidence.Perspective, _ []evidence.Observation, _ *ed25519.PrivateKey) {
+			p.Region = "ARIN"
+		})},
 		{"answers other questions", evidence.UnknownInvalid, lie(func(r *wire.Request, _ *evidence.Perspective, seen []evidence.Observation, _ *ed25519.PrivateKey) {
 			for i := range seen {
 				r.Questions[i].Perspective, seen[i].Question.Perspective = "P2", "P2"

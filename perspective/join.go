@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"net"
-	"net/http"
 	"path/filepath"
 	"time"
 
@@ -89,8 +88,7 @@ func exchange(ctx context.Context, code *wire.Code, address string, id *identity
 	}
 	ctx, cancel := context.WithTimeout(ctx, testTimeout)
 	defer cancel()
-	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: config}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := dialing(config)(ctx, address)
 	if err != nil {
 		return nobody, connectionFault(ctx, err)
 	}
@@ -108,7 +106,7 @@ func exchange(ctx context.Context, code *wire.Code, address string, id *identity
 	if err != nil {
 		return nobody, err
 	}
-	raw, err := (&Remote{entry: Entry{Address: address}, transport: through(conn, config)}).post(ctx, wire.PathJoin, body)
+	raw, err := (&Remote{entry: Entry{Address: address}, link: through(conn)}).post(ctx, wire.PathJoin, body)
 	if err != nil {
 		return nobody, err
 	}
@@ -122,20 +120,18 @@ func exchange(ctx context.Context, code *wire.Code, address string, id *identity
 	return about, nil
 }
 
-// through is a transport over a connection that is there already, and no other.
-func through(conn net.Conn, config *tls.Config) *http.Transport {
-	t := transport(config)
+// through is a link over a connection that is there already, and no other.
+func through(conn net.Conn) *link {
 	once := make(chan net.Conn, 1)
 	once <- conn
-	t.DialTLSContext = func(context.Context, string, string) (net.Conn, error) {
+	return newLink(func(context.Context, string) (net.Conn, error) {
 		select {
 		case c := <-once:
 			return c, nil
 		default:
 			return nil, errors.New("the connection of the join was lost")
 		}
-	}
-	return t
+	})
 }
 
 // Leave asks an agent to forget this coordinator.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -63,12 +62,12 @@ func Load(path string, o Options) ([]*Remote, error) {
 // words of [evidence.Observation.PerspectiveFault]. It keeps one connection warm,
 // so that a look costs one round trip and what the agent needs.
 type Remote struct {
-	entry     Entry
-	id        *identity.Identity
-	options   Options
-	transport *http.Transport
-	life      context.Context // ends with Close
-	end       context.CancelFunc
+	entry   Entry
+	id      *identity.Identity
+	options Options
+	link    *link
+	life    context.Context // ends with Close
+	end     context.CancelFunc
 
 	mu     sync.Mutex
 	health Health
@@ -125,7 +124,7 @@ func NewRemote(e Entry, id *identity.Identity, o Options) (*Remote, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Remote{entry: e, id: id, options: o, transport: transport(tls)}
+	r := &Remote{entry: e, id: id, options: o, link: newLink(dialing(tls))}
 	r.life, r.end = context.WithCancel(context.Background())
 	r.health.About = r.configured()
 	r.health.About.Missing = []evidence.Missing{{What: "agent", Detail: "not tested yet"}}
@@ -156,7 +155,7 @@ func (r *Remote) Close() {
 	if t != nil {
 		<-t.done
 	}
-	r.transport.CloseIdleConnections()
+	r.link.CloseIdleConnections()
 }
 
 // Test tests places, all at once, and returns when each is tested or ctx ends.

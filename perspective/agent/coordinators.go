@@ -60,6 +60,9 @@ func OpenCoordinators(path string) (*Coordinators, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(raw) > maxCoordinatorBytes {
+		return nil, fmt.Errorf("%s: larger than %d bytes", path, maxCoordinatorBytes)
+	}
 	if c.list, err = parseCoordinators(raw); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
