@@ -291,15 +291,22 @@ type trial struct {
 	net     *internet
 	order   *order.Order
 	profile string
-	edit    func(*profile.Profile)
 	toml    string
 	mode    Mode
 	places  []evidence.Perspective
 	records map[evidence.Topic]evidence.LookupAnswer
+	facts   *facts // of the judgement
+}
+
+// fataler is what a test and a property have in common.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
 }
 
 // judge runs the rounds of a review.
-func (tr *trial) judge(t testing.TB) *Report {
+func (tr *trial) judge(t fataler) *Report {
 	t.Helper()
 	if tr.order == nil {
 		tr.order = labOrder()
@@ -327,6 +334,7 @@ func (tr *trial) judge(t testing.TB) *Report {
 		questions := c.Ask(in)
 		if len(questions) == 0 {
 			r := c.Judge(in)
+			tr.facts = c.facts(in)
 			r.Localize(cause.English)
 			return r
 		}

@@ -25,6 +25,7 @@ func methodNotAllowed(f *facts, s *sink) {
 				with("reference", terms.Reference).with("left", f.methodsLeft(nil))
 		}
 	}
+	f.ownersMisplaced(s)
 	challenges := f.challengesByBase()
 	for i := range f.names {
 		n := &f.names[i]
@@ -53,6 +54,28 @@ func methodNotAllowed(f *facts, s *sink) {
 					with("rule", rule).with("method", string(m)).with("reference", terms.Reference).
 					with("left", f.methodsLeft(n))
 			}
+		}
+	}
+}
+
+// ownersMisplaced: the owner name that a challenge gives must be the name, or one
+// above it within its registrable domain, alone or after labels that begin with
+// "_" (BR 3.2.2.4.7): a record elsewhere shows control of something else.
+func (f *facts) ownersMisplaced(s *sink) {
+	for i := range f.Order.Challenges {
+		c := &f.Order.Challenges[i]
+		method := c.Method
+		if method == "" {
+			method = f.Order.Method
+		}
+		n := f.nameOf(c.Name)
+		if c.Owner == "" || !isDNSMethod(method) || n == nil || n.Base == "" || n.isIP() {
+			continue
+		}
+		t := f.newTarget(n, method)
+		if owner := f.ownerOf(c, n.Base, method); !ownerFits(owner, n.Base, t.domain) {
+			s.add(cause.RequestMethodNotAllowed, t.subject).with("name", t.subject).
+				with("rule", "owner").with("method", string(method)).with("owner", clipped(owner)).with("parent", t.domain)
 		}
 	}
 }

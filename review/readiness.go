@@ -121,10 +121,14 @@ func (f *facts) undecided() bool {
 	if len(f.places) == 0 {
 		return len(f.names) > 0
 	}
-	for _, t := range f.targets() {
+	targets := f.targets()
+	if f.lost {
+		return true
+	}
+	for _, t := range targets {
 		if t.value != "" && !t.address && !f.matched(t, f.here(t)) || t.ready() && f.mode == Attempt {
 			return true
 		}
 	}
-	return f.mode == Attempt && len(f.targets()) == 0 && len(f.names) > 0
+	return f.mode == Attempt && len(targets) == 0 && len(f.names) > 0
 }

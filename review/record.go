@@ -43,6 +43,9 @@ func recordMissing(f *facts, s *sink, t *target) {
 	}
 	recordRemoved(f, s, t, z)
 	autoAddFailed(f, s, t, z)
+	if !f.explained(t) {
+		return
+	}
 	f.misplaced(s, t, z)
 	f.otherType(s, t, z)
 	f.otherProvider(s, t, z)

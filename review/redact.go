@@ -1,6 +1,7 @@
 package review
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,7 @@ func (r *Report) Redact() {
 	for i := range r.Findings {
 		r.Findings[i].ExplainedBy = findings[r.Findings[i].ExplainedBy]
 	}
+	r.Perspectives = redactPlaces(r.Perspectives)
 	r.Redacted = true
 	if r.Lang != "" {
 		r.Localize(r.Lang)
@@ -129,6 +131,9 @@ func redactObservation(o evidence.Observation, ids map[string]string) evidence.O
 			o.Lookup.Inputs = append(o.Lookup.Inputs, in)
 		}
 	}
+	if q := o.Question.DNS; q != nil {
+		o.Question.DNS = &evidence.DNSQuestion{Name: withoutLabels(q.Name), Type: q.Type, Each: q.Each, Apex: q.Apex, Random: q.Random}
+	}
 	// The values asked of the applicant stand in what was seen on the network.
 	o.DNS, o.HTTP, o.TLS, o.Attestation = nil, nil, nil, nil
 	if o.Unknown != "" {
@@ -136,6 +141,35 @@ func redactObservation(o evidence.Observation, ids map[string]string) evidence.O
 	}
 	return o
 }
+
+// withoutLabels is a name without the labels that begin with "_": one may be
+// the hash of an account, or the token of another CA.
+func withoutLabels(n string) string {
+	labels := strings.Split(n, ".")
+	return strings.Join(slices.DeleteFunc(labels, func(l string) bool { return strings.HasPrefix(l, "_") }), ".")
+}
+
+// redactPlaces leaves out what describes the operator's network.
+func redactPlaces(places []evidence.Perspective) []evidence.Perspective {
+	places = slices.Clone(places)
+	for i := range places {
+		p := &places[i]
+		remove(&p.Resolver)
+		p.Public = nil
+		p.Missing = slices.Clone(p.Missing)
+		for j := range p.Missing {
+			remove(&p.Missing[j].Detail)
+		}
+	}
+	return places
+}
+
+// accountLabel16 finds the label of dns-account-01: the hash of an account.
+var accountLabel16 = regexp.MustCompile(`(?i)(^|[^a-z0-9_])_[a-z2-7]{16}([^a-z0-9]|$)`)
+
+// quoted are the parameters of network findings that repeat what was found in
+// somebody's zone, or a message of somebody's software.
+var quoted = []string{"seen", "answers", "error", "order", "resolver", "resolvers", "record", "records", "corrected"}
 
 // A redactor recognises values of one order in the parameters of findings.
 type redactor struct {
@@ -214,6 +248,7 @@ func (q *redactor) secret(text string) bool {
 }
 
 func (q *redactor) finding(f *Finding, ids map[string]string) {
+	live := networkStage(f.Stage)
 	strict := f.Stage == "organization" || f.Stage == "csr" || f.Stage == "limit" || f.Cause == cause.PolicyListedParty
 	if !q.nameOrField(f.Subject) {
 		f.Subject = removed
@@ -225,10 +260,10 @@ func (q *redactor) finding(f *Finding, ids map[string]string) {
 	if strict {
 		f.Reproduce = nil
 	}
-	f.Reproduce = slices.DeleteFunc(slices.Clone(f.Reproduce), q.secret)
+	f.Reproduce = slices.DeleteFunc(slices.Clone(f.Reproduce), func(c string) bool { return q.secret(c) || live && strings.Contains(c, "_") })
 	parameters := make(cause.Parameters, len(f.Parameters))
 	for key, value := range f.Parameters {
-		parameters[key] = q.parameter(f.Cause, key, value, strict)
+		parameters[key] = q.parameter(f.Cause, key, value, strict || live && slices.Contains(quoted, key))
 	}
 	if len(parameters) > 0 {
 		f.Parameters = parameters
@@ -273,7 +308,7 @@ func (q *redactor) keeps(id cause.ID, key, text string, strict bool) bool {
 	if q.nameOrField(text) {
 		return true
 	}
-	return !strict && !q.secret(text)
+	return !strict && !q.secret(text) && !accountLabel16.MatchString(text)
 }
 
 // nameOrField is true for a name of the order and for words that stand for a
@@ -286,6 +321,10 @@ func (q *redactor) nameOrField(s string) bool {
 	switch head {
 	case "order", "csr", "key", "lists", "names", "product", "method", "validity", "plan", "account":
 		return !dotted
+	case "P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9":
+		return !dotted
+	case "caa":
+		return s == "caa.issuers"
 	case "organization", "contacts", "records":
 		return !strings.ContainsFunc(s, func(r rune) bool { return r != '.' && r != '_' && !(r >= 'a' && r <= 'z') })
 	}

@@ -38,7 +38,10 @@ func (t *target) ready() bool { return t.value == "" && !t.address }
 type liveFacts struct {
 	targetList []*target
 	targetsSet bool
-	caaSets    map[string]*caaFact
+	// lost is set where a challenge could not be turned into a target: then the
+	// order is not decided.
+	lost    bool
+	caaSets map[string]*caaFact
 }
 
 // dnsMethods are the methods that look for a record.
@@ -61,6 +64,9 @@ func (f *facts) targets() []*target {
 	if !f.targetsSet {
 		f.targetsSet = true
 		f.findTargets()
+		for _, t := range f.targetList {
+			f.followADN(t)
+		}
 	}
 	return f.targetList
 }
@@ -112,8 +118,12 @@ func (f *facts) addChallenge(c *order.Challenge) {
 	switch {
 	case isDNSMethod(method):
 		t.owner, t.typ, t.value = f.ownerOf(c, n.Base, method), recordType(c.Type, method), c.Value
+		if t.method == order.MethodDNSPersist && t.value == "" {
+			t.value = f.persistValue()
+		}
 		if t.owner == "" || !ownerFits(t.owner, n.Base, t.domain) {
-			return // ownerMisplaced says it
+			f.lost = true // methodNotAllowed says why, where it is the owner
+			return
 		}
 		f.addTarget(t)
 	case isConnectMethod(method):

@@ -42,7 +42,7 @@ func valueWrong(f *facts, s *sink, t *target) {
 	if len(records) > 0 {
 		f.otherValue(s, t, z, valuesOf(records))
 	}
-	if len(records) > 0 || len(z.chain()) > 1 {
+	if (len(records) > 0 || len(z.chain()) > 1) && f.explained(t) {
 		wildcardAnswers(f, s, t, z)
 	}
 }
