@@ -138,7 +138,7 @@ func (l *Look) resolve(ctx context.Context, a *asked, name string) (*evidence.DN
 		answer.Links[i] = k.evidence(l)
 		answer.Security = weakest(answer.Security, answer.Links[i].Security)
 		if counts && k.decided != nil {
-			answer.Answer = append(answer.Answer, k.records()...)
+			answer.Answer = append(answer.Answer, k.records(k.decided.msg)...)
 		}
 	}
 	sortRecords(answer.Answer)
@@ -162,19 +162,35 @@ func (k *link) unknown() string {
 }
 
 // records are the ones of a link that count: at its name, and the DNAME above it.
-func (k *link) records() []evidence.Record {
+// Of a secure answer those are what was proven, and nothing that rides along.
+func (k *link) records(m *dns.Msg) []evidence.Record {
 	var list []evidence.Record
-	for _, rr := range k.decided.msg.Answer {
+	for _, rr := range m.Answer {
 		h := rr.Header()
 		t := h.Rrtype
 		if sig, ok := rr.(*dns.RRSIG); ok {
 			t = sig.TypeCovered
 		}
-		if h.Class == dns.ClassINET && (h.Name == k.owner || t == dns.TypeDNAME && below(h.Name, k.owner)) && within(k.zone.name, h.Name) {
+		if h.Class == dns.ClassINET && within(k.zone.name, h.Name) && k.counts(h.Name, t) {
 			list = append(list, record(rr))
 		}
 	}
 	return list
+}
+
+func (k *link) counts(owner string, rrtype uint16) bool {
+	proven := k.result.State == dnssec.Secure && k.qtype != dns.TypeANY
+	switch {
+	case rrtype == dns.TypeDNAME && below(owner, k.owner):
+		return !proven || k.reading.via == "DNAME" || k.qtype == dns.TypeCNAME
+	case owner != k.owner:
+		return false
+	case !proven:
+		return true
+	case k.reading.via != "":
+		return rrtype == dns.TypeCNAME
+	}
+	return rrtype == k.qtype
 }
 
 // evidence writes the link as plain data.

@@ -124,12 +124,39 @@ func TestTrust(t *testing.T) {
 	alias := signed(lab.Signing{})
 	alias.Zones["elsewhere.net"] = lab.ZoneChange{ZoneCopy: lab.ZoneCopy{Sign: &lab.Signing{}, Add: lab.Strings{`t TXT "x"`, `t2 CNAME _dnsauth.orchard.net.`}}}
 	alias.Zones["plain.net"] = lab.ZoneChange{ZoneCopy: lab.ZoneCopy{Add: lab.Strings{`t CNAME t2.elsewhere.net.`}}}
+	served := func(s lab.Signing, ns1, ns2 []lab.Fault) lab.Change {
+		c := signed(s)
+		c.Servers = map[string]lab.ServerChange{"ns1": {Faults: ns1}, "ns2": {Faults: ns2}}
+		return c
+	}
+	noKeys := []lab.Fault{{Type: lab.Strings{"DNSKEY"}, Do: "drop"}}
+	stripped := []lab.Fault{{Do: "no-signatures"}}
+	slow := []lab.Fault{{Type: lab.Strings{"TXT"}, Delay: 200 * time.Millisecond}}
+	hint := []lab.Fault{{Type: lab.Strings{"TXT"}, Do: "answer", Answer: lab.Strings{
+		`@ 600 TXT "forged"`, `@ 600 RRSIG TXT 13 3 600 20350101000000 20200101000000 1 _dnsauth.orchard.net. AAAA`,
+	}}}
+	subOptOut := lab.Change{Zones: map[string]lab.ZoneChange{
+		"orchard.net":       {ZoneCopy: lab.ZoneCopy{Sign: &lab.Signing{NSEC3: &lab.NSEC3{OptOut: true}}}},
+		"inner.orchard.net": {ZoneCopy: lab.ZoneCopy{Add: lab.Strings{`@ TXT "x"`}}, Servers: lab.Strings{"ns1", "ns2"}},
+	}}
+	intoBogus := signed(lab.Signing{DS: "wrong"})
+	intoBogus.Zones["elsewhere.net"] = lab.ZoneChange{ZoneCopy: lab.ZoneCopy{Sign: &lab.Signing{}, Add: lab.Strings{`t CNAME _dnsauth.orchard.net.`}}}
+	iterates := signed(lab.Signing{NSEC3: &lab.NSEC3{Iterations: 200}})
 	for _, c := range []struct {
 		name   string
 		change lab.Change
 		q, typ string
 		want   string
 	}{
+		{"unsigned child on the same servers, opt-out", subOptOut, "inner.orchard.net", "TXT", "NOERROR insecure 1 | inner.orchard.net@inner.orchard.net<orchard.net unsigned,insecure ns1.orchard.net=NOERROR ns2.orchard.net=NOERROR"},
+		{"from signed to bogus", intoBogus, "t.elsewhere.net", "TXT", "bogus bogus 0 | t.elsewhere.net@elsewhere.net<net signed,secure ns1=NOERROR | _dnsauth.orchard.net@orchard.net<net bogus,bogus no-matching-key" + ok},
+		{"many iterations, a record", iterates, "_dnsauth.orchard.net", "TXT", "NOERROR secure 2 | _dnsauth.orchard.net@orchard.net<net signed,secure" + ok},
+		{"many iterations, none", iterates, "orchard.net", "CAA", "NOERROR insecure 0 | orchard.net@orchard.net<net signed,insecure" + ok},
+		{"unsupported DS, no keys", served(lab.Signing{DS: "unsupported"}, noKeys, noKeys), "_dnsauth.orchard.net", "TXT", "NOERROR insecure 2 | _dnsauth.orchard.net@orchard.net<net unsigned,insecure" + ok},
+		{"no keys", served(lab.Signing{}, noKeys, noKeys), "_dnsauth.orchard.net", "TXT", "bogus indeterminate 0 | _dnsauth.orchard.net@orchard.net<net indeterminate,indeterminate keys-unavailable" + ok},
+		{"one server strips signatures", served(lab.Signing{}, stripped, slow), "_dnsauth.orchard.net", "TXT", "NOERROR secure 2 | _dnsauth.orchard.net@orchard.net<net signed,secure" + ok},
+		{"one server claims a zone that is none", served(lab.Signing{}, hint, slow), "_dnsauth.orchard.net", "TXT", "NOERROR secure 2 | _dnsauth.orchard.net@orchard.net<net signed,secure" + ok},
+		{"all servers claim a zone that is none", served(lab.Signing{}, hint, hint), "_dnsauth.orchard.net", "TXT", "bogus bogus 0 | _dnsauth.orchard.net@orchard.net<net signed,bogus no-matching-key" + ok},
 		{"unsigned", lab.Change{}, "_dnsauth.orchard.net", "TXT", "NOERROR insecure 1 | _dnsauth.orchard.net@orchard.net<net unsigned,insecure" + ok},
 		{"signed", signed(lab.Signing{}), "_dnsauth.orchard.net", "TXT", "NOERROR secure 2 | _dnsauth.orchard.net@orchard.net<net signed,secure" + ok},
 		{"signed nodata", signed(lab.Signing{}), "orchard.net", "CAA", "NOERROR secure 0 | orchard.net@orchard.net<net signed,secure" + ok},

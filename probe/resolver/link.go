@@ -3,6 +3,7 @@ package resolver
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/miekg/dns"
 
@@ -25,15 +26,23 @@ type options struct {
 // A link is one name of a chain and what the zone it is in says about it.
 type link struct {
 	owner, via string
+	qtype      uint16
 	zone       *zone
 	replies    []*reply
 	rest       <-chan *reply // replies still to come
 	decided    *reply        // whose answer counts; nil: nobody's
+	shown      *reply        // which showed reading.cut
 	reading    reading
 	trust      *trust        // nil where nothing is validated
 	result     dnssec.Result // of the answer that decided, or of one that failed
 	failed     bool          // the answers there are do not validate
+	// noCuts are names that replies gave as zones further down, and that are none.
+	noCuts   []string
+	searched bool // for a cut that no reply shows
 }
+
+// maxNoCuts is how many names that turn out to be no zones are looked at.
+const maxNoCuts = 4
 
 // follow resolves a name and the chain that it leads to. The status is the
 // response code at its end or why there is none, as in evidence.DNSAnswer.
@@ -87,7 +96,7 @@ func (l *Look) link(ctx context.Context, name string, qtype uint16, o options) *
 		at = above(name) // the parent's record (RFC 4035 3.1.4.1)
 	}
 	z, unanswered := l.locate(ctx, at)
-	k := &link{owner: name, zone: z, replies: unanswered}
+	k := &link{owner: name, qtype: qtype, zone: z, replies: unanswered}
 	for {
 		if z := k.zone; o.validate && !z.trust.known() {
 			l.running.Go(func() { l.trustOf(ctx, z) })
@@ -99,11 +108,12 @@ func (l *Look) link(ctx context.Context, name string, qtype uint16, o options) *
 		if k.decided != nil || next == "" {
 			break
 		}
-		child := l.beneath(ctx, k, next)
-		if child == nil {
-			break
+		if child := l.beneath(ctx, k, next); child != nil {
+			*k = link{owner: name, qtype: qtype, zone: child}
+			continue
 		}
-		*k = link{owner: name, zone: child}
+		// No zone there: one bad reply must not hide what the others say.
+		k.noCuts, k.reading = append(k.noCuts, next), reading{}
 	}
 	if o.validate {
 		k.trust = l.trustOf(ctx, k.zone)
@@ -113,7 +123,8 @@ func (l *Look) link(ctx context.Context, name string, qtype uint16, o options) *
 
 // beneath returns the zone that a reply revealed below the link's.
 func (l *Look) beneath(ctx context.Context, k *link, name string) *zone {
-	if m := k.replies[len(k.replies)-1].msg; k.reading.kind == referred {
+	if k.reading.kind == referred {
+		m := k.shown.msg
 		child := newZone(name, k.zone, m.Ns, m.Extra)
 		child.referral = m
 		return l.adopt(child)
@@ -125,17 +136,26 @@ func (l *Look) beneath(ctx context.Context, k *link, name string) *zone {
 }
 
 // ask puts the question to the zone's servers and takes the first answer that
-// counts. It ends early where the name turns out to be in a zone further down.
+// counts. It ends early where the name seems to be in a zone further down; asked
+// again, it goes on from there.
 func (k *link) ask(ctx context.Context, l *Look, qtype uint16, o options) {
 	q := query{name: k.owner, qtype: qtype, plain: o.plain, tcp: o.tcp, subnet: o.subnet}
 	accept := func(a *reply) bool { return k.judge(ctx, l, a, qtype, o) }
-	if !o.each || k.zone.registry {
-		_, k.replies = l.some(ctx, k.zone, q, func(a *reply) bool {
-			k.replies = append(k.replies, a)
-			return accept(a)
-		})
-	} else {
-		k.rest = l.each(ctx, k.zone, q)
+	done := false
+	for _, a := range k.replies {
+		if done = accept(a); done {
+			break
+		}
+	}
+	switch {
+	case done:
+	case !o.each || k.zone.registry:
+		k.replies = nil
+		_, k.replies = l.some(ctx, k.zone, q, accept)
+	default:
+		if k.rest == nil {
+			k.rest = l.each(ctx, k.zone, q)
+		}
 		for a := range k.rest {
 			k.replies = append(k.replies, a)
 			if accept(a) {
@@ -143,9 +163,9 @@ func (k *link) ask(ctx context.Context, l *Look, qtype uint16, o options) {
 			}
 		}
 	}
-	if k.failed && k.decided == nil && k.reading.cut == "" {
-		k.reading.cut = l.hiddenCut(ctx, k)
-		k.reading.kind = deeper
+	if k.failed && k.decided == nil && k.reading.cut == "" && !k.searched {
+		k.searched = true
+		k.reading = reading{kind: deeper, cut: l.hiddenCut(ctx, k)}
 	}
 }
 
@@ -159,8 +179,14 @@ func (k *link) judge(ctx context.Context, l *Look, a *reply, qtype uint16, o opt
 	case useless:
 		return false
 	case referred, deeper:
-		k.reading = found
-		return true
+		if k.mayCut(found.cut) {
+			k.reading, k.shown = found, a
+			return true
+		}
+		if found.kind == referred {
+			return false
+		}
+		found.cut = ""
 	}
 	if o.validate {
 		result, nothing := l.validate(ctx, k.zone, a.msg, k.owner, qtype)
@@ -170,6 +196,11 @@ func (k *link) judge(ctx context.Context, l *Look, a *reply, qtype uint16, o opt
 	}
 	k.decided, k.reading = a, found
 	return true
+}
+
+// mayCut is false for names known to be no zones.
+func (k *link) mayCut(name string) bool {
+	return len(k.noCuts) < maxNoCuts && !slices.Contains(k.noCuts, name)
 }
 
 // validate judges a message by the zone's keys; nothing is set where no anchor
@@ -187,22 +218,13 @@ func (l *Look) validate(ctx context.Context, z *zone, m *dns.Msg, name string, q
 
 // validated takes the answer if it is secure or insecure, by proof.
 func (k *link) validated(a *reply, found reading, result dnssec.Result) bool {
-	if result.State == dnssec.Bogus && result.Cut != "" && below(k.zone.name, canonical(result.Cut)) {
-		k.reading = reading{kind: deeper, cut: canonical(result.Cut)}
+	if cut := canonical(result.Cut); result.State == dnssec.Bogus && result.Cut != "" && below(k.zone.name, cut) && k.mayCut(cut) {
+		k.reading, k.shown = reading{kind: deeper, cut: cut}, a
 		return true
 	}
 	switch result.State {
 	case dnssec.Secure, dnssec.Insecure:
-		k.decided, k.reading, k.result, k.failed = a, found, result, false
-		if result.State == dnssec.Secure {
-			k.reading.via, k.reading.target = "", ""
-			switch result.Found {
-			case dnssec.CNAME:
-				k.reading.via, k.reading.target = "CNAME", result.Target
-			case dnssec.DNAME:
-				k.reading.via, k.reading.target = "DNAME", result.Target
-			}
-		}
+		k.decided, k.reading, k.result, k.failed = a, found.proven(result), result, false
 		return true
 	}
 	if !k.failed {
@@ -210,6 +232,25 @@ func (k *link) validated(a *reply, found reading, result dnssec.Result) bool {
 	}
 	return false
 }
+
+// proven is a reading after validation: where it is secure, the name leads where
+// the proof says.
+func (r reading) proven(result dnssec.Result) reading {
+	if result.State != dnssec.Secure {
+		return r
+	}
+	r.via, r.target = "", ""
+	switch result.Found {
+	case dnssec.CNAME:
+		r.via, r.target = "CNAME", result.Target
+	case dnssec.DNAME:
+		r.via, r.target = "DNAME", result.Target
+	}
+	return r
+}
+
+// maxHidden is how many labels below a zone are looked at for a hidden cut.
+const maxHidden = 8
 
 // hiddenCut looks for a zone cut below a signed zone that nothing in an unsigned
 // answer shows: parent and child are on the same servers. The DS questions are
@@ -220,9 +261,10 @@ func (l *Look) hiddenCut(ctx context.Context, k *link) string {
 		return ""
 	}
 	var names []string
-	for name := k.owner; below(k.zone.name, name) && len(names) < 8; name = above(name) {
+	for name := k.owner; below(k.zone.name, name); name = above(name) {
 		names = append(names, name)
 	}
+	names = names[max(0, len(names)-maxHidden):]
 	cuts := make([]bool, len(names))
 	done := make(chan struct{}, len(names))
 	for i, name := range names {

@@ -34,6 +34,13 @@ func (l *Look) recursive(ctx context.Context, a *asked) (*evidence.DNSAnswer, st
 	if status != "" {
 		answer.Status = status
 	}
+	if len(l.r.anchors) > 0 {
+		answer.Answer = nil // only what was validated
+		for _, k := range links {
+			answer.Answer = append(answer.Answer, k.records(got.msg)...)
+		}
+		sortRecords(answer.Answer)
+	}
 	for _, k := range links {
 		e := k.evidence(l)
 		answer.Security = weakest(answer.Security, e.Security)
@@ -57,7 +64,7 @@ func (l *Look) chainVia(ctx context.Context, resolver string, got *reply, name s
 		if qtype == dns.TypeDS && name != "." {
 			at = above(name)
 		}
-		k := &link{owner: name, via: via, zone: l.zoneVia(ctx, resolver, at), reading: read(&m, ".", name, qtype)}
+		k := &link{owner: name, via: via, qtype: qtype, zone: l.zoneVia(ctx, resolver, at), reading: read(&m, ".", name, qtype)}
 		links = append(links, k)
 		seen[name] = true
 		k.trust = l.trustOf(ctx, k.zone)
@@ -65,7 +72,7 @@ func (l *Look) chainVia(ctx context.Context, resolver string, got *reply, name s
 		if k.result = result; !nothing && result.State != dnssec.Secure && result.State != dnssec.Insecure {
 			return links, "bogus"
 		}
-		if k.reading.via == "" {
+		if k.reading = k.reading.proven(result); k.reading.via == "" {
 			return links, ""
 		}
 		name, via = k.reading.target, k.reading.via

@@ -105,7 +105,6 @@ func (l *Look) establish(ctx context.Context, z *zone) *trust {
 		}
 		above, parent = between, l.trustOf(ctx, between)
 	}
-	<-got
 	switch {
 	case parent.state != signed:
 		inherited := *parent
@@ -115,7 +114,11 @@ func (l *Look) establish(ctx context.Context, z *zone) *trust {
 		}
 		return &inherited
 	case result.State == dnssec.Secure && len(ds) > 0:
-		if set == nil {
+		if _, r := dnssec.TrustKeys(z.name, ds, nil, l.r.c.Now(), nil); r.State == dnssec.Insecure {
+			// No algorithm that is supported: whatever its keys are.
+			return &trust{state: unsigned, keys: dnssec.Unsigned(z.name), ttl: ttl, dsTTL: ttl, above: above.name}
+		}
+		if <-got; set == nil {
 			set = l.dnskey(ctx, z)
 		}
 		t := l.keysOf(ctx, z, ds, set, ttl)
