@@ -62,8 +62,7 @@ func (l *Look) each(ctx context.Context, z *zone, q query) <-chan *reply {
 // taken, or nil, and all that came until then.
 func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) bool) (won *reply, all []*reply) {
 	if z.resolver != "" {
-		got := l.ask1(ctx, z.resolver, q.name, q.qtype)
-		if got != nil && accept(got) {
+		if got := l.ask1(ctx, z.resolver, q.name, q.qtype); got != nil && accept(got) {
 			return got, []*reply{got}
 		}
 		return nil, nil
@@ -75,6 +74,9 @@ func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) b
 	ready := l.ready(z)
 	var late <-chan endpoint // addresses of servers without glue, as they are found
 	running, allowed := 0, 2
+	if q.qtype == dns.TypeDNSKEY {
+		allowed = 1 // every server is asked the question itself meanwhile
+	}
 	start := func(e endpoint) {
 		running++
 		allowed--
@@ -102,11 +104,7 @@ func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) b
 			running--
 			allowed++
 			all = append(all, a)
-			if a.msg != nil {
-				z.heard(a.address, a.rtt)
-			} else if !a.stopped {
-				z.heard(a.address, l.r.c.Try)
-			}
+			z.heard(a, l.r.c.Try)
 			if accept(a) {
 				return a, all
 			}

@@ -82,29 +82,8 @@ func (l *Look) establish(ctx context.Context, z *zone) *trust {
 	} else {
 		close(got)
 	}
-	above := z.parent
-	parent := l.trustOf(ctx, above)
-	var ds []*dns.DS
-	var ttl int
-	var result dnssec.Result
-	for parent.state == signed {
-		if above.resolver != "" {
-			got := l.delegationOf(ctx, z, above, parent)
-			ds, ttl, result = got.ds, got.ttl, got.result
-			break
-		}
-		ds, ttl, result = l.delegation(ctx, z, above, parent)
-		// Another zone in between, on the parent's servers: go by its keys.
-		cut := canonical(result.Cut)
-		if result.State != dnssec.Bogus || result.Cut == "" || !below(above.name, cut) || !below(cut, z.name) {
-			break
-		}
-		between := l.descend(ctx, above, cut).child
-		if between == nil || between.name != cut {
-			break
-		}
-		above, parent = between, l.trustOf(ctx, between)
-	}
+	above, parent, said := l.chained(ctx, z)
+	ds, ttl, result := said.ds, said.ttl, said.result
 	switch {
 	case parent.state != signed:
 		inherited := *parent
@@ -133,6 +112,29 @@ func (l *Look) establish(ctx context.Context, z *zone) *trust {
 		result = dnssec.Result{State: dnssec.Bogus, Reason: evidence.ReasonNoDenial}
 	}
 	return &trust{state: bogus, result: result, fault: above.name}
+}
+
+// chained finds what the zone above says of a zone's keys. That is its parent, or
+// a zone in between on the parent's servers, which shows only in the answer.
+func (l *Look) chained(ctx context.Context, z *zone) (above *zone, parent *trust, said delegated) {
+	above = z.parent
+	parent = l.trustOf(ctx, above)
+	for parent.state == signed {
+		if above.resolver != "" {
+			return above, parent, l.delegationOf(ctx, z, above, parent)
+		}
+		said.ds, said.ttl, said.result = l.delegation(ctx, z, above, parent)
+		cut := canonical(said.result.Cut)
+		if said.result.State != dnssec.Bogus || said.result.Cut == "" || !below(above.name, cut) || !below(cut, z.name) {
+			break
+		}
+		between := l.descend(ctx, above, cut).child
+		if between == nil || between.name != cut {
+			break
+		}
+		above, parent = between, l.trustOf(ctx, between)
+	}
+	return above, parent, said
 }
 
 // announced reports whether a referral has a DS set.

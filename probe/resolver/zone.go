@@ -115,10 +115,15 @@ func bounded(list []netip.Addr) []netip.Addr {
 	})
 }
 
-// heard remembers how long an address took, where the zone is kept.
-func (z *zone) heard(address netip.Addr, rtt time.Duration) {
-	if !z.kept {
+// heard remembers how long an address took, where the zone is kept; silence
+// counts as a whole try.
+func (z *zone) heard(got *reply, try time.Duration) {
+	if !z.kept || got.stopped {
 		return
+	}
+	address, rtt := got.address, got.rtt
+	if got.msg == nil {
+		rtt = try
 	}
 	for _, s := range z.servers {
 		for i, a := range s.glue {
