@@ -39,7 +39,7 @@ func siteWorld(t *testing.T, change string) []*probe.Prober {
 	var list []*probe.Prober
 	for _, p := range w.Probes() {
 		config := trial.Config(p)
-		config.DNS.Dialer.Timeout = 300 * time.Millisecond
+		config.DNS.Dialer.Timeout = 1500 * time.Millisecond
 		prober, err := probe.New(config)
 		if err != nil {
 			t.Fatal(err)

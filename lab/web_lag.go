@@ -69,6 +69,13 @@ func (l *lagging) wake() {
 	}
 }
 
+// SetDeadline and SetWriteDeadline: what was written leaves later, whatever
+// deadline there was for writing it.
+func (l *lagging) SetDeadline(t time.Time) error { return l.SetReadDeadline(t) }
+
+// SetWriteDeadline does nothing: see SetDeadline.
+func (l *lagging) SetWriteDeadline(time.Time) error { return nil }
+
 // Close lets what was written leave first.
 func (l *lagging) Close() error {
 	l.mu.Lock()
@@ -92,6 +99,7 @@ func (l *lagging) send() {
 		l.mu.Unlock()
 		for _, p := range queue {
 			time.Sleep(time.Until(p.due))
+			_ = l.Conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
 			if _, err := l.Conn.Write(p.data); err != nil {
 				return
 			}

@@ -5,6 +5,7 @@ package host
 import (
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -20,22 +21,25 @@ var lookup = idna.New(idna.MapForLookup(), idna.Transitional(false),
 // or an IP address. What some programs take for an address and others for a
 // name (127.1, 0x7f.1, 2130706433, 0177.0.0.1, fe80::1%eth0) is neither.
 func Parse(text string) (name string, addr netip.Addr, ok bool) {
-	if len(text) > 1024 {
+	if len(text) > 1024 || !utf8.ValidString(text) {
 		return "", addr, false
 	}
 	if strings.Contains(text, ":") {
-		addr, err := netip.ParseAddr(text)
-		return "", addr, err == nil && addr.Zone() == ""
+		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+			return "", a, true
+		}
+		return "", addr, false
 	}
 	mapped, err := lookup.ToASCII(text)
 	if err != nil {
 		return "", addr, false
 	}
 	mapped = strings.TrimSuffix(strings.ToLower(mapped), ".")
-	if addr, err := netip.ParseAddr(mapped); err == nil {
-		return "", addr, true
+	if a, err := netip.ParseAddr(mapped); err == nil {
+		return "", a, true
 	}
-	if !isName(mapped) {
+	// What does not map to itself is a name to one program and not to another.
+	if again, err := lookup.ToASCII(mapped); err != nil || again != mapped || !isName(mapped) {
 		return "", addr, false
 	}
 	return mapped, addr, true

@@ -54,6 +54,9 @@ func Handshake(ctx context.Context, conn net.Conn, o Options) (*tls.Conn, *evide
 		NextProtos:         o.ALPN,
 		MinVersion:         tls.VersionTLS10,
 		MaxVersion:         o.Max,
+		// Nothing here is a secret: without the post-quantum exchange a handshake
+		// costs a third less, and the first flight fits one packet.
+		CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521},
 	})
 	if err := c.HandshakeContext(ctx); err != nil {
 		return nil, nil, failure(ctx, err, first.seen())
