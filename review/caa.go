@@ -221,9 +221,9 @@ func lastZone(z *sight) string {
 }
 
 // position is the character of a value, counted from 1, at which its grammar
-// breaks; nil for a near miss.
+// breaks; nil where the value as a whole is wrong.
 func position(v permission) any {
-	if v.problem == "near-miss" {
+	if v.problem == "near-miss" || v.problem == string(caa.URL) {
 		return nil
 	}
 	return v.offset + 1

@@ -158,8 +158,7 @@ func (f *facts) missingHere(t *target) (s *sight, ok bool) {
 	if !f.explained(t) {
 		return s, true
 	}
-	with, complete := f.subnets(t, s)
-	return s, complete && len(with) == 0
+	return s, len(f.subnets(t, s)) == 0
 }
 
 // maxExplained bounds the records for whose absence explanations are looked for

@@ -145,7 +145,7 @@ func insideTarget(f *facts, s *sink, t *target) {
 	}
 	if _, reserved, _ := f.sortAddresses(r.records()); len(reserved) > 0 {
 		s.addTarget(cause.PerspectiveInsideTarget, t).with("perspective", place.ID).with("problem", "split-dns").
-			with("addresses", inside).with("seen", inside).with("answers", outside).seenBy(z, r).
+			with("seen", inside).with("answers", outside).seenBy(z, r).
 			reproduce(digResolver(place.Resolver, t.owner, "A"), digOne(z.first(), t.owner, "A"))
 	}
 }

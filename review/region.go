@@ -85,7 +85,7 @@ func differsByRegion(f *facts, s *sink, t *target) {
 	}
 	by := "source"
 	if len(without) > 0 && len(with) == 0 {
-		with, _ = f.subnets(t, z)
+		with = f.subnets(t, z)
 		by = "subnet"
 	} else if !f.sameServerDiffers(t, sights, with, without) {
 		return
@@ -134,27 +134,23 @@ func (f *facts) sameServerDiffers(t *target, sights map[string]*sight, with, wit
 
 // subnets asks a server for the record on behalf of clients elsewhere (RFC
 // 7871): those that get it are returned. It explains why P0 lacks the record,
-// where no other place has it. complete is false until all answers are there.
-func (f *facts) subnets(t *target, z *sight) (with []string, complete bool) {
+// where no other place has it.
+func (f *facts) subnets(t *target, z *sight) (with []string) {
 	l := z.first()
 	if l == nil || z.state != answered {
-		return nil, true
+		return nil
 	}
 	i := slices.IndexFunc(l.Copies, func(c evidence.DNSCopy) bool { return usable(&c) })
 	if i < 0 {
-		return nil, true
+		return nil
 	}
-	complete = true
 	for _, subnet := range f.profile.DNS.Subnets {
 		o := f.look(f.primary(), evidence.DNSQuestion{Name: t.owner, Type: t.typ, Address: l.Copies[i].Address, Subnet: subnet})
-		switch {
-		case o == nil:
-			complete = false
-		case o.DNS != nil && o.DNS.Authoritative && f.acceptsAny(t, recordsAt(o.DNS.Answer, t.owner, t.typ)):
+		if o != nil && o.DNS != nil && o.DNS.Authoritative && f.acceptsAny(t, recordsAt(o.DNS.Answer, t.owner, t.typ)) {
 			with = append(with, subnet)
 		}
 	}
-	return with, complete || f.wanted == nil
+	return with
 }
 
 // allowance is the condition "allowed" where the places that pass are enough:

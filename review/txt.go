@@ -74,7 +74,10 @@ func shown(values []string) []string {
 	}
 	out := make([]string, 0, len(values))
 	for _, v := range values {
-		out = append(out, shorten(v))
+		if v = shorten(v); v != strings.TrimSpace(v) || v == "" {
+			v = `"` + v + `"` // or nobody sees the blank
+		}
+		out = append(out, v)
 	}
 	return out
 }
