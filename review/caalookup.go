@@ -2,7 +2,6 @@ package review
 
 import (
 	"assay/cause"
-	"assay/evidence"
 )
 
 // caaLookup: the question for CAA brought no answer before any set was found.
@@ -58,7 +57,7 @@ func caaLookup(f *facts, s *sink, n *nameFact, c *caaFact) {
 // otherTypes is what questions for other types brought in the same zone.
 func (f *facts) otherTypes(n *nameFact, zone string) []string {
 	var list []string
-	apex := f.resolve(f.primary(), evidence.DNSQuestion{Name: n.Base, Type: "NS", Apex: true, Each: true})
+	apex := f.resolve(f.primary(), apexQuestion(f.domainOf(n.Base)))
 	if apex.a != nil && apex.a.Asked == zone {
 		list = append(list, "NS: "+apex.a.Status)
 	}

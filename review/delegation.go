@@ -18,24 +18,23 @@ var delegationRules = []rule{
 	{causes: []cause.ID{cause.DNSDelegationInconsistent}, needs: needLook | needNames, run: eachZone(delegationInconsistent)},
 }
 
+// apexQuestion asks every server of the zone of a domain for the NS set that the
+// zone itself has.
+func apexQuestion(domain string) evidence.DNSQuestion {
+	return evidence.DNSQuestion{Name: domain, Type: "NS", Apex: true, Each: true}
+}
+
 // apex is the NS or SOA record at the apex of the zone that a link is in, from
-// every server. The NS set of the zone of the order's names is asked for from
-// the beginning.
+// every server. The NS sets of the order's domains are asked for from the
+// beginning.
 func (f *facts) apex(l *evidence.DNSLink, typ string) *sight {
 	if l == nil {
 		return &sight{}
 	}
-	if typ == "NS" {
-		for i := range f.names {
-			n := &f.names[i]
-			if !f.lookable(n) {
-				continue
-			}
-			key := dnsKey{f.primary().ID, evidence.DNSQuestion{Name: n.Base, Type: "NS", Apex: true, Each: true}}
-			if seen := f.dns[key]; seen != nil && seen.o.DNS != nil && seen.o.DNS.Asked == l.Zone {
-				return f.resolve(f.primary(), key.q)
-			}
-		}
+	q := apexQuestion(f.domainOf(l.Owner))
+	if seen := f.dns[dnsKey{f.primary().ID, q}]; seen != nil && seen.o.DNS != nil && seen.o.DNS.Asked == l.Zone {
+		q.Type = typ
+		return f.resolve(f.primary(), q)
 	}
 	return f.probe(evidence.DNSQuestion{Name: l.Owner, Type: typ, Apex: true, Each: true})
 }
@@ -155,19 +154,18 @@ func resultsOf(l *evidence.DNSLink) []string {
 	return rows
 }
 
-// eachZone runs a rule for each zone that names of the order lie in: once, for
+// eachZone runs a rule for the zone of each registrable domain of the order, for
 // the first of its names.
 func eachZone(rule func(f *facts, s *sink, t *target, apex *sight)) func(*facts, *sink) {
 	return func(f *facts, s *sink) {
-		var zones []string
+		done := map[string]bool{}
 		for _, t := range f.targets() {
-			apex := f.probe(evidence.DNSQuestion{Name: t.base, Type: "NS", Apex: true, Each: true})
-			l := apex.last()
-			if l == nil || slices.Contains(zones, l.Zone) {
+			if done[t.domain] {
 				continue
 			}
-			zones = append(zones, l.Zone)
-			if below(l.Zone, t.domain) {
+			done[t.domain] = true
+			apex := f.probe(apexQuestion(t.domain))
+			if l := apex.last(); l != nil && below(l.Zone, t.domain) {
 				rule(f, s, t, apex)
 			}
 		}

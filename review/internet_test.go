@@ -296,6 +296,7 @@ type trial struct {
 	places  []evidence.Perspective
 	records map[evidence.Topic]evidence.LookupAnswer
 	facts   *facts // of the judgement
+	rounds  int
 }
 
 // fataler is what a test and a property have in common.
@@ -334,7 +335,7 @@ func (tr *trial) judge(t fataler) *Report {
 		questions := c.Ask(in)
 		if len(questions) == 0 {
 			r := c.Judge(in)
-			tr.facts = c.facts(in)
+			tr.facts, tr.rounds = c.facts(in), round
 			r.Localize(cause.English)
 			return r
 		}

@@ -208,5 +208,34 @@ func TestRows(t *testing.T) {
 			}
 		})
 	}
-	_ = cause.English
+}
+
+// TestRounds: an explanation is at most two questions away from the failure.
+func TestRounds(t *testing.T) {
+	t.Parallel()
+	for _, record := range []string{"", "_dnsauth TXT hello", "_dnsauth.orchard.net TXT " + labValue, "* TXT parked", "_dnsauth CNAME nothing.net."} {
+		n := healthy()
+		if n.orchard().remove("_dnsauth TXT"); record != "" {
+			n.orchard().add(record)
+		}
+		tr := &trial{net: n, places: six()}
+		tr.judge(t)
+		if tr.rounds > 4 {
+			t.Errorf("%q: %d rounds", record, tr.rounds)
+		}
+	}
+}
+
+// TestForms: the handling names the fields of the form of the provider that runs
+// the zone's servers.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	n := healthy()
+	z := n.orchard().remove("_dnsauth TXT").remove("@ NS").add("@ NS ada.ns.cloudflare.com.", "@ NS bob.ns.cloudflare.com.")
+	z.servers = []string{"ada.ns.cloudflare.com", "bob.ns.cloudflare.com"}
+	f := finding(t, (&trial{net: n}).judge(t), cause.DNSRecordMissing)
+	last := f.Handling[len(f.Handling)-1]
+	if last != "At Cloudflare (https://dash.cloudflare.com), _dnsauth goes into the field Name and the value into Content." {
+		t.Errorf("%q", last)
+	}
 }

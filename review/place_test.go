@@ -282,7 +282,7 @@ func TestManyNames(t *testing.T) {
 		}
 		seen[*q.DNS] = true
 	}
-	if len(n.asked) > 60*6+maxExplained*30 {
+	if len(n.asked) > 60*3+maxExplained*30 {
 		t.Errorf("%d questions", len(n.asked))
 	}
 }
