@@ -39,6 +39,7 @@ type checkFlags struct {
 	batch   string
 	also    bool
 	watch   bool
+	places  string // the file of remote perspectives
 	network *networkFlags
 }
 
@@ -82,6 +83,7 @@ func (a *app) checkCommand() *cobra.Command {
 	s.StringVar(&f.batch, "batch", "", a.text.Text("flag.batch"))
 	s.BoolVar(&f.also, "also", false, a.text.Text("flag.also"))
 	s.BoolVar(&f.watch, "watch", false, a.text.Text("flag.watch"))
+	s.StringVar(&f.places, "perspectives", "", a.text.Text("flag.perspectives"))
 	f.network = a.network(c)
 	return c
 }
@@ -94,6 +96,9 @@ func (a *app) fitting(c *cobra.Command, f *checkFlags) error {
 	if f.offline {
 		if f.watch {
 			return contradicts("--offline", "--watch")
+		}
+		if f.places != "" {
+			return contradicts("--offline", "--perspectives")
 		}
 		if given := f.network.givenFlag(); given != "" {
 			return contradicts("--offline", given)

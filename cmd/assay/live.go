@@ -36,10 +36,14 @@ func (a *app) lookLive(ctx context.Context, f *checkFlags, r *assay.Reviewer) er
 		return err
 	}
 	show := a.lookProgress()
+	defer show.clear()
 	show.say(a.text.Text("progress.self-test"))
-	place.SelfTest(ctx)
-	show.clear()
 	r.Places = []perspective.Place{place}
+	remote, err := a.remotePlaces(ctx, f.places)
+	if err != nil {
+		return err
+	}
+	r.Places = append(r.Places, remote(func() { place.SelfTest(ctx) })...)
 	return ctx.Err()
 }
 
@@ -49,7 +53,7 @@ func (a *app) look(ctx context.Context, p *prepared) (*review.Report, error) {
 	defer show.clear()
 	r := *p.reviewer
 	r.OnProgress = show.progress
-	return r.Review(ctx, p.order)
+	return r.Review(perspective.WithOrder(ctx, orderDigest(p.order)), p.order)
 }
 
 // interruptible runs a command until it is done or Ctrl-C ends it, which is no

@@ -1,9 +1,6 @@
 package agent_test
 
 import (
-	"assay/perspective/agent"
-	"assay/perspective/identity"
-	"assay/perspective/wire"
 	"bytes"
 	"crypto/rand"
 	"crypto/tls"
@@ -13,6 +10,10 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"assay/perspective/agent"
+	"assay/perspective/identity"
+	"assay/perspective/wire"
 )
 
 // FuzzAgent: bytes that a coordinator sends to each path.
