@@ -15,6 +15,7 @@ const MaxMapBytes = 4 << 20
 //	# what rules call it        where it really is
 //	udp 45.155.10.11:53         127.0.0.1:40111
 //	tcp [2a10:50c0::53]:53      127.0.0.1:40112
+//	tcp 45.155.10.21:80         drop              # no answer ever comes
 //
 // A number sign begins a comment. An entry given twice with two targets is an
 // error, as is an empty map: with it nothing could be reached. Errors name the line.
@@ -46,6 +47,9 @@ func ParseMap(text string) (Map, error) {
 	return m, nil
 }
 
+// drop stands for the zero AddrPort.
+const drop = "drop"
+
 func mapEntry(fields []string) (from Endpoint, to netip.AddrPort, err error) {
 	if len(fields) != 3 || fields[0] != "udp" && fields[0] != "tcp" {
 		return from, to, fmt.Errorf("want udp or tcp, an address and port, and where it really is: \"udp 45.155.10.11:53 127.0.0.1:40111\"")
@@ -53,6 +57,9 @@ func mapEntry(fields []string) (from Endpoint, to netip.AddrPort, err error) {
 	from.Network = fields[0]
 	if from.AddrPort, err = mapAddress(fields[1]); err != nil {
 		return from, to, err
+	}
+	if fields[2] == drop {
+		return from, to, nil
 	}
 	to, err = mapAddress(fields[2])
 	return from, to, err
@@ -80,7 +87,11 @@ func (m Map) String() string {
 	})
 	var b strings.Builder
 	for _, k := range keys {
-		fmt.Fprintf(&b, "%s %s %s\n", k.Network, k.AddrPort, m[k])
+		to := drop
+		if m[k].IsValid() {
+			to = m[k].String()
+		}
+		fmt.Fprintf(&b, "%s %s %s\n", k.Network, k.AddrPort, to)
 	}
 	return b.String()
 }

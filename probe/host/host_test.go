@@ -59,6 +59,9 @@ func FuzzParse(f *testing.F) {
 type fixed map[string][]string
 
 func (f fixed) Addresses(_ context.Context, name, qtype string) evidence.HostLookup {
+	if name == "lost" {
+		return evidence.HostLookup{Unknown: "budget"}
+	}
 	return evidence.HostLookup{Status: "NOERROR", Addresses: f[name+" "+qtype]}
 }
 
@@ -81,6 +84,7 @@ func TestSet(t *testing.T) {
 		{"private", nil, nil, "10.0.0.5", ""},
 		{"six", []string{"ipv6"}, nil, "", "no-ipv6"},
 		{"none", nil, nil, "", ""},
+		{"lost", nil, nil, "", "budget"},
 		{"broken", nil, []string{"45.155.10.21"}, "", ""},
 	} {
 		p := place

@@ -36,7 +36,8 @@ func NewSet(ctx context.Context, p *Place) *Set {
 }
 
 // Preferred returns where a redirect to a host goes: its first AAAA and its
-// first A that may be dialled. With none, guarded is an address that may not be.
+// first A that may be dialled. With none, guarded is an address that may not be,
+// or unknown says why it is not known whether there is one.
 func (s *Set) Preferred(name string) (use []netip.Addr, guarded netip.Addr, unknown string) {
 	var wait sync.WaitGroup
 	var lists [2][]netip.Addr
@@ -44,7 +45,10 @@ func (s *Set) Preferred(name string) (use []netip.Addr, guarded netip.Addr, unkn
 		wait.Go(func() { lists[i] = s.addresses(name, i) })
 	}
 	wait.Wait()
-	for _, list := range lists {
+	for i, list := range lists {
+		if len(list) == 0 && unknown == "" {
+			unknown = s.unknown(name, i)
+		}
 		for _, a := range list {
 			if why := s.place.Unknown(a); why != "" {
 				unknown = why
@@ -80,6 +84,13 @@ func (s *Set) Each(name string, visit func(a netip.Addr, unknown string)) {
 		})
 	}
 	wait.Wait()
+}
+
+// unknown says why a look-up that was made has no answer.
+func (s *Set) unknown(name string, i int) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.names[name].answer[i].Unknown
 }
 
 // addresses returns those of one type, without repetition, at most 64.
