@@ -2,6 +2,7 @@ package review
 
 import (
 	"slices"
+	"sync"
 
 	"assay/cause"
 	"assay/evidence"
@@ -115,7 +116,7 @@ func (f *facts) run() *sink {
 	for _, stage := range networkStages {
 		if f.scope == ScopeOrder {
 			s.skip(string(stage), "offline", nil)
-		} else if u := unruled[stage]; u.whole {
+		} else if u := unruled()[stage]; u.whole {
 			s.skip(string(stage), "no-rule", nil)
 		} else if len(u.causes) > 0 {
 			s.skip(string(stage), "no-rule", u.causes)
@@ -125,19 +126,12 @@ func (f *facts) run() *sink {
 	return s
 }
 
-// unruled is, for each network stage, the causes that no rule looks for; whole
-// is set where that is every one.
-var unruled = func() map[cause.Stage]struct {
-	causes []cause.ID
-	whole  bool
-} {
-	m := map[cause.Stage]struct {
-		causes []cause.ID
-		whole  bool
-	}{}
+// unruled is, for each network stage, the causes that no rule looks for. It
+// reads the whole catalogue, so only a review that looks computes it.
+var unruled = sync.OnceValue(func() map[cause.Stage]lookless {
+	m := map[cause.Stage]lookless{}
 	for _, stage := range networkStages {
-		u := m[stage]
-		u.whole = true
+		u := lookless{whole: true}
 		for _, e := range cause.All() {
 			switch {
 			case e.Stage() != stage:
@@ -150,7 +144,14 @@ var unruled = func() map[cause.Stage]struct {
 		m[stage] = u
 	}
 	return m
-}()
+})
+
+// lookless are the causes of a stage without a rule; whole is set where that is
+// every one.
+type lookless struct {
+	causes []cause.ID
+	whole  bool
+}
 
 // skipServers says which causes cannot be seen from a place that reaches no
 // name server itself and has only a resolver.

@@ -5,6 +5,7 @@ import (
 	"html"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -114,9 +115,14 @@ func title(text, lower string) string {
 }
 
 var (
-	metaRefresh = regexp.MustCompile(`(?i)<meta[^>]{0,100}http-equiv\s*=\s*["']?refresh["']?[^>]{0,100}content\s*=\s*["']?([^"'>]{0,500})`)
-	scripted    = regexp.MustCompile(`(?i)(?:window|document|self|top)?\.?location(?:\.href|\.replace|\.assign)?\s*(?:=|\()\s*["']([^"']{1,500})["']`)
+	metaRefresh = once(`(?i)<meta[^>]{0,100}http-equiv\s*=\s*["']?refresh["']?[^>]{0,100}content\s*=\s*["']?([^"'>]{0,500})`)
+	scripted    = once(`(?i)(?:window|document|self|top)?\.?location(?:\.href|\.replace|\.assign)?\s*(?:=|\()\s*["']([^"']{1,500})["']`)
 )
+
+// once compiles an expression when a page is first read: most runs read none.
+func once(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // smallPage bounds the page that is taken for a redirect by script: a larger
 // one does more than that.
@@ -124,13 +130,13 @@ const smallPage = 2048
 
 // leads reads where a page sends a browser.
 func (r *response) leads() (how, target string) {
-	if m := metaRefresh.FindStringSubmatch(r.text); m != nil {
+	if m := metaRefresh().FindStringSubmatch(r.text); m != nil {
 		if target := refreshTarget(m[1]); target != "" {
 			return "meta-refresh", target
 		}
 	}
 	if len(r.text) <= smallPage && r.hop.Body.Whole() {
-		if m := scripted.FindStringSubmatch(r.text); m != nil {
+		if m := scripted().FindStringSubmatch(r.text); m != nil {
 			return "script", m[1]
 		}
 	}
