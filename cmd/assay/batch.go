@@ -21,6 +21,7 @@ import (
 	"assay/key"
 	"assay/lookup"
 	"assay/order"
+	"assay/perspective"
 	"assay/review"
 )
 
@@ -205,7 +206,11 @@ func (w *batchWorker) line(reports *reportWriter, out []byte, number int, raw []
 	if w.ctx != nil {
 		ctx = w.ctx
 	}
-	report, err := reviewer.Review(ctx, o.Resolve())
+	resolved := o.Resolve()
+	if len(reviewer.Places) > 1 {
+		ctx = perspective.WithOrder(ctx, orderDigest(resolved))
+	}
+	report, err := reviewer.Review(ctx, resolved)
 	if ctx.Err() != nil {
 		t.stopped++
 		return out
