@@ -2,10 +2,8 @@ package schema_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,10 +18,8 @@ import (
 	"assay/data"
 	"assay/evidence"
 	"assay/lab"
+	"assay/lab/trial"
 	"assay/order"
-	"assay/probe"
-	"assay/probe/dial"
-	"assay/probe/resolver"
 	"assay/profile"
 	"assay/review"
 	"assay/schema"
@@ -33,10 +29,11 @@ var update = flag.Bool("update", false, "write the golden files")
 
 var clock = time.Date(2026, 11, 23, 8, 30, 0, 0, time.UTC)
 
-// TestLiveDV: one DV order looked at in the laboratory. The observations are
-// what probes really saw, so the golden file pins the format of evidence.
+// TestLiveDV: one DV order reviewed in the laboratory, and its file fetched. The
+// observations are what probes really saw, so the golden file pins the format
+// of evidence.
 func TestLiveDV(t *testing.T) {
-	w, err := lab.New(lab.Change{}, lab.Options{Value: "202611230800"})
+	w, err := lab.New(lab.Change{}, lab.Options{Value: "202611230800", Clock: func() time.Time { return clock }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,36 +45,63 @@ func TestLiveDV(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	p, err := probe.New(probe.Config{Perspective: "P0", DNS: resolver.Config{
-		Dialer: &dial.Dialer{Data: data.Embedded(), Map: w.DialMap()},
-		Roots:  []resolver.Root{{Name: "a.root", Addresses: []netip.Addr{netip.MustParseAddr(lab.AddressTLDServer)}}},
-		Now:    func() time.Time { return clock },
-	}})
+	places, err := trial.Places(t.Context(), w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := context.Background()
-	var seen []evidence.Observation
-	for _, address := range []string{lab.AddressNS1, lab.AddressNS2} {
-		for _, typ := range []string{"TXT", "CAA"} {
-			owner := map[string]string{"TXT": "_dnsauth.orchard.net", "CAA": "orchard.net"}[typ]
-			seen = append(seen, p.DNS(ctx, evidence.DNSQuestion{Name: owner, Type: typ, Address: address}))
+	look := places[0].Begin()
+	defer look.Close()
+	golden(t, "dv", review.ScopeNetwork, []evidence.Perspective{places[0].About()}, func(list []evidence.Question) []evidence.Observation {
+		if list == nil {
+			list = []evidence.Question{fetch("http"), fetch("https")}
+		}
+		seen := look.Answer(t.Context(), list)
+		for i := range seen {
+			steady(&seen[i])
+		}
+		return seen
+	})
+}
+
+// fetch is the question for the validation file that nothing in this order asks.
+func fetch(scheme string) evidence.Question {
+	return evidence.Question{Kind: evidence.KindHTTP, Perspective: "P0", HTTP: &evidence.HTTPQuestion{
+		URL: scheme + "://orchard.net/.well-known/pki-validation/fileauth.txt", Address: lab.AddressWeb1,
+	}}
+}
+
+// steady takes out what differs from one run to the next: how long it took, and
+// which of two equal servers was the first.
+func steady(o *evidence.Observation) {
+	o.Millis = 0
+	if o.HTTP != nil {
+		for i := range o.HTTP.Fetches {
+			for j := range o.HTTP.Fetches[i].Hops {
+				o.HTTP.Fetches[i].Hops[j].Phases = nil
+			}
 		}
 	}
-	for _, scheme := range []string{"http", "https"} {
-		o := p.HTTP(ctx, evidence.HTTPQuestion{URL: scheme + "://orchard.net/.well-known/pki-validation/fileauth.txt", Address: lab.AddressWeb1})
-		o.HTTP.Fetches[0].Hops[0].Phases = nil // the clock stands still, but connecting is not free of order
-		seen = append(seen, o)
+	if o.DNS != nil {
+		for i := range o.DNS.Links {
+			l := &o.DNS.Links[i]
+			l.Decided = ""
+			for j := range l.Copies {
+				l.Copies[j].Millis = 0
+			}
+		}
 	}
-	golden(t, "dv", seen, review.ScopeNetwork)
 }
 
 // TestOV: one OV order judged without the network.
-func TestOV(t *testing.T) { golden(t, "ov", nil, review.ScopeOrder) }
+func TestOV(t *testing.T) { golden(t, "ov", review.ScopeOrder, nil, nil) }
 
-// golden judges an order file and compares the report with the golden file, and
-// both with their schemas.
-func golden(t *testing.T, name string, seen []evidence.Observation, scope review.Scope) {
+// golden reviews an order file and compares the report with the golden file, and
+// both with their schemas. look answers questions about the network; called
+// without any it adds what the review itself does not ask.
+func golden(
+	t *testing.T, name string, scope review.Scope, places []evidence.Perspective,
+	look func([]evidence.Question) []evidence.Observation,
+) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", name+".order.yaml"))
 	if err != nil {
@@ -98,10 +122,19 @@ func golden(t *testing.T, name string, seen []evidence.Observation, scope review
 		t.Fatal(err)
 	}
 	c := review.Prepare(file.Resolve(), data.Embedded())
-	in := review.Input{Profile: cloud, Seen: seen, At: clock, Mode: review.Precheck, Scope: scope}
-	for _, q := range c.Ask(in) {
-		answer := evidence.LookupAnswer{}
-		in.Seen = append(in.Seen, evidence.Observation{Question: q, At: clock, Lookup: &answer})
+	in := review.Input{Profile: cloud, At: clock, Mode: review.Precheck, Scope: scope, Perspectives: places}
+	for questions := c.Ask(in); len(questions) > 0; questions = c.Ask(in) {
+		for _, q := range questions {
+			if q.Lookup == nil {
+				in.Seen = append(in.Seen, look([]evidence.Question{q})...)
+				continue
+			}
+			answer := evidence.LookupAnswer{}
+			in.Seen = append(in.Seen, evidence.Observation{Question: q, At: clock, Lookup: &answer})
+		}
+	}
+	if look != nil {
+		in.Seen = append(in.Seen, look(nil)...)
 	}
 	r := c.Judge(in)
 	r.Localize(cause.English)
