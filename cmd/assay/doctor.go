@@ -21,7 +21,8 @@ import (
 
 func (a *app) doctorCommand() *cobra.Command {
 	var profileName, lists string
-	var asJSON, network bool
+	var asJSON, connect bool
+	var network *networkFlags
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: a.text.Text("doctor.short"),
@@ -36,17 +37,23 @@ func (a *app) doctorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			checks, err := a.doctor(c.Context(), p, config, network)
-			if err != nil {
-				return err
+			if given := network.givenFlag(); given != "" && !connect {
+				return a.usage("assay doctor --network "+given, "error.needs-network", "Flag", given)
 			}
-			return a.showDoctor(checks, asJSON)
+			return a.interruptible(c, func(ctx context.Context) error {
+				checks, err := a.doctor(ctx, p, config, network, connect)
+				if err != nil {
+					return err
+				}
+				return a.showDoctor(checks, asJSON)
+			})
 		},
 	}
 	c.Flags().StringVar(&profileName, "profile", "cloud", a.text.Text("flag.profile"))
 	c.Flags().StringVar(&lists, "lists", "", a.text.Text("flag.lists"))
 	c.Flags().BoolVar(&asJSON, "json", false, a.text.Text("flag.json"))
-	c.Flags().BoolVar(&network, "network", false, a.text.Text("flag.network"))
+	c.Flags().BoolVar(&connect, "network", false, a.text.Text("flag.network"))
+	network = a.network(c)
 	return c
 }
 
@@ -60,7 +67,7 @@ type checkup struct {
 	Detail string `json:"detail"`
 }
 
-func (a *app) doctor(ctx context.Context, p *profile.Profile, config lookup.Config, network bool) ([]checkup, error) {
+func (a *app) doctor(ctx context.Context, p *profile.Profile, config lookup.Config, network *networkFlags, connect bool) ([]checkup, error) {
 	set, err := a.dataSet()
 	if err != nil {
 		return nil, err
@@ -79,7 +86,15 @@ func (a *app) doctor(ctx context.Context, p *profile.Profile, config lookup.Conf
 	o := source.Answer(evidence.LookupQuestion{Topic: evidence.TopicInputs}, a.now())
 	checks = append(checks, a.listCheckups(p, o.Lookup.Inputs, set)...)
 	checks = append(checks, a.clockCheckup(set))
-	checks = append(checks, a.networkCheckups(ctx, network)...)
+	if connect {
+		tested, err := a.selfTest(ctx, network, set)
+		if err != nil {
+			return nil, err
+		}
+		checks = append(checks, tested...)
+	} else {
+		checks = append(checks, a.routeCheckups()...)
+	}
 	return append(checks, a.terminalCheckup()), nil
 }
 
@@ -139,42 +154,71 @@ func (a *app) clockCheckup(set *data.Set) checkup {
 	return checkup{"clock", "system", "ok", now.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + now.Format("15:04 MST -0700")}
 }
 
-// networkCheckups says which address families this machine has a way out by.
-// Asking the kernel for a route sends nothing; --network also connects to a
-// root name server.
-func (a *app) networkCheckups(ctx context.Context, connect bool) []checkup {
+// routeCheckups says which address families this machine has a way out by.
+// Asking the kernel for a route sends nothing.
+func (a *app) routeCheckups() []checkup {
 	var checks []checkup
 	for _, f := range []struct{ name, network, address string }{
 		{"IPv4", "udp4", "198.41.0.4:53"},
 		{"IPv6", "udp6", "[2001:503:ba3e::2:30]:53"},
 	} {
 		c := checkup{"network", f.name, "ok", a.text.Text("doctor.route")}
-		conn, err := net.Dial(f.network, f.address)
-		if err != nil {
+		if conn, err := net.Dial(f.network, f.address); err != nil {
 			c.State, c.Detail = "missing", a.text.Text("doctor.no-route")
-			checks = append(checks, c)
-			continue
-		}
-		conn.Close()
-		if connect {
-			c = a.connect(ctx, c, "tcp"+f.network[3:], f.address)
+		} else {
+			conn.Close()
 		}
 		checks = append(checks, c)
 	}
 	return checks
 }
 
-func (a *app) connect(ctx context.Context, c checkup, network, address string) checkup {
-	d := net.Dialer{Timeout: 3 * time.Second}
-	start := time.Now()
-	conn, err := d.DialContext(ctx, network, address)
+// selfTest asks the root servers, and the resolver if one is set, as every live
+// check does before it begins.
+func (a *app) selfTest(ctx context.Context, f *networkFlags, set *data.Set) ([]checkup, error) {
+	n, err := a.resolve(f, set)
 	if err != nil {
-		c.State, c.Detail = "missing", a.text.Text("doctor.no-connection", "Address", address)
-		return c
+		return nil, err
 	}
-	conn.Close()
-	c.Detail = a.text.Text("doctor.connected", "Address", address, "Millis", time.Since(start).Milliseconds())
-	return c
+	place, err := a.place(n, a.now)
+	if err != nil {
+		return nil, err
+	}
+	show := a.lookProgress()
+	show.say(a.text.Text("progress.self-test"))
+	missing := place.SelfTest(ctx)
+	show.clear()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var checks []checkup
+	for _, part := range []struct{ what, name string }{
+		{"ipv4", "IPv4"}, {"ipv6", "IPv6"}, {"udp", a.text.Text("doctor.udp")}, {"tcp", a.text.Text("doctor.tcp")}, {"resolver", n.Resolver},
+	} {
+		if part.name == "" {
+			continue
+		}
+		c := checkup{"network", part.name, "ok", a.text.Text("doctor.works")}
+		for _, m := range missing {
+			switch {
+			case m.What == "dns" && part.what != "resolver":
+				c.State, c.Detail = "missing", m.Detail
+				if n.Resolver == "" {
+					c.State, c.Detail = "bad", a.text.Text("doctor.closed", "Detail", m.Detail)
+				}
+			case m.What == part.what:
+				c.State, c.Detail = "missing", m.Detail
+				if m.What == "resolver" {
+					c.State = "bad"
+				}
+			}
+		}
+		checks = append(checks, c)
+	}
+	if n.Options != nil {
+		checks = append(checks, checkup{"network", a.text.Text("footer.lab"), "ok", a.text.Text("footer.lab.means")})
+	}
+	return checks, nil
 }
 
 func (a *app) terminalCheckup() checkup {
