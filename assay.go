@@ -22,6 +22,19 @@
 // English, as of now. Nothing is dialled: the report's scope is the order
 // itself, and its not_asked list says what that leaves open.
 //
+// With places to look from it reviews live, as a CA does: from the root of the
+// DNS, every server of a domain, DNSSEC validated. Four lines more:
+//
+//	place, err := assay.Here(nil) // this machine, on the public internet
+//	if err != nil {
+//		return err
+//	}
+//	place.SelfTest(ctx) // what does not work here is no fault of a target
+//	reviewer := &assay.Reviewer{Places: []perspective.Place{place}}
+//
+// The report's scope is then the network; a name without a value to look for is
+// checked for readiness.
+//
 // The pieces stand alone: package cause is the catalogue, order the order,
 // profile the rules of a CA, review the engine, lookup the lists and records an
 // operator has, key and csr what can be known of a key and a request.

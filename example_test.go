@@ -7,6 +7,8 @@ import (
 
 	"assay"
 	"assay/cause"
+	"assay/lab"
+	"assay/lab/trial"
 	"assay/order"
 	"assay/profile"
 )
@@ -66,6 +68,47 @@ func ExampleReviewer_also() {
 	// baseline refuse
 	// letsencrypt refuse
 	// private pass
+}
+
+// A live review, here of the small internet of package lab; on the real one
+// assay.Here gives the place to look from.
+func ExampleReviewer_live() {
+	ctx := context.Background()
+	world, err := lab.New(lab.Change{Zones: map[string]lab.ZoneChange{"orchard.net": {
+		ZoneCopy: lab.ZoneCopy{Remove: []string{"_dnsauth TXT"}, Add: []string{`_dnsauth TXT "$VALUE."`}},
+	}}}, lab.Options{})
+	if err == nil {
+		err = world.Start()
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer world.Close()
+	places, err := trial.Places(ctx, world)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	o := &order.File{
+		Order:  order.Order{Product: order.DV, Names: []string{"orchard.net"}, Method: order.MethodDNS},
+		Expect: map[string]order.Expectation{"orchard.net": {Value: lab.Value}},
+	}
+	r := &assay.Reviewer{Places: places, Now: func() time.Time { return lab.Clock }}
+	report, err := r.Review(ctx, o.Resolve())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(report.Scope, report.Verdict)
+	for _, f := range report.Findings {
+		if f.Level.Blocks() {
+			fmt.Println(f.Cause, f.Subject, f.Parameters["seen"])
+		}
+	}
+	// Output:
+	// network wait
+	// dns.value-altered orchard.net [20261125a7k2m9x4q8w3e5r6t1.]
 }
 
 // What would the order be under an operator's own rules?

@@ -74,7 +74,7 @@ func (a *app) trace(ctx context.Context, f *networkFlags, name, typ string, asJS
 	if err != nil {
 		return err
 	}
-	c, err := resolverConfig(n, a.now)
+	c, err := n.DNS(a.now)
 	if err != nil {
 		return err
 	}

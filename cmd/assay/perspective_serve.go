@@ -130,7 +130,7 @@ func (a *app) remotePlace(f *serveFlags) (*perspective.Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := resolverConfig(n, a.now)
+	c, err := n.DNS(a.now)
 	if err != nil {
 		return nil, err
 	}

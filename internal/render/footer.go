@@ -120,14 +120,17 @@ func (p *Page) soon(t, now time.Time, zone *time.Location) string {
 			text += p.Text.Text("punctuation.comma") + local.Format(layout+" MST")
 		}
 	}
-	left := t.Sub(now)
-	if left <= 0 {
-		return text
+	id, left := "time.in", t.Sub(now)
+	if left < 0 {
+		id, left = "time.ago", -left
 	}
 	if left >= time.Minute {
 		left = left.Round(time.Minute)
 	}
-	return p.Text.Text("time.in", "Left", cause.FormatDuration(left, p.Text.Lang()), "Time", text)
+	if left < time.Second {
+		return text
+	}
+	return p.Text.Text(id, "Left", cause.FormatDuration(left, p.Text.Lang()), "Time", text)
 }
 
 // Gravest returns the cause to begin with: that of the first finding shown, ""
