@@ -62,7 +62,9 @@ perspectives: {P0: {delay: `+delay.String()+`}}`), &change)
 			b.Error(err)
 		}
 	})
-	prober, err := probe.New(trial.Config(w.Probe(0)))
+	config := trial.Config(w.Probe(0))
+	config.DNS.PerServer, config.DNS.PerTarget = 1<<30, 1<<30 // one name is looked at all the time
+	prober, err := probe.New(config)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -71,4 +73,30 @@ perspectives: {P0: {delay: `+delay.String()+`}}`), &change)
 	defer look.Close()
 	look.Answer(context.Background(), []evidence.Question{{Kind: evidence.KindDNS, DNS: &evidence.DNSQuestion{Name: "net", Type: "NS"}}})
 	return place
+}
+
+// BenchmarkWeb is the web half of a whole review of a healthy name on loopback,
+// servers in the same process: the zone found, both schemes at its address.
+func BenchmarkWeb(b *testing.B) {
+	place := slow(b, 0)
+	questions := []evidence.Question{
+		{Kind: evidence.KindHTTP, HTTP: &evidence.HTTPQuestion{URL: urlHTTP, Each: true}},
+		{Kind: evidence.KindHTTP, HTTP: &evidence.HTTPQuestion{URL: urlHTTPS, Each: true}},
+	}
+	b.ReportAllocs()
+	b.SetParallelism(8)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			look := place.Begin()
+			seen := look.Answer(context.Background(), questions)
+			look.Close()
+			for _, o := range seen {
+				if got := describe(o); got != "200 "+lab.Value {
+					b.Errorf("%q of %+v", got, o)
+					return
+				}
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "reviews/s")
 }
