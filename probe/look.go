@@ -26,22 +26,23 @@ func (l *Look) Close() { l.r.Close() }
 // order. What could not be asked is an observation that says so.
 func (l *Look) Answer(ctx context.Context, questions []evidence.Question) []evidence.Observation {
 	list := make([]evidence.Observation, len(questions))
+	hosts := &hosts{look: l}
 	var all sync.WaitGroup
 	for i := range questions {
-		all.Go(func() { list[i] = l.answer(ctx, questions[i]) })
+		all.Go(func() { list[i] = l.answer(ctx, questions[i], hosts) })
 	}
 	all.Wait()
 	return list
 }
 
-func (l *Look) answer(ctx context.Context, q evidence.Question) evidence.Observation {
+func (l *Look) answer(ctx context.Context, q evidence.Question, hosts *hosts) evidence.Observation {
 	switch {
 	case q.Kind == evidence.KindDNS && q.DNS != nil:
 		return l.dns(ctx, *q.DNS)
 	case q.Kind == evidence.KindHTTP && q.HTTP != nil:
-		return l.http(ctx, *q.HTTP)
+		return l.http(ctx, *q.HTTP, hosts)
 	case q.Kind == evidence.KindTLS && q.TLS != nil:
-		return l.tls(ctx, *q.TLS)
+		return l.tls(ctx, *q.TLS, hosts)
 	}
 	o := l.p.observation(q, l.p.now())
 	o.Unknown = fmt.Sprintf("a probe does not answer questions of kind %q", q.Kind)
