@@ -205,7 +205,8 @@ type Fault struct {
 	//
 	//	drop                  no answer
 	//	servfail refused formerr notimp nxdomain nodata
-	//	                      that response, nothing in it; nxdomain and nodata with AA and the SOA
+	//	                      that response, nothing in it; nxdomain and nodata with AA and the SOA,
+	//	                      formerr and notimp without OPT
 	//	truncate              TC=1 and nothing else, on UDP
 	//	lowercase             the right answer with the question in lower case
 	//	not-authoritative     the right answer with AA=0

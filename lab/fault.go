@@ -168,10 +168,11 @@ func (f *fault) distort(q *query, m *dns.Msg) *dns.Msg {
 		empty.Rcode = dns.RcodeServerFailure
 	case "refused":
 		empty.Rcode = dns.RcodeRefused
-	case "formerr":
-		empty.Rcode = dns.RcodeFormatError
-	case "notimp":
-		empty.Rcode = dns.RcodeNotImplemented
+	case "formerr", "notimp": // of a server that does not know what OPT is (RFC 6891 7)
+		empty.Rcode, empty.Extra = dns.RcodeFormatError, nil
+		if f.Do == "notimp" {
+			empty.Rcode = dns.RcodeNotImplemented
+		}
 	case "nxdomain", "nodata":
 		empty.Authoritative = true
 		if f.Do == "nxdomain" {
