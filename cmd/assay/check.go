@@ -11,7 +11,6 @@ import (
 
 	"assay"
 	"assay/cause"
-	"assay/evidence"
 	"assay/internal/render"
 	"assay/lookup"
 	"assay/order"
@@ -277,14 +276,23 @@ func (a *app) nextCommands(f *checkFlags, r *review.Report, names []string) []st
 // port 53 is closed, until it passes where waiting can help.
 func (a *app) nextLook(r *review.Report) []string {
 	command := "assay " + strings.Join(quoteAll(a.args), " ")
-	closed := slices.ContainsFunc(r.Perspectives, func(p evidence.Perspective) bool { return p.Lacks("dns") || p.Lacks("resolver") })
 	switch {
-	case closed:
-		return []string{command + " --resolver https://RESOLVER/dns-query"}
+	case lacking(r, "resolver"):
+		return []string{"assay doctor --network --resolver " + r.Perspectives[0].Resolver}
+	case lacking(r, "dns") && r.Perspectives[0].Resolver == "":
+		return []string{command + " " + throughResolver}
 	case r.Verdict == review.VerdictWait && len(r.Readiness) == 0 && r.Order.Names != nil:
 		return []string{command + " --watch"}
 	}
 	return nil
+}
+
+// throughResolver is what to try where port 53 is closed.
+const throughResolver = "--resolver https://RESOLVER/dns-query"
+
+// lacking reports whether something does not work at this machine.
+func lacking(r *review.Report, what string) bool {
+	return len(r.Perspectives) > 0 && r.Perspectives[0].Lacks(what)
 }
 
 func quoteAll(args []string) []string {

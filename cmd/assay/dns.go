@@ -141,6 +141,9 @@ func (a *app) tracePage(t *trace.Trace, missing []evidence.Missing, anchors stri
 	a.traceAnswer(p, t)
 	for _, m := range missing {
 		p.Weak(0, p.State("missing").Text+" "+a.text.Text("missing."+m.What)+" ("+render.Safe(m.Detail)+")")
+		if m.What == "dns" && t.Answer == nil {
+			p.Line("  " + a.text.Text("error.next") + " " + p.Command("assay "+strings.Join(quoteAll(a.args), " ")+" "+throughResolver))
+		}
 	}
 	if t.Lab {
 		p.Weak(0, a.text.Text("trace.lab"))
@@ -237,7 +240,11 @@ func (a *app) exchangeCell(e *trace.Exchange) render.Cell {
 // traceAnswer writes what is known in the end: the records, the state, why.
 func (a *app) traceAnswer(p *render.Page, t *trace.Trace) {
 	if t.Answer == nil {
-		p.Line(p.Level(cause.Unknown, a.text.Text("trace.not-asked", "Why", render.Safe(t.Unknown))))
+		why := render.Safe(t.Unknown)
+		if id := "unknown." + t.Unknown; a.text.Has(id) {
+			why = a.text.Text(id)
+		}
+		p.Leveled(cause.Unknown, a.text.Text("trace.not-asked", "Why", why))
 		return
 	}
 	var rows [][]render.Cell

@@ -191,34 +191,45 @@ func (a *app) selfTest(ctx context.Context, f *networkFlags, set *data.Set) ([]c
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var checks []checkup
-	for _, part := range []struct{ what, name string }{
-		{"ipv4", "IPv4"}, {"ipv6", "IPv6"}, {"udp", a.text.Text("doctor.udp")}, {"tcp", a.text.Text("doctor.tcp")}, {"resolver", n.Resolver},
-	} {
-		if part.name == "" {
-			continue
-		}
-		c := checkup{"network", part.name, "ok", a.text.Text("doctor.works")}
-		for _, m := range missing {
-			switch {
-			case m.What == "dns" && part.what != "resolver":
-				c.State, c.Detail = "missing", m.Detail
-				if n.Resolver == "" {
-					c.State, c.Detail = "bad", a.text.Text("doctor.closed", "Detail", m.Detail)
-				}
-			case m.What == part.what:
-				c.State, c.Detail = "missing", m.Detail
-				if m.What == "resolver" {
-					c.State = "bad"
-				}
-			}
-		}
-		checks = append(checks, c)
-	}
+	checks := a.portCheckups(missing, n.Resolver)
 	if n.Options != nil {
 		checks = append(checks, checkup{"network", a.text.Text("footer.lab"), "ok", a.text.Text("footer.lab.means")})
 	}
 	return checks, nil
+}
+
+// portCheckups says what the self-test found of each family and transport.
+func (a *app) portCheckups(missing []evidence.Missing, through string) []checkup {
+	lacks := map[string]string{}
+	for _, m := range missing {
+		lacks[m.What] = m.Detail
+	}
+	var checks []checkup
+	if detail, closed := lacks["dns"]; closed {
+		c := checkup{"network", a.text.Text("doctor.port"), "missing", detail}
+		if through == "" {
+			c.State, c.Detail = "bad", a.text.Text("doctor.closed", "Detail", detail, "Try", throughResolver)
+		}
+		checks = append(checks, c)
+	} else {
+		for _, part := range []struct{ what, name string }{
+			{"ipv4", "IPv4"}, {"ipv6", "IPv6"}, {"udp", a.text.Text("doctor.udp")}, {"tcp", a.text.Text("doctor.tcp")},
+		} {
+			c := checkup{"network", part.name, "ok", a.text.Text("doctor.works")}
+			if detail, ok := lacks[part.what]; ok {
+				c.State, c.Detail = "missing", detail
+			}
+			checks = append(checks, c)
+		}
+	}
+	if through != "" {
+		c := checkup{"network", through, "ok", a.text.Text("doctor.works")}
+		if detail, ok := lacks["resolver"]; ok {
+			c.State, c.Detail = "bad", detail
+		}
+		checks = append(checks, c)
+	}
+	return checks
 }
 
 func (a *app) terminalCheckup() checkup {

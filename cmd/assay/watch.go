@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"time"
 
@@ -27,9 +28,13 @@ func (a *app) watch(ctx context.Context, f *checkFlags, names []string) error {
 		wait: a.countdown,
 	}
 	report, err := w.follow(ctx)
-	if report != nil {
-		a.exit = outcome(report, p.failOn)
+	if report == nil {
+		return err
 	}
+	if errors.Is(err, context.Canceled) {
+		return &failure{code: exitInterrupted, what: a.text.Text("watch.interrupted", "Verdict", a.text.Text("verdict."+string(report.Verdict)))}
+	}
+	a.exit = outcome(report, p.failOn)
 	return err
 }
 
