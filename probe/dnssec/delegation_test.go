@@ -2,6 +2,7 @@ package dnssec
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -139,4 +140,26 @@ func TestDelegationPitfalls(t *testing.T) {
 			t.Errorf("child's denial: %+v", r)
 		}
 	})
+}
+
+// TestDelegationBesideWildcard: in an opt-out zone the record that covers an
+// unsigned delegation can be that of a wildcard with a CNAME. It is no delegation
+// and says nothing about one.
+func TestDelegationBesideWildcard(t *testing.T) {
+	t.Parallel()
+	z := signZone(t, "orchard.net.", strings.Join([]string{
+		"orchard.net. 300 IN SOA ns1.orchard.net. hostmaster.orchard.net. 1 7200 3600 1209600 300",
+		"orchard.net. 3600 IN NS ns1.orchard.net.",
+		"*.orchard.net. 300 IN CNAME www.other.example.",
+		"c.orchard.net. 3600 IN NS ns.other.example.",
+	}, "\n"), dns.ED25519, &nsec3Options{optOut: true})
+	m := z.ask(t, "b.c.orchard.net.", dns.TypeTXT)
+	wildcard := z.hashOwner(z.name.wildcard())
+	n, _ := parseName("c.orchard.net.")
+	if covers := z.cover3(n); len(covers) == 0 || covers[0].Header().Name != wildcard.String() {
+		t.Fatalf("the case is lost: %s is not covered by the record of the wildcard", n)
+	}
+	if _, _, r := z.trust(t).Delegation(m, "c.orchard.net.", now, NewWork()); r.State != Insecure {
+		t.Errorf("%+v\n%s", r, m)
+	}
 }

@@ -159,7 +159,14 @@ func (s *nsec3s) nodata(n name, qtype uint16) outcome {
 	if !ok {
 		return unproven
 	}
+	if qtype == dns.TypeDS && next.optOut {
+		// A wildcard is no delegation and does not bear on whether there is one
+		// (RFC 5155 8.6, 8.9); its record may be the very one that covers the name.
+		return open
+	}
 	if w := s.at(encloser.wildcard()); w != nil {
+		// Of another type this denies what the wildcard has, even where its record
+		// only covers an empty non-terminal: unbound decides so too.
 		if !w.types.lacks(qtype, s.zone) {
 			return unproven
 		}

@@ -102,11 +102,28 @@ func TestRandomZones(t *testing.T) {
 				want = NXDomain
 			}
 			optOut := z.nsec3 != nil && z.nsec3.optOut
+			if optOut && r.State == Bogus && z.hiddenBesideWildcard(qname) {
+				continue // see nsec3s.nodata
+			}
 			if r.Found != want || r.State != Secure && !(optOut && r.State == Insecure) {
 				rt.Fatalf("%s %s: want %s: %+v\n%s", qname, dns.Type(qtype), want, r, m)
 			}
 		}
 	})
+}
+
+// hiddenBesideWildcard reports whether the name is in an opt-out span below an
+// empty non-terminal that has no record, and beside a wildcard: then nothing can
+// be proven of it (RFC 5155 7.1, erratum 3441).
+func (z *testZone) hiddenBesideWildcard(qname string) bool {
+	n, _ := parseName(qname)
+	if !n.below(z.name) {
+		return false
+	}
+	for z.sets[z.hashOwner(n.up(1)).wire][dns.TypeNSEC3] == nil {
+		n = n.up(1)
+	}
+	return z.exists(n) && z.exists(n.up(1).wildcard())
 }
 
 // TestFlippedBits: no single bit changed on the way makes an answer mean
@@ -165,6 +182,10 @@ func TestFlippedBits(t *testing.T) {
 
 // meaning is what a caller would read out of an answer, in canonical form.
 func meaning(m *dns.Msg, n name, qtype uint16, r Result) string {
+	if qtype == dns.TypeCNAME && r.Target != "" {
+		// Asked for a CNAME, the one that a DNAME makes may be written out or not.
+		return fmt.Sprint(r.State, " leads to ", r.Target)
+	}
 	out := fmt.Sprint(r.State, " ", r.Found, " ", r.Target)
 	if r.Found == Records {
 		if s := find(sets(m.Answer), n, qtype); s != nil {
