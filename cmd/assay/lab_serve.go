@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -86,7 +85,11 @@ func (a *app) labServe(ctx context.Context, id, dir, place string, real bool) er
 	if err != nil {
 		return err
 	}
-	if err := a.showLab(w, s, config, check); err != nil {
+	through, err := w.ServeResolver(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		return err
+	}
+	if err := a.showLab(labServers(w, through, real), s, config, check); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
@@ -118,7 +121,7 @@ func (a *app) labCheck(dir, config string, s *lab.Scenario) (string, error) {
 }
 
 // showLab prints where the servers of a world are and what to type.
-func (a *app) showLab(w *lab.World, s *lab.Scenario, config, check string) error {
+func (a *app) showLab(servers []labServer, s *lab.Scenario, config, check string) error {
 	text, p := a.text, a.page()
 	if s.ID == "" {
 		p.Strong(0, text.Text("lab.serving-healthy"))
@@ -132,7 +135,6 @@ func (a *app) showLab(w *lab.World, s *lab.Scenario, config, check string) error
 	}
 	p.Blank()
 	p.Paragraph(0, text.Text("lab.with-dig"))
-	servers := labServers(w)
 	column := 0
 	for _, server := range servers {
 		column = max(column, len(server.name)+2)
@@ -149,9 +151,21 @@ func (a *app) showLab(w *lab.World, s *lab.Scenario, config, check string) error
 type labServer struct{ name, command string }
 
 // labServers lists the servers of a world by their public-looking address, with
-// the command that asks each.
-func labServers(w *lab.World) []labServer {
+// the command that asks each, and a resolver of its own for everything else. On
+// real addresses those of the healthy world are listed.
+func labServers(w *lab.World, through netip.AddrPort, real bool) []labServer {
 	m := w.DialMap()
+	if real {
+		m = dial.Map{}
+		for address, port := range map[string]uint16{
+			lab.AddressRoot: 53, lab.AddressTLDServer: 53, lab.AddressNS1: 53, lab.AddressNS2: 53, lab.AddressWeb1: 80,
+		} {
+			at := netip.MustParseAddr(address).As4()
+			at[0], at[1] = 127, labLoopback
+			called := netip.AddrPortFrom(netip.AddrFrom4(at), port)
+			m[dial.Endpoint{Network: map[uint16]string{53: "udp", 80: "tcp"}[port], AddrPort: called}] = called
+		}
+	}
 	var at []dial.Endpoint
 	for e := range m {
 		if e.Port() == 53 && e.Network == "udp" || e.Port() != 53 && e.Network == "tcp" {
@@ -159,11 +173,11 @@ func labServers(w *lab.World) []labServer {
 		}
 	}
 	slices.SortFunc(at, func(x, y dial.Endpoint) int { return x.Compare(y.AddrPort) })
-	var list []labServer
+	list := make([]labServer, 0, len(at)+1)
 	for _, e := range at {
 		list = append(list, labServer{e.String(), clientCommand(e.AddrPort, m[e])})
 	}
-	return list
+	return append(list, labServer{"resolver", fmt.Sprintf("dig @%s -p %d orchard.net A", through.Addr(), through.Port())})
 }
 
 // clientCommand asks one server with dig or curl, which know no dial map.
@@ -175,8 +189,11 @@ func clientCommand(called, really netip.AddrPort) string {
 	case 443:
 		return fmt.Sprintf("curl -k --connect-to orchard.net:443:%s:%s https://orchard.net%sfileauth.txt", bracketed(really.Addr()), port, lab.FilePath)
 	}
-	return fmt.Sprintf("curl --connect-to orchard.net:%d:%s:%s %s", called.Port(), bracketed(really.Addr()), port,
-		"http://orchard.net"+cmp.Or(map[bool]string{false: ":" + strconv.Itoa(int(called.Port()))}[called.Port() == 80], "")+lab.FilePath+"fileauth.txt")
+	host := "orchard.net"
+	if called.Port() != 80 {
+		host += ":" + strconv.Itoa(int(called.Port()))
+	}
+	return fmt.Sprintf("curl --connect-to orchard.net:%d:%s:%s http://%s%sfileauth.txt", called.Port(), bracketed(really.Addr()), port, host, lab.FilePath)
 }
 
 func bracketed(a netip.Addr) string {
