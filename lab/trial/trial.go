@@ -28,7 +28,7 @@ import (
 
 // Patience is how long one try at a server takes at most, the link's delay not
 // counted: loopback answers at once or never.
-const Patience = 400 * time.Millisecond
+const Patience = time.Second
 
 // Config returns the settings of a prober that looks from one perspective.
 func Config(p lab.Probe) probe.Config {
