@@ -56,10 +56,12 @@ func labFiles(dir string, p lab.Probe) (string, error) {
 		}
 		fmt.Fprintf(&config, "allow-addresses = [\"%s\"]\n", strings.Join(allow, `", "`))
 	}
-	files["assay.toml"] = config.String()
 	var faults []error
 	for name, text := range files {
 		faults = append(faults, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	return filepath.Join(dir, "assay.toml"), errors.Join(faults...)
+	// Last and at once: whoever waits for it finds everything it names.
+	path := filepath.Join(dir, "assay.toml")
+	faults = append(faults, os.WriteFile(path+".tmp", []byte(config.String()), 0o600), os.Rename(path+".tmp", path))
+	return path, errors.Join(faults...)
 }
