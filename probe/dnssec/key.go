@@ -40,6 +40,7 @@ type key struct {
 	tag       uint16
 	algorithm uint8
 	public    crypto.PublicKey // *rsaKey, *ecdsa.PublicKey or ed25519.PublicKey; nil if malformed
+	good      *memory
 }
 
 // zoneKey reports whether a DNSKEY may verify data: protocol 3 and the Zone Key
@@ -49,7 +50,7 @@ func zoneKey(rr *dns.DNSKEY) bool {
 }
 
 func parseKey(rr *dns.DNSKEY) key {
-	k := key{tag: rr.KeyTag(), algorithm: rr.Algorithm}
+	k := key{tag: rr.KeyTag(), algorithm: rr.Algorithm, good: new(memory)}
 	raw, err := base64.StdEncoding.DecodeString(rr.PublicKey)
 	if err != nil {
 		return k
@@ -73,6 +74,18 @@ func parseKey(rr *dns.DNSKEY) key {
 
 // verify reports whether sig is the key's signature of data.
 func (k *key) verify(data, sig []byte) bool {
+	sum := digest(data, sig)
+	if k.good.has(sum) {
+		return true
+	}
+	if !k.compute(data, sig) {
+		return false
+	}
+	k.good.add(sum)
+	return true
+}
+
+func (k *key) compute(data, sig []byte) bool {
 	switch public := k.public.(type) {
 	case *rsaKey:
 		switch k.algorithm {
