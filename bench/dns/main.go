@@ -22,9 +22,13 @@ import (
 	"syscall"
 	"time"
 
+	"assay"
+	"assay/cause"
 	"assay/evidence"
 	"assay/lab"
 	"assay/lab/trial"
+	"assay/order"
+	"assay/perspective"
 	"assay/probe"
 )
 
@@ -52,6 +56,11 @@ func run(each time.Duration) error {
 		if err := throughput(signed, each); err != nil {
 			return err
 		}
+	}
+	fmt.Println("\nWhole reviews of an order for an unsigned name from one place: a second now, CPU time of one")
+	fmt.Println("with its servers, reviews a second that two cores alone could do")
+	if err := reviews(each); err != nil {
+		return err
 	}
 	fmt.Println("\nMemory of 1,000 looks at the same time, links of 200 ms")
 	return memory()
@@ -150,6 +159,36 @@ func throughput(signed bool, each time.Duration) error {
 		least += cpu / rounds
 	}
 	fmt.Printf("  %-8s %8.0f /s %8.0f µs %8.0f /s %8.0f µs %6.2f\n", name(signed), rate, ours/1000, 2e9/ours, least/1000, least/ours)
+	return w.Close()
+}
+
+// reviews adds the rules: what is asked and what is made of it.
+func reviews(each time.Duration) error {
+	w, p, err := open(false, 0, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	file := order.File{
+		Order:  order.Order{Product: order.DV, Names: []string{"orchard.net"}, Method: order.MethodDNS, SubmittedAt: lab.Clock.Add(-time.Hour)},
+		Expect: map[string]order.Expectation{"orchard.net": {Value: lab.Value}},
+	}
+	r := &assay.Reviewer{Lang: "-", Now: func() time.Time { return lab.Clock }, Places: []perspective.Place{perspective.NewLocal(p)}}
+	cpu, rate, err := drive(func() error {
+		report, err := r.Review(context.Background(), file.Resolve())
+		if err != nil {
+			return err
+		}
+		for _, f := range report.Findings {
+			if f.Level != cause.Info && f.Level != cause.Pass {
+				return fmt.Errorf("the review finds %s", f.Cause)
+			}
+		}
+		return nil
+	}, each)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  %-8s %8.0f /s %8.0f µs %8.0f /s\n", name(false), rate, cpu/1000, 2e9/cpu)
 	return w.Close()
 }
 
