@@ -245,8 +245,7 @@ func (f *facts) issuerUnknown(s *sink, n *nameFact, c *caaFact) {
 // critical, forbids issuing whatever the others say (RFC 8659 4.1, BR 4.2.2.1).
 func caaCritical(f *facts, s *sink, n *nameFact, c *caaFact) {
 	for _, r := range c.records {
-		known := slices.ContainsFunc(f.profile.CAA.KnownTags, r.Is)
-		if known || r.Flags&f.profile.CAA.CriticalFlags == 0 {
+		if !f.unknownCritical(r) {
 			continue
 		}
 		s.addCAA(cause.CAACriticalUnknown, n, c).concerning(n.subject()+"\x00"+r.String()).
@@ -254,48 +253,84 @@ func caaCritical(f *facts, s *sink, n *nameFact, c *caaFact) {
 	}
 }
 
-// caaDisagree: some servers give a set that permits, others one that does not.
-func caaDisagree(f *facts, s *sink, n *nameFact, c *caaFact) {
-	z := c.found
-	if z == nil {
-		z = firstAnswered(c)
-	}
-	if z == nil {
-		return
-	}
-	l := z.last()
-	if l == nil {
-		return
-	}
-	var with, without []*evidence.DNSCopy
-	for i := range l.Copies {
-		copied := &l.Copies[i]
-		if !usable(copied) {
-			continue
-		}
-		records := parseCAA(recordsAt(copied.Answer, l.Owner, "CAA"))
-		if f.permission(records, n.Wildcard, f.methodFor(n)).permitted {
-			with = append(with, copied)
-		} else {
-			without = append(without, copied)
-		}
-	}
-	if len(with) == 0 || len(without) == 0 || len(f.profile.CAA.Issuers) == 0 {
-		return
-	}
-	var conditions []string
-	if !f.permission(c.records, n.Wildcard, f.methodFor(n)).permitted {
-		conditions = []string{"hit"}
-	}
-	s.addName(cause.DNSServersDisagree, n, conditions...).concerning(n.subject()+"\x00caa").
-		with("owner", l.Owner).with("zone", l.Zone).with("type", "CAA").with("answers", answersOf(l, "CAA")).
-		with("serials", f.serials(z)).seenBy(z).reproduce(digAll(l, l.Owner, "CAA")...)
+func (f *facts) unknownCritical(r caa.Record) bool {
+	return r.Flags&f.profile.CAA.CriticalFlags != 0 && !slices.ContainsFunc(f.profile.CAA.KnownTags, r.Is)
 }
 
-// firstAnswered is the look at the name itself, where it was answered.
-func firstAnswered(c *caaFact) *sight {
-	if len(c.steps) > 0 && c.steps[0].state == answered {
-		return c.steps[0]
+// caaDisagree: some servers give a set that permits, others one that does not:
+// at the name, at one above it, or by leading to different targets.
+func caaDisagree(f *facts, s *sink, n *nameFact, c *caaFact) {
+	if len(f.profile.CAA.Issuers) == 0 {
+		return
 	}
-	return nil
+	for i, z := range c.steps {
+		if z.state == answered && f.caaStepDisagrees(s, n, c, i) || z == c.found || z == c.failed {
+			return
+		}
+	}
+}
+
+// caaStepDisagrees looks at what each server on the way says at one name.
+func (f *facts) caaStepDisagrees(s *sink, n *nameFact, c *caaFact, step int) bool {
+	z := c.steps[step]
+	counts := f.caaPermits(n, c, step, z.records())
+	for i := range z.a.Links {
+		l := &z.a.Links[i]
+		next := ""
+		if i < len(z.a.Links)-1 {
+			next = z.a.Links[i+1].Owner
+		}
+		for j := range l.Copies {
+			copied := &l.Copies[j]
+			if !usable(copied) || next != "" && leadsTo(copied, l.Owner) == next {
+				continue
+			}
+			permits, known := f.caaCopyPermits(n, c, step, copied, l.Owner)
+			if !known || permits == counts {
+				continue
+			}
+			var conditions []string
+			if !counts {
+				conditions = []string{"hit"}
+			}
+			s.addName(cause.DNSServersDisagree, n, conditions...).concerning(n.subject()+"\x00caa").
+				with("owner", l.Owner).with("zone", l.Zone).with("type", "CAA").with("answers", answersOf(l, "CAA")).
+				with("serials", f.serials(z)).seenBy(z).reproduce(digAll(l, l.Owner, "CAA")...)
+			return true
+		}
+	}
+	return false
+}
+
+// caaCopyPermits judges by what one server says at a name. What it leads to, and
+// the answer that counts does not, is asked for.
+func (f *facts) caaCopyPermits(n *nameFact, c *caaFact, step int, copied *evidence.DNSCopy, owner string) (permits, known bool) {
+	records := recordsAt(copied.Answer, owner, "CAA")
+	if target := leadsTo(copied, owner); target != "" {
+		domain := n.registrable()
+		if domain == "" {
+			domain = n.Base
+		}
+		there := f.resolveAnyhow(f.primary(), caaQuestion(target, domain))
+		if there.state != answered {
+			return false, there.state != unseen && there.state != blind
+		}
+		records = there.records()
+	}
+	return f.caaPermits(n, c, step, records), true
+}
+
+// caaPermits reports whether the set at a name permits, where there is none the
+// next one above it.
+func (f *facts) caaPermits(n *nameFact, c *caaFact, step int, records []evidence.Record) bool {
+	for step++; len(records) == 0 && step < len(c.steps); step++ {
+		switch z := c.steps[step]; z.state {
+		case answered:
+			records = z.records()
+		case unanswered, bogus, endless:
+			return false
+		}
+	}
+	set := parseCAA(records)
+	return !slices.ContainsFunc(set, f.unknownCritical) && f.permission(set, n.Wildcard, f.methodFor(n)).permitted
 }

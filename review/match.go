@@ -104,7 +104,7 @@ type split struct {
 }
 
 // split sorts what each server gave. A server of a zone on the way that does
-// not lead on, where the answer that counts does, is one without.
+// not lead to where the answer that counts does, is one without.
 func (f *facts) split(t *target, s *sight) split {
 	var sp split
 	if s.state != answered {
@@ -123,7 +123,7 @@ func (f *facts) split(t *target, s *sight) split {
 				sp.with = append(sp.with, c)
 			case last:
 				sp.without = append(sp.without, c)
-			case !leadsOn(c, l.Owner):
+			case leadsTo(c, l.Owner) != s.a.Links[i+1].Owner:
 				sp.without = append(sp.without, c)
 			}
 		}
@@ -131,11 +131,19 @@ func (f *facts) split(t *target, s *sight) split {
 	return sp
 }
 
-// leadsOn reports whether a server gives a CNAME or DNAME for a name.
-func leadsOn(c *evidence.DNSCopy, owner string) bool {
-	return slices.ContainsFunc(c.Answer, func(r evidence.Record) bool {
-		return r.Type == "CNAME" && r.Owner == owner || r.Type == "DNAME"
-	})
+// leadsTo is the name that a server leads on to from another one, by a CNAME or
+// DNAME record; "" where it does not.
+func leadsTo(c *evidence.DNSCopy, owner string) string {
+	for i := range c.Answer {
+		r := &c.Answer[i]
+		switch {
+		case r.Type == "CNAME" && r.Owner == owner:
+			return hostOf(r.Data)
+		case r.Type == "DNAME" && owner != r.Owner && below(owner, r.Owner):
+			return strings.TrimSuffix(strings.TrimSuffix(owner, r.Owner)+hostOf(r.Data), ".")
+		}
+	}
+	return ""
 }
 
 // missingHere is what the primary place saw of a target whose value is nowhere:

@@ -71,11 +71,35 @@ func serversDisagree(f *facts, s *sink, t *target) {
 		conditions = []string{"hit"}
 	}
 	l := z.last()
+	if fork, on, off := forkOf(z); fork != nil {
+		l, sp.with, sp.without = fork, on, off
+	}
 	s.addTarget(cause.DNSServersDisagree, t, conditions...).
 		with("owner", t.owner).with("zone", l.Zone).with("type", t.typ).with("expected", shorten(t.value)).
 		with("servers_with", namesOf(sp.with)).with("servers_without", namesOf(sp.without)).
 		with("answers", answersOf(l, t.typ)).with("serials", f.serials(z)).
 		seenBy(z).reproduce(digAll(l, l.Owner, t.typ)...)
+}
+
+// forkOf is the first zone on the way whose servers do not all lead on to where
+// the answer that counts comes from; nil where there is none.
+func forkOf(z *sight) (l *evidence.DNSLink, on, off []*evidence.DNSCopy) {
+	for i := range z.a.Links[:len(z.a.Links)-1] {
+		l, on, off = &z.a.Links[i], nil, nil
+		for j := range l.Copies {
+			switch c := &l.Copies[j]; {
+			case !usable(c):
+			case leadsTo(c, l.Owner) == z.a.Links[i+1].Owner:
+				on = append(on, c)
+			default:
+				off = append(off, c)
+			}
+		}
+		if len(off) > 0 {
+			return l, on, off
+		}
+	}
+	return nil, nil, nil
 }
 
 func namesOf(copies []*evidence.DNSCopy) []string {
