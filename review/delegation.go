@@ -16,6 +16,7 @@ var delegationRules = []rule{
 		needs:  needLook | needNames, run: eachTarget(zoneSilent),
 	},
 	{causes: []cause.ID{cause.DNSDelegationInconsistent}, needs: needLook | needNames, run: eachZone(delegationInconsistent)},
+	{causes: []cause.ID{cause.DNSDelegationInconsistent}, needs: needLook | needNames, run: eachTarget(cutInconsistent)},
 }
 
 // apexQuestion asks every server of the zone of a domain for the NS set that the
@@ -182,7 +183,7 @@ func delegationInconsistent(f *facts, s *sink, t *target, apex *sight) {
 	parent, own := serverNames(l), valuesOf(recordsAt(apex.a.Answer, apex.asked(), "NS"))
 	slices.Sort(own)
 	own = slices.Compact(own)
-	rows := f.deadRows(apex)
+	rows := f.deadRows(l)
 	differ := len(l.Servers) > 0 && len(own) > 0 && !slices.Equal(parent, own)
 	if !differ && len(rows) == 0 {
 		return
@@ -194,31 +195,50 @@ func delegationInconsistent(f *facts, s *sink, t *target, apex *sight) {
 	d.reproduce(digAll(l, l.Zone, "NS")...)
 }
 
+// cutInconsistent: some servers of a zone that the domain delegates further, and
+// the record is in, give no usable answer. The domain's own zone is looked at
+// as a whole.
+func cutInconsistent(f *facts, s *sink, t *target) {
+	z := f.here(t)
+	if z.state != answered && z.state != endless {
+		return
+	}
+	l := z.first()
+	apex := f.probe(apexQuestion(t.domain)).last()
+	if l == nil || apex == nil || l.Zone == apex.Zone || !below(l.Zone, t.domain) || !s.once(cause.DNSDelegationInconsistent, l.Zone) {
+		return
+	}
+	if rows := f.deadRows(l); len(rows) > 0 {
+		s.addTarget(cause.DNSDelegationInconsistent, t).with("zone", l.Zone).with("results", rows).
+			seenBy(z).reproduce(digAll(l, l.Zone, "NS")...)
+	}
+}
+
 // deadRows are the servers of a zone that gave no usable answer, to the question
 // for its name servers or to one that decides, though others did.
-func (f *facts) deadRows(apex *sight) []string {
-	l := apex.last()
+func (f *facts) deadRows(l *evidence.DNSLink) []string {
 	var rows []string
 	dead := map[string]bool{}
-	collect := func(copies []evidence.DNSCopy) {
+	collect := func(l *evidence.DNSLink) {
+		copies := l.Copies
 		if !slices.ContainsFunc(copies, func(c evidence.DNSCopy) bool { return usable(&c) }) {
 			return
 		}
 		for i := range copies {
-			if c := &copies[i]; failed(c) && !dead[c.Address] {
+			if c := &copies[i]; failed(c) && !refersDown(c, l) && !dead[c.Address] {
 				dead[c.Address] = true
 				rows = append(rows, at(c)+": "+statusOf(c))
 			}
 		}
 	}
-	collect(l.Copies)
+	collect(l)
 	for _, z := range f.deciding() {
 		if z.a == nil {
 			continue
 		}
 		for i := range z.a.Links {
 			if z.a.Links[i].Zone == l.Zone {
-				collect(z.a.Links[i].Copies)
+				collect(&z.a.Links[i])
 			}
 		}
 	}

@@ -116,6 +116,8 @@ func (f *facts) split(t *target, s *sight) split {
 		for j := range l.Copies {
 			c := &l.Copies[j]
 			switch {
+			case refersDown(c, l):
+				sp.without = append(sp.without, c)
 			case failed(c):
 				sp.failed = append(sp.failed, c)
 			case c.Unknown != "":
@@ -129,6 +131,14 @@ func (f *facts) split(t *target, s *sight) split {
 		}
 	}
 	return sp
+}
+
+// refersDown reports whether a server says that the name is in a zone delegated
+// away, where others answer for it themselves.
+func refersDown(c *evidence.DNSCopy, l *evidence.DNSLink) bool {
+	return failed(c) && c.Status == "NOERROR" && slices.ContainsFunc(c.Authority, func(r evidence.Record) bool {
+		return r.Type == "NS" && r.Owner != l.Zone && below(r.Owner, l.Zone) && below(l.Owner, r.Owner)
+	})
 }
 
 // leadsTo is the name that a server leads on to from another one, by a CNAME or

@@ -116,7 +116,11 @@ func answersOf(l *evidence.DNSLink, typ string) []string {
 	var rows []string
 	for i := range l.Copies {
 		if c := &l.Copies[i]; c.Unknown == "" {
-			rows = append(rows, at(c)+": "+answerOf(c, l.Owner, typ))
+			answer := answerOf(c, l.Owner, typ)
+			if refersDown(c, l) {
+				answer = "NS " + c.Authority[0].Owner
+			}
+			rows = append(rows, at(c)+": "+answer)
 		}
 	}
 	return rows
