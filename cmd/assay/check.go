@@ -275,7 +275,7 @@ func (a *app) nextCommands(f *checkFlags, r *review.Report, names []string) []st
 // nextLook are the commands with which to look again: through a resolver where
 // port 53 is closed, until it passes where waiting can help.
 func (a *app) nextLook(r *review.Report) []string {
-	command := "assay " + strings.Join(quoteAll(a.args), " ")
+	command := "assay " + strings.Join(quoteAll(typed(a.args, r.Redacted)), " ")
 	switch {
 	case lacking(r, "resolver"):
 		return []string{"assay doctor --network --resolver " + r.Perspectives[0].Resolver}
@@ -285,6 +285,23 @@ func (a *app) nextLook(r *review.Report) []string {
 		return []string{command + " --watch"}
 	}
 	return nil
+}
+
+// typed is what was typed, under a redacted report without the values expected.
+func typed(args []string, redacted bool) []string {
+	if !redacted {
+		return args
+	}
+	args = slices.Clone(args)
+	for i := range args {
+		switch {
+		case i > 0 && args[i-1] == "--expect":
+			args[i] = "VALUE"
+		case strings.HasPrefix(args[i], "--expect="):
+			args[i] = "--expect=VALUE"
+		}
+	}
+	return args
 }
 
 // throughResolver is what to try where port 53 is closed.
