@@ -143,7 +143,8 @@ type DNSCopy struct {
 	// Status is the response code, or what happened instead of a response:
 	// "timeout", "refused-connection", "unreachable", "reset", "garbled" (not a
 	// DNS message, or not the answer to what was asked), "guard" (an address that
-	// is never dialled), "not-asked" (see Unknown).
+	// is never dialled), "wrong-certificate" (of a DNS-over-HTTPS resolver),
+	// "not-asked" (see Unknown).
 	Status string `json:"status"`
 	// Unknown says why the server was not asked for a reason that lies with us:
 	// "no-ipv6", "no-ipv4", "no-udp", "no-tcp" (the self-test found it missing), "budget".

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -153,6 +154,9 @@ func (r *Resolver) stream(conn net.Conn, sent []byte, end int) received {
 func failure(err error) string {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "reset"
+	}
+	if wrong := (*tls.CertificateVerificationError)(nil); errors.As(err, &wrong) {
+		return "wrong-certificate"
 	}
 	switch word := dial.Failure(err); word {
 	case "refused":

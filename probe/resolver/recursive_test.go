@@ -2,10 +2,12 @@ package resolver_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"assay/evidence"
 	"assay/lab"
+	"assay/probe/resolver"
 )
 
 // TestRecursive: what a recursive resolver says is validated here, over UDP and
@@ -70,6 +72,21 @@ func TestResolverFails(t *testing.T) {
 	}
 	missing := r.SelfTest(context.Background())
 	if len(missing) != 1 || missing[0].What != "resolver" {
+		t.Errorf("missing %+v", missing)
+	}
+}
+
+// TestWrongCertificate: a DNS-over-HTTPS resolver that cannot show who it is, is
+// told from one that is not there.
+func TestWrongCertificate(t *testing.T) {
+	t.Parallel()
+	change := lab.Change{
+		Resolvers:    map[string]lab.Resolver{"r1": {}},
+		Perspectives: map[string]lab.PerspectiveChange{"P0": {Resolver: "r1", HTTPS: true}},
+	}
+	r := world(t, change, func(c *resolver.Config) { c.HTTP = nil })
+	missing := r.SelfTest(context.Background())
+	if len(missing) != 1 || !strings.HasSuffix(missing[0].Detail, ": wrong-certificate") {
 		t.Errorf("missing %+v", missing)
 	}
 }
