@@ -306,7 +306,7 @@ func (f *facts) caaStepDisagrees(s *sink, n *nameFact, c *caaFact, step int) boo
 // the answer that counts does not, is asked for.
 func (f *facts) caaCopyPermits(n *nameFact, c *caaFact, step int, copied *evidence.DNSCopy, owner string) (permits, known bool) {
 	records := recordsAt(copied.Answer, owner, "CAA")
-	if target := leadsTo(copied, owner); target != "" {
+	if target := leadsTo(copied, owner); target != "" && len(records) == 0 {
 		domain := n.registrable()
 		if domain == "" {
 			domain = n.Base

@@ -212,7 +212,9 @@ func (s *sight) chain() []string {
 	if s.typ == "CNAME" {
 		return names
 	}
-	if len(s.a.Links) > 1 {
+	if len(s.a.Links) > 0 {
+		// Whoever asked followed the chain. A CNAME beside the records asked for
+		// was not followed.
 		for i := range s.a.Links[1:] {
 			names = append(names, s.a.Links[i+1].Owner)
 		}
