@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,8 +53,11 @@ func (a *app) dnsQuestion(name, typ string) (evidence.DNSQuestion, error) {
 	case !known, code == dns.TypeANY, code == dns.TypeAXFR, code == dns.TypeIXFR, code == dns.TypeOPT, code == dns.TypeNone:
 		return q, a.usage("assay dns trace "+strings.Join(quoteAll([]string{name}), "")+" TXT", "error.dns-type", "Type", typ)
 	}
+	if name == "." {
+		return q, nil // the root
+	}
 	ascii, err := idna.Punycode.ToASCII(strings.TrimSuffix(strings.ToLower(name), "."))
-	if _, ok := dns.IsDomainName(ascii); err != nil || !ok || strings.ContainsAny(ascii, " /\\\"'") {
+	if _, ok := dns.IsDomainName(ascii); err != nil || !ok || ascii == "" || strings.ContainsAny(ascii, " /\\\"'") {
 		return q, a.usage("assay dns trace orchard.net "+q.Type, "error.dns-name", "Name", name)
 	}
 	q.Name = ascii
@@ -130,6 +134,11 @@ func traceExit(t *trace.Trace) int {
 	return exitUnknown
 }
 
+// isResolverFlag reports whether an argument sets the resolver already.
+func isResolverFlag(arg string) bool {
+	return arg == "--resolver" || strings.HasPrefix(arg, "--resolver=")
+}
+
 func (a *app) tracePage(t *trace.Trace, missing []evidence.Missing, anchors string) *render.Page {
 	p := a.page()
 	p.Blank()
@@ -141,7 +150,7 @@ func (a *app) tracePage(t *trace.Trace, missing []evidence.Missing, anchors stri
 	a.traceAnswer(p, t)
 	for _, m := range missing {
 		p.Weak(0, p.State("missing").Text+" "+a.text.Text("missing."+m.What)+" ("+render.Safe(m.Detail)+")")
-		if m.What == "dns" && t.Answer == nil {
+		if m.What == "dns" && t.Answer == nil && !slices.ContainsFunc(a.args, isResolverFlag) {
 			p.Line("  " + a.text.Text("error.next") + " " + p.Command("assay "+strings.Join(quoteAll(a.args), " ")+" "+throughResolver))
 		}
 	}
