@@ -106,16 +106,18 @@ func loadEntries() (map[ID]*Entry, []*Entry) {
 		if err := toml.Unmarshal(raw, &entries); err != nil {
 			panic(fmt.Sprintf("cause: embedded %s: %v", file, err))
 		}
+		// TOML tables are maps: the order of the file is the order of the
+		// headings in it.
+		text := string(raw)
 		ids := make([]ID, 0, len(entries))
+		heading := make(map[ID]int, len(entries))
 		for id, e := range entries {
 			e.ID = id
 			byID[id] = e
 			ids = append(ids, id)
+			heading[id] = strings.Index(text, "\n[\""+string(id)+"\"]\n")
 		}
-		// TOML tables are maps: the order of the file is the order of the
-		// headings in it.
-		heading := func(id ID) int { return strings.Index(string(raw), "\n[\""+string(id)+"\"]\n") }
-		slices.SortFunc(ids, func(a, b ID) int { return heading(a) - heading(b) })
+		slices.SortFunc(ids, func(a, b ID) int { return heading[a] - heading[b] })
 		for _, id := range ids {
 			all = append(all, byID[id])
 		}
