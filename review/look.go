@@ -2,6 +2,7 @@ package review
 
 import (
 	"slices"
+	"strings"
 
 	"assay/cause"
 	"assay/evidence"
@@ -15,18 +16,35 @@ import (
 // rule reads, what explains a failure is asked only after the failure was seen,
 // and no two lists of questions can drift apart.
 
-// A dnsKey is a DNS question from a place.
+// observed is the index of what was seen on the network, by place and question.
+type observed struct {
+	dns  map[dnsKey]*seenDNS
+	http map[httpKey]*evidence.Observation
+	tls  map[tlsKey]*evidence.Observation
+	// wanted collects the questions without an answer while asking; nil while
+	// judging.
+	wanted *wanted
+}
+
 type dnsKey struct {
 	place string
 	q     evidence.DNSQuestion
 }
 
-// observed is the index of what was seen on the network.
-type observed struct {
-	dns map[dnsKey]*seenDNS
-	// wanted collects the questions without an answer while asking; nil while
-	// judging.
-	wanted *wanted
+type httpKey struct {
+	place string
+	q     evidence.HTTPQuestion
+}
+
+// tlsKey is a TLS question in a form that can be compared.
+type tlsKey struct {
+	place, name, address, protocols string
+	each                            bool
+	port                            int
+}
+
+func keyOf(place string, q *evidence.TLSQuestion) tlsKey {
+	return tlsKey{place, q.Name, q.Address, strings.Join(q.ALPN, " "), q.Each, q.Port}
 }
 
 // seenDNS is an observation, and what was read from it once it was.
@@ -38,7 +56,15 @@ type seenDNS struct {
 // wanted are questions to ask, each once.
 type wanted struct {
 	questions []evidence.Question
-	have      map[dnsKey]bool
+	have      map[any]bool // by key
+}
+
+// want notes a question, while asking.
+func (o *observed) want(key any, q evidence.Question) {
+	if w := o.wanted; w != nil && !w.have[key] {
+		w.have[key] = true
+		w.questions = append(w.questions, q)
+	}
 }
 
 // index makes the observations of the network findable. Of several answers to
@@ -50,15 +76,26 @@ func (f *facts) index(seen []evidence.Observation) {
 			n++
 		}
 	}
-	if n == 0 {
-		return
-	}
-	f.dns = make(map[dnsKey]*seenDNS, n)
 	list := make([]seenDNS, 0, n)
 	for i := range seen {
-		if q := seen[i].Question.DNS; q != nil {
-			list = append(list, seenDNS{o: &seen[i]})
-			f.dns[dnsKey{seen[i].Question.Perspective, *q}] = &list[len(list)-1]
+		o := &seen[i]
+		switch q, place := &o.Question, o.Question.Perspective; {
+		case q.DNS != nil:
+			if f.dns == nil {
+				f.dns = make(map[dnsKey]*seenDNS, n)
+			}
+			list = append(list, seenDNS{o: o})
+			f.dns[dnsKey{place, *q.DNS}] = &list[len(list)-1]
+		case q.HTTP != nil:
+			if f.http == nil {
+				f.http = map[httpKey]*evidence.Observation{}
+			}
+			f.http[httpKey{place, *q.HTTP}] = o
+		case q.TLS != nil:
+			if f.tls == nil {
+				f.tls = map[tlsKey]*evidence.Observation{}
+			}
+			f.tls[keyOf(place, q.TLS)] = o
 		}
 	}
 }
@@ -77,9 +114,32 @@ func (f *facts) find(place *evidence.Perspective, q evidence.DNSQuestion) *seenD
 	if seen := f.dns[key]; seen != nil {
 		return seen
 	}
-	if w := f.wanted; w != nil && !w.have[key] {
-		w.have[key] = true
-		w.questions = append(w.questions, evidence.Question{Kind: evidence.KindDNS, Perspective: place.ID, DNS: &key.q})
+	if f.wanted != nil {
+		f.want(key, evidence.Question{Kind: evidence.KindDNS, Perspective: place.ID, DNS: &key.q})
+	}
+	return nil
+}
+
+// fetch is look for a URL.
+func (f *facts) fetch(place *evidence.Perspective, q evidence.HTTPQuestion) *evidence.Observation {
+	key := httpKey{place.ID, q}
+	if seen := f.http[key]; seen != nil {
+		return seen
+	}
+	if f.wanted != nil {
+		f.want(key, evidence.Question{Kind: evidence.KindHTTP, Perspective: place.ID, HTTP: &key.q})
+	}
+	return nil
+}
+
+// shake is look for a TLS handshake.
+func (f *facts) shake(place *evidence.Perspective, q evidence.TLSQuestion) *evidence.Observation {
+	key := keyOf(place.ID, &q)
+	if seen := f.tls[key]; seen != nil {
+		return seen
+	}
+	if f.wanted != nil {
+		f.want(key, evidence.Question{Kind: evidence.KindTLS, Perspective: place.ID, TLS: &q})
 	}
 	return nil
 }
@@ -90,18 +150,18 @@ func (f *facts) probes(also []*profile.Profile) []evidence.Question {
 	if f.scope != ScopeNetwork || len(f.places) == 0 {
 		return nil
 	}
-	w := &wanted{have: map[dnsKey]bool{}}
-	f.want(w)
+	w := &wanted{have: map[any]bool{}}
+	f.wantAll(w)
 	for _, p := range also {
 		other := *f
 		other.profile, other.raise, other.liveFacts = p, f.raisableRules(p), liveFacts{}
-		other.want(w)
+		other.wantAll(w)
 	}
 	return w.questions
 }
 
-// want runs the rules that look at the network for the questions they ask.
-func (f *facts) want(w *wanted) {
+// wantAll runs the rules that look at the network for the questions they ask.
+func (f *facts) wantAll(w *wanted) {
 	f.wanted = w
 	defer func() { f.wanted = nil }()
 	s := &sink{facts: f}

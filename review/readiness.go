@@ -125,10 +125,11 @@ func (f *facts) undecided() bool {
 	if f.lost {
 		return true
 	}
-	for _, t := range targets {
-		if t.value != "" && !t.address && !f.matched(t, f.here(t)) || t.ready() && f.mode == Attempt {
-			return true
-		}
+	if slices.ContainsFunc(f.proofs(), func(p proof) bool { return p.standing() != proven }) {
+		return true
+	}
+	if f.mode == Attempt && slices.ContainsFunc(targets, (*target).ready) {
+		return true
 	}
 	return f.mode == Attempt && len(targets) == 0 && len(f.names) > 0
 }

@@ -42,6 +42,8 @@ type liveFacts struct {
 	// order is not decided.
 	lost    bool
 	caaSets map[string]*caaFact
+	// elsewhere are these facts as other places see them, by id.
+	elsewhere map[string]*facts
 }
 
 // dnsMethods are the methods that look for a record.
