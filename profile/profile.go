@@ -46,6 +46,7 @@ type Profile struct {
 	Words        Words        `toml:"words" json:"words"`
 	Organization Organization `toml:"organization" json:"organization"`
 	DNS          DNS          `toml:"dns" json:"dns"`
+	Connect      Connect      `toml:"connect" json:"connect"`
 	CAA          CAA          `toml:"caa" json:"caa"`
 	Deadline     Deadline     `toml:"deadline" json:"deadline"`
 	Limits       Limits       `toml:"limits" json:"limits"`
@@ -203,6 +204,16 @@ type DNS struct {
 	// (RFC 7871): an answer that depends on them is one that depends on where
 	// one asks.
 	Subnets []string `toml:"subnets" json:"subnets"`
+}
+
+// Connect are the rules for the methods that connect to an address of the name:
+// those of files and tls-alpn-01.
+type Connect struct {
+	// FirstAddress is set where the first AAAA record decides, and the first A
+	// record where there is none or connecting to it fails; no second address of a
+	// family is ever tried (Boulder's VA). Otherwise any address that shows what
+	// was asked for decides.
+	FirstAddress bool `toml:"first_address" json:"first_address"`
 }
 
 // CAA are the rules for CAA records (RFC 8659).
