@@ -2,24 +2,22 @@ package phone
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
-	lib "github.com/nyaruka/phonenumbers"
+	"assay/internal/numbering"
 )
 
 // evaluate reads one number as dialled in a region, or in international form.
 func evaluate(text, region string) Number {
-	if region == "" {
-		region = lib.UNKNOWN_REGION
-	}
-	parsed, err := lib.Parse(text, region)
+	parsed, err := numbering.Parse(text, region)
 	if err != nil {
 		return Number{National: strings.TrimLeft(text, "+"), Kind: Unknown, Fault: parseFault(err)}
 	}
 	n := Number{
-		National:    lib.GetNationalSignificantNumber(parsed),
-		CallingCode: int(parsed.GetCountryCode()),
-		Region:      lib.GetRegionCodeForNumber(parsed),
+		National:    parsed.National,
+		CallingCode: parsed.Code,
+		Region:      parsed.Region,
 		Kind:        Unknown,
 	}
 	if n.CallingCode == 86 {
@@ -28,53 +26,51 @@ func evaluate(text, region string) Number {
 			return n
 		}
 	}
-	if !lib.IsValidNumber(parsed) {
-		if lib.IsValidShortNumberForRegion(parsed, region) {
+	if !parsed.Valid() {
+		if parsed.Short(region) {
 			n.Region, n.Kind = region, ShortCode
 			return n
 		}
 		n.Fault = invalidFault(parsed)
 		return n
 	}
-	n.Kind = kinds[lib.GetNumberType(parsed)]
+	n.Kind = kinds[parsed.Kind]
 	if n.CallingCode == 86 {
-		chinese(&n, lib.GetLengthOfGeographicalAreaCode(parsed))
+		chinese(&n, parsed.AreaLength())
 	}
 	if n.Fault == "" {
-		n.E164 = lib.Format(parsed, lib.E164)
+		n.E164 = "+" + strconv.Itoa(n.CallingCode) + n.National
 	}
 	return n
 }
 
-var kinds = map[lib.PhoneNumberType]Kind{
-	lib.FIXED_LINE: Fixed, lib.MOBILE: Mobile, lib.FIXED_LINE_OR_MOBILE: FixedOrMobile,
-	lib.TOLL_FREE: TollFree, lib.SHARED_COST: SharedCost, lib.PREMIUM_RATE: Premium,
-	lib.VOIP: VoIP, lib.PERSONAL_NUMBER: Personal, lib.UAN: Company,
-	lib.PAGER: Pager, lib.VOICEMAIL: Voicemail, lib.UNKNOWN: Unknown,
+var kinds = map[numbering.Kind]Kind{
+	numbering.Fixed: Fixed, numbering.Mobile: Mobile, numbering.FixedOrMobile: FixedOrMobile,
+	numbering.TollFree: TollFree, numbering.SharedCost: SharedCost, numbering.Premium: Premium,
+	numbering.VoIP: VoIP, numbering.Personal: Personal, numbering.Company: Company,
+	numbering.Pager: Pager, numbering.Voicemail: Voicemail, numbering.Unknown: Unknown,
 }
 
 func parseFault(err error) Fault {
 	switch {
-	case errors.Is(err, lib.ErrInvalidCountryCode):
+	case errors.Is(err, numbering.NoCountry):
 		return UnknownCountry
-	case errors.Is(err, lib.ErrNumTooLong):
+	case errors.Is(err, numbering.TooLong):
 		return TooLong
-	case errors.Is(err, lib.ErrTooShortNSN), errors.Is(err, lib.ErrTooShortAfterIDD):
+	case errors.Is(err, numbering.TooShort):
 		return TooShort
 	}
 	return Characters
 }
 
-// invalidFault says why libphonenumber finds a parsed number invalid.
-func invalidFault(parsed *lib.PhoneNumber) Fault {
-	switch lib.IsPossibleNumberWithReason(parsed) {
-	case lib.TOO_SHORT:
+// invalidFault says why a parsed number is invalid.
+func invalidFault(parsed numbering.Number) Fault {
+	switch parsed.Length() {
+	case numbering.LengthShort:
 		return TooShort
-	case lib.TOO_LONG:
+	case numbering.LengthLong:
 		return TooLong
-	case lib.INVALID_COUNTRY_CODE:
-		return UnknownCountry
-	case lib.IS_POSSIBLE_LOCAL_ONLY:
+	case numbering.LengthLocal:
 		return NoArea
 	}
 	return UnknownRange
@@ -97,7 +93,7 @@ func chineseShort(digits string) Kind {
 	return ""
 }
 
-// chinese corrects what libphonenumber says about a valid Chinese number. area
+// chinese corrects what the numbering plan says about a valid Chinese number. area
 // is the length of its area code.
 func chinese(n *Number, area int) {
 	switch n.Kind {
@@ -136,10 +132,10 @@ func explainLength(n Number) Fault {
 	if n.Fault != UnknownRange {
 		return n.Fault
 	}
-	region := lib.GetRegionCodeForCountryCode(n.CallingCode)
+	region := numbering.MainRegion(n.CallingCode)
 	valid := func(national string) bool {
-		parsed, err := lib.Parse(national, region)
-		return err == nil && lib.GetNationalSignificantNumber(parsed) == national && lib.IsValidNumber(parsed)
+		parsed, err := numbering.Parse(national, region)
+		return err == nil && parsed.National == national && parsed.Valid()
 	}
 	for _, more := range []string{"2", "22", "222"} {
 		if valid(n.National + more) {
@@ -190,9 +186,8 @@ func areaFreePrefix(area string) bool {
 // where there is no such area.
 func chineseLocalLength(area string) int {
 	for _, local := range []string{"62345678", "6234567"} {
-		parsed, err := lib.Parse("+86"+area+local, "CN")
-		if err == nil && lib.IsValidNumber(parsed) && lib.GetNumberType(parsed) == lib.FIXED_LINE &&
-			lib.GetLengthOfGeographicalAreaCode(parsed) == len(area) {
+		parsed, err := numbering.Parse("+86"+area+local, "CN")
+		if err == nil && parsed.Kind == numbering.Fixed && parsed.AreaLength() == len(area) {
 			return len(local)
 		}
 	}

@@ -1,7 +1,7 @@
 // Package phone reads a company's telephone number as an order form asks for it
 // (country, area, number) and says what kind of number it is.
 //
-// It stands on libphonenumber's metadata and adds what that rejects or takes
+// It stands on the numbering plans of package numbering and adds what that rejects or takes
 // wrongly for Chinese numbers: the national service numbers 95xxx, short codes
 // dialled with an area, subscriber numbers that begin with 0 or 1. Whether
 // somebody answers the number is not known here.
@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	lib "github.com/nyaruka/phonenumbers"
+	"assay/internal/numbering"
 )
 
 // Kind is what a number is for.
@@ -91,7 +91,7 @@ func Same(a, b Number) bool {
 
 // CallingCode returns the calling code of a country given by its ISO 3166-1
 // code, 0 where there is none.
-func CallingCode(country string) int { return lib.GetCountryCodeForRegion(country) }
+func CallingCode(country string) int { return numbering.CallingCode(country) }
 
 // Parse reads a number. country is the phone's own country, as a calling code
 // ("86", "+86", "0086") or an ISO 3166-1 code; where it is empty, home, the
@@ -137,23 +137,23 @@ func Parse(country, area, number, home string) Number {
 func regionOf(country, home string) (region string, fault Fault) {
 	country = strings.ToUpper(strings.TrimSpace(fold(country)))
 	if country == "" {
-		if lib.GetCountryCodeForRegion(home) == 0 {
+		if numbering.CallingCode(home) == 0 {
 			return "", NoCountry
 		}
 		return home, ""
 	}
-	if lib.GetCountryCodeForRegion(country) != 0 {
+	if numbering.CallingCode(country) != 0 {
 		return country, ""
 	}
 	code, err := strconv.Atoi(strings.TrimLeft(country, "+0"))
 	if err != nil || code == 0 {
 		return "", UnknownCountry
 	}
-	if lib.GetCountryCodeForRegion(home) == code {
+	if numbering.CallingCode(home) == code {
 		return home, ""
 	}
-	region = lib.GetRegionCodeForCountryCode(code)
-	if region == lib.UNKNOWN_REGION || region == "001" {
+	region = numbering.MainRegion(code)
+	if region == "" || region == "001" {
 		return "", UnknownCountry
 	}
 	return region, ""
@@ -169,7 +169,7 @@ type reading struct {
 
 // readings lists the ways to understand area and number, most literal first.
 func readings(a, n fields, region string) []reading {
-	code := strconv.Itoa(lib.GetCountryCodeForRegion(region))
+	code := strconv.Itoa(numbering.CallingCode(region))
 	bare := strings.TrimLeft(a.digits, "0")
 	switch {
 	case n.international:
