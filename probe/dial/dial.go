@@ -83,33 +83,52 @@ func (d *Dialer) Target(network string, to netip.AddrPort) (netip.AddrPort, erro
 
 // Dial connects to exactly one address and port.
 func (d *Dialer) Dial(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
-	target, err := d.Target(network, to)
+	target, err := d.target(ctx, network, to)
 	if err != nil {
 		return nil, err
 	}
-	timeout := d.Timeout
-	if timeout <= 0 {
-		timeout = DefaultTimeout
+	source := d.sourceFor(target)
+	if network == "udp" { // does not wait, so needs no timer
+		return dialUDP(source, target)
 	}
-	if !target.IsValid() {
-		return nil, vanish(ctx, timeout)
-	}
-	source := netip.AddrPort{}
-	if d.Source.IsValid() && d.Source.Unmap().Is4() == target.Addr().Unmap().Is4() {
-		source = netip.AddrPortFrom(d.Source, 0)
-	}
-	if network == "udp" { // does not wait, so needs no timer: this is the hot path
-		var from *net.UDPAddr
-		if source.IsValid() {
-			from = net.UDPAddrFromAddrPort(source)
-		}
-		return net.DialUDP("udp", from, net.UDPAddrFromAddrPort(target))
-	}
-	n := net.Dialer{Timeout: timeout}
+	// No keep-alive: connections here live for seconds, and have deadlines.
+	n := net.Dialer{Timeout: d.timeout(), KeepAlive: -1}
 	if source.IsValid() {
 		n.LocalAddr = net.TCPAddrFromAddrPort(source)
 	}
 	return n.DialContext(ctx, network, target.String())
+}
+
+// target is [Dialer.Target], which waits in vain where the map drops what is sent.
+func (d *Dialer) target(ctx context.Context, network string, to netip.AddrPort) (netip.AddrPort, error) {
+	target, err := d.Target(network, to)
+	if err == nil && !target.IsValid() {
+		err = vanish(ctx, d.timeout())
+	}
+	return target, err
+}
+
+func (d *Dialer) timeout() time.Duration {
+	if d.Timeout > 0 {
+		return d.Timeout
+	}
+	return DefaultTimeout
+}
+
+// sourceFor is where to dial an address from; not valid where the system chooses.
+func (d *Dialer) sourceFor(target netip.AddrPort) netip.AddrPort {
+	if d.Source.IsValid() && d.Source.Unmap().Is4() == target.Addr().Unmap().Is4() {
+		return netip.AddrPortFrom(d.Source, 0)
+	}
+	return netip.AddrPort{}
+}
+
+func dialUDP(source, target netip.AddrPort) (*net.UDPConn, error) {
+	var from *net.UDPAddr
+	if source.IsValid() {
+		from = net.UDPAddrFromAddrPort(source)
+	}
+	return net.DialUDP("udp", from, net.UDPAddrFromAddrPort(target))
 }
 
 // vanish waits as long as a connection attempt that nothing answers.

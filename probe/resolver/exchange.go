@@ -57,26 +57,35 @@ func (r *Resolver) converse(ctx context.Context, d *dial.Dialer, network string,
 	if err != nil {
 		return received{status: "failed"}
 	}
-	conn, err := d.Dial(ctx, network, to)
-	if err != nil {
-		return received{status: failure(err)}
-	}
-	defer conn.Close()
 	// Whichever comes first: the try is over, the question is, or nobody waits.
 	at := began.Add(r.try(network))
 	if limit, ok := ctx.Deadline(); ok && limit.Before(at) {
 		at = limit
 	}
-	if network == "udp" { // writing does not wait
-		_ = conn.SetReadDeadline(at)
-		defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
-	} else {
-		_ = conn.SetDeadline(at)
-		defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-		binary.BigEndian.PutUint16(b.sent[:], uint16(len(msg)))
-		return r.stream(conn, b.sent[:2+len(msg)], end)
+	if network == "udp" {
+		conn, err := r.sockets.Dial(ctx, d, to)
+		if err != nil {
+			return received{status: failure(err)}
+		}
+		_ = conn.SetReadDeadline(at) // writing does not wait
+		stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+		got := b.datagrams(conn, msg, end)
+		if stop() && got.msg != nil {
+			conn.Keep()
+		} else {
+			_ = conn.Close()
+		}
+		return got
 	}
-	return b.datagrams(conn, msg, end)
+	conn, err := d.Dial(ctx, network, to)
+	if err != nil {
+		return received{status: failure(err)}
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(at)
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	binary.BigEndian.PutUint16(b.sent[:], uint16(len(msg)))
+	return r.stream(conn, b.sent[:2+len(msg)], end)
 }
 
 // A buffer holds what one exchange sends and receives.

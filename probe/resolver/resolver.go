@@ -94,6 +94,7 @@ type Resolver struct {
 	root    *zone
 	anchors map[string][]*dns.DS
 	buffers sync.Pool
+	sockets dial.Sockets
 	budget  *budget
 	lacks   atomic.Pointer[lacking]
 	trusted *dial.Dialer // reaches Config.Trusted
