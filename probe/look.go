@@ -38,7 +38,7 @@ func (l *Look) Answer(ctx context.Context, questions []evidence.Question) []evid
 func (l *Look) answer(ctx context.Context, q evidence.Question, hosts *hosts) evidence.Observation {
 	switch {
 	case q.Kind == evidence.KindDNS && q.DNS != nil:
-		return l.dns(ctx, *q.DNS)
+		return l.dns(ctx, *q.DNS, hosts)
 	case q.Kind == evidence.KindHTTP && q.HTTP != nil:
 		return l.http(ctx, *q.HTTP, hosts)
 	case q.Kind == evidence.KindTLS && q.TLS != nil:
@@ -49,9 +49,13 @@ func (l *Look) answer(ctx context.Context, q evidence.Question, hosts *hosts) ev
 	return o.Identify()
 }
 
-func (l *Look) dns(ctx context.Context, q evidence.DNSQuestion) evidence.Observation {
+func (l *Look) dns(ctx context.Context, q evidence.DNSQuestion, hosts *hosts) evidence.Observation {
 	began := l.p.now()
-	answer, unknown := l.r.Answer(ctx, q)
+	find := l.r.Answer
+	if shared(q) {
+		find = hosts.answer
+	}
+	answer, unknown := find(ctx, q)
 	o := l.p.observation(evidence.Question{Kind: evidence.KindDNS, Perspective: l.p.about.ID, DNS: &q}, began)
 	o.DNS, o.Unknown = answer, unknown
 	return o.Identify()

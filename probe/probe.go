@@ -84,7 +84,7 @@ func (p *Prober) SelfTest(ctx context.Context) []evidence.Missing {
 func (p *Prober) DNS(ctx context.Context, q evidence.DNSQuestion) evidence.Observation {
 	l := p.Begin()
 	defer l.Close()
-	return l.dns(ctx, q)
+	return l.dns(ctx, q, &hosts{look: l})
 }
 
 // observation starts the answer to a question.

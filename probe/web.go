@@ -59,32 +59,45 @@ func (l *Look) place(hosts *hosts) host.Place {
 	return p
 }
 
-// hosts resolves the hosts of questions that are asked at once, each once: what
-// both schemes and TLS are asked at are the same addresses.
+// hosts are the addresses of hosts, each looked up once for all questions that are
+// asked at once: those of both schemes, of TLS, and the DNS question itself.
 type hosts struct {
 	look *Look
 	mu   sync.Mutex
-	made map[string]func() evidence.HostLookup
+	made map[evidence.DNSQuestion]func() resolved
+}
+
+type resolved struct {
+	answer  *evidence.DNSAnswer
+	unknown string
+}
+
+// shared reports whether a DNS question is the look-up of a host's addresses.
+func shared(q evidence.DNSQuestion) bool {
+	return q == (evidence.DNSQuestion{Name: q.Name, Type: q.Type}) && (q.Type == "A" || q.Type == "AAAA")
+}
+
+func (h *hosts) answer(ctx context.Context, q evidence.DNSQuestion) (*evidence.DNSAnswer, string) {
+	h.mu.Lock()
+	find := h.made[q]
+	if find == nil {
+		if h.made == nil {
+			h.made = map[evidence.DNSQuestion]func() resolved{}
+		}
+		find = sync.OnceValue(func() resolved {
+			answer, unknown := h.look.r.Answer(ctx, q)
+			return resolved{answer, unknown}
+		})
+		h.made[q] = find
+	}
+	h.mu.Unlock()
+	r := find()
+	return r.answer, r.unknown
 }
 
 // Addresses implements [host.Resolver].
 func (h *hosts) Addresses(ctx context.Context, name, qtype string) evidence.HostLookup {
-	h.mu.Lock()
-	key := qtype + " " + name
-	find := h.made[key]
-	if find == nil {
-		if h.made == nil {
-			h.made = map[string]func() evidence.HostLookup{}
-		}
-		find = sync.OnceValue(func() evidence.HostLookup { return h.look.addresses(ctx, name, qtype) })
-		h.made[key] = find
-	}
-	h.mu.Unlock()
-	return find()
-}
-
-func (l *Look) addresses(ctx context.Context, name, qtype string) evidence.HostLookup {
-	answer, unknown := l.r.Answer(ctx, evidence.DNSQuestion{Name: name, Type: qtype})
+	answer, unknown := h.answer(ctx, evidence.DNSQuestion{Name: name, Type: qtype})
 	found := evidence.HostLookup{Type: qtype, Unknown: unknown}
 	if answer == nil {
 		return found
