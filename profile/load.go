@@ -119,7 +119,7 @@ func (p *Profile) finish() error {
 		}
 		p.cells[id] = cell
 	}
-	if err := firstError(p.Deadline.check(), p.checkWords()); err != nil {
+	if err := firstError(p.Deadline.check(), p.File.check(), p.checkWords()); err != nil {
 		return err
 	}
 	raw, err := json.Marshal(p)

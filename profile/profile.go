@@ -48,6 +48,7 @@ type Profile struct {
 	DNS          DNS          `toml:"dns" json:"dns"`
 	Connect      Connect      `toml:"connect" json:"connect"`
 	CAA          CAA          `toml:"caa" json:"caa"`
+	File         File         `toml:"file" json:"file"`
 	Deadline     Deadline     `toml:"deadline" json:"deadline"`
 	Limits       Limits       `toml:"limits" json:"limits"`
 	// MaxAge is how old a snapshot or list may be, by input name, in days; 0 or
