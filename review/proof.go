@@ -35,7 +35,7 @@ func (f *facts) proofs() []proof {
 			list = append(list, f.recordProof(t))
 		}
 	}
-	return list
+	return append(list, f.fileProofs()...)
 }
 
 // recordProof is a record with the value.

@@ -115,21 +115,30 @@ func (f *facts) undecided() bool {
 	if f.scope != ScopeNetwork {
 		return false
 	}
-	if slices.ContainsFunc(f.methodsUsed(), func(m order.Method) bool { return !isDNSMethod(m) }) {
+	methods := f.methodsUsed()
+	if slices.ContainsFunc(methods, func(m order.Method) bool { return !isDNSMethod(m) && !isFileMethod(m) }) {
 		return true
 	}
 	if len(f.places) == 0 {
 		return len(f.names) > 0
 	}
 	targets := f.targets()
-	if f.lost {
-		return true
-	}
 	if slices.ContainsFunc(f.proofs(), func(p proof) bool { return p.standing() != proven }) {
 		return true
 	}
 	if f.mode == Attempt && slices.ContainsFunc(targets, (*target).ready) {
 		return true
 	}
-	return f.mode == Attempt && len(targets) == 0 && len(f.names) > 0
+	if f.mode == Attempt && len(targets) == 0 && len(f.names) > 0 {
+		return true
+	}
+	// visits and targets are known by now, and so is what could not be made one
+	return f.lost || slices.ContainsFunc(methods, isFileMethod) && f.uncovered()
+}
+
+// uncovered reports whether a name has no value to be validated by, or a
+// challenge has none.
+func (f *facts) uncovered() bool {
+	return slices.ContainsFunc(f.names, func(n nameFact) bool { return n.Clean != "" && !f.challenged(&n) }) ||
+		slices.ContainsFunc(f.Order.Challenges, func(c order.Challenge) bool { return c.Value == "" && isFileMethod(f.challengeMethod(&c)) })
 }

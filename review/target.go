@@ -38,6 +38,8 @@ func (t *target) ready() bool { return t.value == "" && !t.address }
 type liveFacts struct {
 	targetList []*target
 	targetsSet bool
+	visitList  []*visit
+	visitsSet  bool
 	// lost is set where a challenge could not be turned into a target: then the
 	// order is not decided.
 	lost    bool
@@ -195,10 +197,10 @@ func (f *facts) challenged(n *nameFact) bool {
 			method = f.Order.Method
 		}
 		parsed := name.Parse(c.Name)
-		if parsed.Base == n.Base {
+		terms := methodOf(f.profile, method)
+		if parsed.Base == n.Base && (!n.Wildcard || terms == nil || terms.Wildcard) {
 			return true
 		}
-		terms := methodOf(f.profile, method)
 		if parsed.Base != "" && n.Below(parsed.Base) && terms != nil && terms.Parent && f.withinDomain(parsed.Base, n) {
 			return true
 		}
