@@ -14,6 +14,7 @@ import "time"
 //	             ns1 3600 A 45.155.10.11
 //	             ns2 3600 A 45.155.10.12
 //	             @ 600 A 45.155.10.21
+//	             www 600 A 45.155.10.21
 //	             _dnsauth 600 TXT "$VALUE"
 //	w1           a web server, the validation file on ports 80 and 443
 //	P0 … P5      places that resolve from the root themselves

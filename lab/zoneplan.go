@@ -76,6 +76,7 @@ func (z *zonePlan) own(p *plan) []dns.RR {
 	if z.origin == orchard {
 		rrs = append(rrs,
 			&dns.A{Hdr: dns.RR_Header{Name: orchard, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: defaultTTL}, A: netip.MustParseAddr(AddressWeb1).AsSlice()},
+			&dns.A{Hdr: dns.RR_Header{Name: "www." + orchard, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: defaultTTL}, A: netip.MustParseAddr(AddressWeb1).AsSlice()},
 			&dns.TXT{Hdr: dns.RR_Header{Name: "_dnsauth." + orchard, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: defaultTTL}, Txt: []string{p.options.Value}})
 	}
 	return rrs
