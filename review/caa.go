@@ -15,14 +15,14 @@ var caaRules = []rule{
 			cause.CAAForbids, cause.CAAForbidsWildcard, cause.CAAInheritedFromParent, cause.CAAInheritedThroughCNAME,
 			cause.CAAMalformed, cause.CAAParameterMismatch,
 		},
-		needs: needLook | needNames, run: eachCAA(caaPermission),
+		needs: needLook | needNames, caa: true, run: eachCAA(caaPermission),
 	},
-	{causes: []cause.ID{cause.CAACriticalUnknown}, needs: needLook | needNames, run: eachCAA(caaCritical)},
+	{causes: []cause.ID{cause.CAACriticalUnknown}, needs: needLook | needNames, caa: true, run: eachCAA(caaCritical)},
 	{
 		causes: []cause.ID{cause.CAALookupFailed, cause.CAALookupFailedInsecure, cause.DNSAddressChainBroken},
-		needs:  needLook | needNames, run: eachCAA(caaLookup),
+		needs:  needLook | needNames, caa: true, run: eachCAA(caaLookup),
 	},
-	{causes: []cause.ID{cause.DNSServersDisagree}, needs: needLook | needNames, run: eachCAA(caaDisagree)},
+	{causes: []cause.ID{cause.DNSServersDisagree}, needs: needLook | needNames, caa: true, run: eachCAA(caaDisagree)},
 }
 
 // A caaFact is the relevant record set of a name: the first non-empty one from
@@ -263,17 +263,39 @@ func caaDisagree(f *facts, s *sink, n *nameFact, c *caaFact) {
 	if len(f.profile.CAA.Issuers) == 0 {
 		return
 	}
-	for i, z := range c.steps {
-		if z.state == answered && f.caaStepDisagrees(s, n, c, i) || z == c.found || z == c.failed {
-			return
-		}
+	z, l, counts, forks := f.caaFork(n, c)
+	if !forks {
+		return
 	}
+	var conditions []string
+	if !counts || f.outvoted(checkCAA, n.subject()) {
+		conditions = []string{"hit"}
+	}
+	s.addName(cause.DNSServersDisagree, n, conditions...).concerning(n.subject()+"\x00caa").
+		with("owner", l.Owner).with("zone", l.Zone).with("type", "CAA").with("answers", answersOf(l, "CAA")).
+		with("serials", f.serials(z)).seenBy(z).reproduce(digAll(l, l.Owner, "CAA")...)
 }
 
-// caaStepDisagrees looks at what each server on the way says at one name.
-func (f *facts) caaStepDisagrees(s *sink, n *nameFact, c *caaFact, step int) bool {
+// caaFork finds the first look at which a server says otherwise than the answer
+// that counts, and the link it serves. counts says whether the latter permits.
+func (f *facts) caaFork(n *nameFact, c *caaFact) (z *sight, l *evidence.DNSLink, counts, forks bool) {
+	for i, z := range c.steps {
+		if z.state == answered {
+			counts := f.caaPermits(n, c, i, z.records())
+			if l := f.caaForkAt(n, c, i, counts); l != nil {
+				return z, l, counts, true
+			}
+		}
+		if z == c.found || z == c.failed {
+			break
+		}
+	}
+	return nil, nil, false, false
+}
+
+// caaForkAt looks at what each server on the way says at one name.
+func (f *facts) caaForkAt(n *nameFact, c *caaFact, step int, counts bool) *evidence.DNSLink {
 	z := c.steps[step]
-	counts := f.caaPermits(n, c, step, z.records())
 	for i := range z.a.Links {
 		l := &z.a.Links[i]
 		next := ""
@@ -285,21 +307,12 @@ func (f *facts) caaStepDisagrees(s *sink, n *nameFact, c *caaFact, step int) boo
 			if !usable(copied) || next != "" && leadsTo(copied, l.Owner) == next {
 				continue
 			}
-			permits, known := f.caaCopyPermits(n, c, step, copied, l.Owner)
-			if !known || permits == counts {
-				continue
+			if permits, known := f.caaCopyPermits(n, c, step, copied, l.Owner); known && permits != counts {
+				return l
 			}
-			var conditions []string
-			if !counts {
-				conditions = []string{"hit"}
-			}
-			s.addName(cause.DNSServersDisagree, n, conditions...).concerning(n.subject()+"\x00caa").
-				with("owner", l.Owner).with("zone", l.Zone).with("type", "CAA").with("answers", answersOf(l, "CAA")).
-				with("serials", f.serials(z)).seenBy(z).reproduce(digAll(l, l.Owner, "CAA")...)
-			return true
 		}
 	}
-	return false
+	return nil
 }
 
 // caaCopyPermits judges by what one server says at a name. What it leads to, and

@@ -39,11 +39,7 @@ func caaLookup(f *facts, s *sink, n *nameFact, c *caaFact) {
 	if z.state == bogus {
 		rcode = "bogus"
 	}
-	id := cause.CAALookupFailed
-	insecure := z.state == unanswered && l != nil && l.Trust == "unsigned" && tries(z) > 1 && len(f.primary().Missing) == 0
-	if insecure {
-		id = cause.CAALookupFailedInsecure
-	}
+	id, insecure := f.caaFailure(z)
 	d := s.addName(id, n).concerning(n.subject()+"\x00caa-lookup").with("base", n.Base).with("owner", owner).
 		with("zone", zone).with("servers", serverNames(l)).with("rcode", rcode).with("extended", extended).
 		with("other_types", f.otherTypes(n, zone)).seenBy(z).reproduce(digAll(l, owner, "CAA")...)
@@ -52,6 +48,14 @@ func caaLookup(f *facts, s *sink, n *nameFact, c *caaFact) {
 	} else {
 		d.with("security", security)
 	}
+}
+
+// caaFailure is the row for a question for CAA that brought no answer.
+func (f *facts) caaFailure(z *sight) (id cause.ID, insecure bool) {
+	if l := z.last(); z.state == unanswered && l != nil && l.Trust == "unsigned" && tries(z) > 1 && len(f.primary().Missing) == 0 {
+		return cause.CAALookupFailedInsecure, true
+	}
+	return cause.CAALookupFailed, false
 }
 
 // otherTypes is what questions for other types brought in the same zone.

@@ -133,7 +133,6 @@ func resolverRewrites(f *facts, s *sink) {
 		return
 	}
 	t := targets[0]
-	var theirs *sight
 	for i := range f.places {
 		place := &f.places[i]
 		resolvers := []string{place.Resolver}
@@ -144,15 +143,21 @@ func resolverRewrites(f *facts, s *sink) {
 			if r == "" {
 				continue
 			}
-			probe := f.resolve(place, evidence.DNSQuestion{Name: t.base, Type: "A", Random: true, Resolver: r})
-			if theirs == nil {
-				theirs = f.probe(evidence.DNSQuestion{Name: t.base, Type: "A", Random: true})
-			}
-			if theirs.state == answered && theirs.a.Status == "NXDOMAIN" && probe.a != nil && len(valuesOf(recordsAt(probe.a.Answer, probe.asked(), "A"))) > 0 {
+			if probe, theirs, invents := f.invents(t, place, r); invents {
 				f.rewrites(s, t, place, r, j == 0, probe, theirs)
 			}
 		}
 	}
+}
+
+// invents reports whether a resolver of a place has data for a random name, and
+// the servers say that there is no such name.
+func (f *facts) invents(t *target, place *evidence.Perspective, resolver string) (probe, theirs *sight, yes bool) {
+	probe = f.resolve(place, evidence.DNSQuestion{Name: t.base, Type: "A", Random: true, Resolver: resolver})
+	theirs = f.probe(evidence.DNSQuestion{Name: t.base, Type: "A", Random: true})
+	yes = theirs.state == answered && theirs.a.Status == "NXDOMAIN" && probe.a != nil &&
+		len(valuesOf(recordsAt(probe.a.Answer, probe.asked(), "A"))) > 0
+	return probe, theirs, yes
 }
 
 func (f *facts) rewrites(s *sink, t *target, place *evidence.Perspective, resolver string, own bool, probe, theirs *sight) {
@@ -162,6 +167,8 @@ func (f *facts) rewrites(s *sink, t *target, place *evidence.Perspective, resolv
 		seenBy(probe, theirs).reproduce(digResolver(resolver, probe.asked(), "A"), digOne(theirs.first(), theirs.asked(), "A"))
 	if own {
 		d.with("perspectives", []string{place.ID})
-		f.unavailable(s, place, "resolver-failed", resolver).with("name", t.subject).seenBy(probe)
+	}
+	if own && place.ID == f.primary().ID {
+		f.unavailable(s, "resolver-failed", resolver).with("name", t.subject).seenBy(probe)
 	}
 }

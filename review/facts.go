@@ -14,6 +14,7 @@ import (
 type facts struct {
 	*Case
 	profile *profile.Profile
+	rules   []rule
 	raise   []bool // which rules can raise something, by index
 	at      time.Time
 	mode    Mode
@@ -27,7 +28,7 @@ type facts struct {
 }
 
 func (c *Case) facts(in Input) *facts {
-	f := &facts{Case: c, profile: in.Profile, raise: c.raisableRules(in.Profile), at: in.At, mode: in.Mode, scope: in.Scope, places: in.Perspectives}
+	f := &facts{Case: c, profile: in.Profile, rules: rules, raise: c.raisableRules(in.Profile), at: in.At, mode: in.Mode, scope: in.Scope, places: in.Perspectives}
 	if len(in.Seen) > 0 {
 		f.seen = make(map[evidence.Topic]*evidence.Observation, len(in.Seen))
 		for i := range in.Seen {

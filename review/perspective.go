@@ -5,22 +5,28 @@ import (
 	"assay/evidence"
 )
 
-// perspectiveRules are about the places themselves. How many of them must agree
-// is not decided here yet.
+// perspectiveRules are about the primary place itself. How many of the others
+// must agree is in quorum.go.
 var perspectiveRules = []rule{
 	{causes: []cause.ID{cause.PerspectiveUnavailable}, needs: needNames, run: cannotLook},
 	{causes: []cause.ID{cause.PerspectiveInsideTarget}, needs: needLook | needNames, run: eachTarget(insideTarget)},
 }
 
-// unavailable starts a finding about a place that could not look. The primary
-// one has to; of the others as many may fail as a quorum allows.
-func (f *facts) unavailable(s *sink, place *evidence.Perspective, problem, detail string) *draft {
-	var conditions []string
-	if place.ID != f.primary().ID && missesAllowed(len(f.places)-1) > 0 {
-		conditions = []string{"quorum"}
+// unavailable is the finding that the primary place could not look: one,
+// however much it could not look at.
+func (f *facts) unavailable(s *sink, problem, detail string) *draft {
+	place := f.primary().ID
+	for _, d := range s.drafts {
+		if d.Cause != cause.PerspectiveUnavailable || d.Subject != place {
+			continue
+		}
+		if d.Parameters["problem"] == "self-test-failed" && problem == "resolver-failed" {
+			d.with("problem", problem).with("error", shorten(detail)) // the rest follows from it
+		}
+		return d
 	}
-	return s.add(cause.PerspectiveUnavailable, place.ID, conditions...).concerning(place.ID+"\x00"+detail).
-		with("perspective", place.ID).with("problem", problem).with("error", shorten(detail))
+	return s.add(cause.PerspectiveUnavailable, place).
+		with("perspective", place).with("problem", problem).with("error", shorten(detail))
 }
 
 // cannotLook: what decides could not be asked for a reason that lies with us.
@@ -75,9 +81,7 @@ func (f *facts) blindTo(s *sink, subject string, z *sight) {
 			detail += " (" + m.Detail + ")"
 		}
 	}
-	if s.once(cause.PerspectiveUnavailable, place.ID, detail) {
-		f.unavailable(s, place, problem, detail).with("name", subject).seenBy(z)
-	}
+	f.unavailable(s, problem, detail).with("name", subject).seenBy(z)
 }
 
 // blindToServers: servers of the zone at none of whose addresses could be asked
@@ -87,10 +91,9 @@ func (f *facts) blindToServers(s *sink, t *target) {
 	if t.value == "" || t.address || z.state != answered {
 		return
 	}
-	place := f.primary()
 	if !z.direct() {
-		if f.profile.DNS.EveryServer && s.once(cause.PerspectiveUnavailable, place.ID, "servers") {
-			f.unavailable(s, place, "self-test-failed", "port 53: the name servers cannot be asked one by one").
+		if f.profile.DNS.EveryServer {
+			f.unavailable(s, "self-test-failed", "port 53: the name servers cannot be asked one by one").
 				with("name", t.subject).seenBy(z)
 		}
 		return
@@ -105,11 +108,8 @@ func (f *facts) blindToServers(s *sink, t *target) {
 		}
 	}
 	for _, server := range serverNames(l) {
-		if gap[server] == "" || asked[server] || !f.profile.DNS.EveryServer {
-			continue
-		}
-		if s.once(cause.PerspectiveUnavailable, place.ID, server) {
-			f.unavailable(s, place, "self-test-failed", gap[server]+": "+server).with("name", t.subject).seenBy(z)
+		if gap[server] != "" && !asked[server] && f.profile.DNS.EveryServer {
+			f.unavailable(s, "self-test-failed", gap[server]+": "+server).with("name", t.subject).seenBy(z)
 		}
 	}
 }
@@ -117,18 +117,15 @@ func (f *facts) blindToServers(s *sink, t *target) {
 // deafResolver: the servers have the record, and the resolver that decides here
 // does not answer.
 func (f *facts) deafResolver(s *sink, t *target) {
-	place := f.primary()
-	if place.Resolver == "" || t.value == "" || t.address || !f.everywhere(t, f.here(t)) {
+	r := f.remembered(t)
+	if r == nil || r.state == unseen || f.stands(t, r) != blocked {
 		return
 	}
-	r := f.resolve(place, evidence.DNSQuestion{Name: t.owner, Type: t.typ, Resolver: place.Resolver})
-	if (r.state == blind || r.state == bogus || r.state == endless) && s.once(cause.PerspectiveUnavailable, place.ID, place.Resolver) {
-		detail := place.Resolver
-		if r.a != nil {
-			detail += ": " + r.a.Status
-		}
-		f.unavailable(s, place, "resolver-failed", detail).with("name", t.subject).seenBy(r)
+	detail := f.primary().Resolver
+	if r.a != nil {
+		detail += ": " + r.a.Status
 	}
+	f.unavailable(s, "resolver-failed", detail).with("name", t.subject).seenBy(r)
 }
 
 // insideTarget: the resolver of this place gives another address than the

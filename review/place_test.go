@@ -41,13 +41,13 @@ func TestRegions(t *testing.T) {
 		fault         fault
 		want          []string
 	}{
-		{"denied abroad", "cloud", atV("P2P3P4P5", deny), []string{"wait dns.differs-by-region@orchard.net"}},
-		{"denied at one place", "cloud", atV("P4", deny), []string{"warn dns.differs-by-region@orchard.net"}},
-		{"denied at two places", "cloud", atV("P4P5", deny), []string{"wait dns.differs-by-region@orchard.net"}},
-		{"denied at the primary alone", "cloud", atV("P0", deny), []string{"wait dns.differs-by-region@orchard.net"}},
-		{"denied at one place, one attempt", "letsencrypt", atV("P4", deny), []string{"warn dns.differs-by-region@orchard.net"}},
-		{"silent abroad", "cloud", atV("P2P3P4P5", silent), []string{"wait dns.blocked-by-region@orchard.net"}},
-		{"silent towards the primary", "cloud", atV("P0", silent), []string{"wait dns.blocked-by-region@orchard.net"}},
+		{"denied abroad", "cloud", atV("P2P3P4P5", deny), []string{"wait dns.differs-by-region@orchard.net", "wait perspective.quorum-not-met@orchard.net <- dns.differs-by-region@orchard.net"}},
+		{"denied at one place", "cloud", atV("P4", deny), []string{"warn dns.differs-by-region@orchard.net", "warn perspective.results-differ@orchard.net <- dns.differs-by-region@orchard.net"}},
+		{"denied at two places", "cloud", atV("P4P5", deny), []string{"wait dns.differs-by-region@orchard.net", "wait perspective.quorum-not-met@orchard.net <- dns.differs-by-region@orchard.net"}},
+		{"denied at the primary alone", "cloud", atV("P0", deny), []string{"wait dns.differs-by-region@orchard.net", "wait perspective.primary-failed@orchard.net"}},
+		{"denied at one place, one attempt", "letsencrypt", atV("P4", deny), []string{"warn dns.differs-by-region@orchard.net", "warn perspective.results-differ@orchard.net <- dns.differs-by-region@orchard.net"}},
+		{"silent abroad", "cloud", atV("P2P3P4P5", silent), []string{"wait dns.blocked-by-region@orchard.net", "wait perspective.quorum-not-met@orchard.net <- dns.blocked-by-region@orchard.net"}},
+		{"silent towards the primary", "cloud", atV("P0", silent), []string{"wait dns.blocked-by-region@orchard.net", "wait perspective.primary-failed@orchard.net"}},
 		{"silent everywhere", "cloud", atV("P0P1P2P3P4P5", silent), []string{"wait dns.server-error@orchard.net"}},
 		{"denied everywhere", "cloud", atV("P0P1P2P3P4P5", deny), []string{"wait dns.record-missing@orchard.net"}},
 		{"one server denied at each place", "cloud", func(place, server string, q evidence.DNSQuestion, c *evidence.DNSCopy) {

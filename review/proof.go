@@ -13,6 +13,10 @@ type proof struct {
 	standing func() standing
 	// seen are the observations that say so.
 	seen func() []*evidence.Observation
+	// partly, where there is one, says whether the standing depends on which of
+	// several servers answered, or on what a resolver remembers: then it is no
+	// matter of the place.
+	partly func() bool
 }
 
 // standing is what became of a proof at a place.
@@ -43,23 +47,53 @@ func (f *facts) recordProof(t *target) proof {
 	return proof{
 		subject: t.subject,
 		standing: func() standing {
-			switch z := f.here(t); {
-			case z.state == unseen:
-				return pending
-			case z.state == blind:
-				return blocked
-			case f.matched(t, z):
-				return proven
+			standing := f.stands(t, f.here(t))
+			if r := f.remembered(t); r != nil && standing == proven {
+				return f.stands(t, r)
 			}
-			return unproven
+			return standing
 		},
 		seen: func() []*evidence.Observation {
-			if z := f.here(t); z.o != nil {
-				return []*evidence.Observation{z.o}
+			var seen []*evidence.Observation
+			if r := f.remembered(t); r != nil && r.o != nil {
+				seen = append(seen, r.o)
 			}
-			return nil
+			if z := f.here(t); z.o != nil {
+				seen = append(seen, z.o)
+			}
+			return seen
+		},
+		partly: func() bool {
+			z := f.here(t)
+			sp := f.split(t, z)
+			return len(sp.with) > 0 && (len(sp.without) > 0 || f.remembered(t) != nil && f.stands(t, f.remembered(t)) != proven)
 		},
 	}
+}
+
+// stands is what a sight says of a record.
+func (f *facts) stands(t *target, z *sight) standing {
+	resolver := z.o != nil && z.o.Question.DNS.Resolver != ""
+	switch {
+	case z.state == unseen:
+		return pending
+	case z.state == blind, resolver && z.state != answered:
+		return blocked
+	case f.matched(t, z):
+		return proven
+	}
+	return unproven
+}
+
+// remembered is what the resolver that decides at a place says of a record that
+// every server has; nil where none decides. It is not asked before: that would
+// plant the wrong answer (catalogue B33).
+func (f *facts) remembered(t *target) *sight {
+	place := f.primary()
+	if place.Resolver == "" || !f.everywhere(t, f.here(t)) {
+		return nil
+	}
+	return f.resolve(place, evidence.DNSQuestion{Name: t.owner, Type: t.typ, Resolver: place.Resolver})
 }
 
 // from are the same facts as another place sees them: it takes the part of the

@@ -123,7 +123,7 @@ func (f *facts) undecided() bool {
 		return len(f.names) > 0
 	}
 	targets := f.targets()
-	if slices.ContainsFunc(f.proofs(), func(p proof) bool { return p.standing() != proven }) {
+	if slices.ContainsFunc(f.proofs(), func(p proof) bool { return p.standing() != proven }) || f.unjudged() {
 		return true
 	}
 	if f.mode == Attempt && slices.ContainsFunc(targets, (*target).ready) {

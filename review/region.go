@@ -5,7 +5,6 @@ import (
 
 	"assay/cause"
 	"assay/evidence"
-	"assay/profile"
 )
 
 // regionRules compare places: they name the reason why one place sees what
@@ -28,7 +27,7 @@ func (f *facts) answeredElsewhere(t *target) bool {
 
 // blockedByRegion: the servers answer some places and not others.
 func blockedByRegion(f *facts, s *sink, t *target) {
-	var shut, open []string
+	var shut, open, away []string
 	var results []string
 	var sights []*sight
 	var l *evidence.DNSLink
@@ -45,6 +44,8 @@ func blockedByRegion(f *facts, s *sink, t *target) {
 			for _, row := range resultsOf(l) {
 				results = append(results, place.ID+": "+row)
 			}
+		default:
+			away = append(away, place.ID)
 		}
 	}
 	if len(shut) == 0 || len(open) == 0 || !s.once(cause.DNSBlockedByRegion, t.subject, l.Zone) {
@@ -53,7 +54,7 @@ func blockedByRegion(f *facts, s *sink, t *target) {
 	if len(results) > 2*maxShown {
 		results = results[:2*maxShown]
 	}
-	s.addTarget(cause.DNSBlockedByRegion, t, f.allowance(open)...).
+	s.addTarget(cause.DNSBlockedByRegion, t, f.allowance(open, away...)...).
 		with("owner", l.Owner).with("zone", l.Zone).with("type", t.typ).with("servers", serverNames(l)).
 		with("perspectives", shut).with("passing", open).with("results", results).
 		seenBy(sights...).reproduce(digAll(l, l.Owner, t.typ)...)
@@ -68,12 +69,15 @@ func differsByRegion(f *facts, s *sink, t *target) {
 	if z.state != answered {
 		return
 	}
-	var with, without []string
+	var with, without, away []string
 	sights := map[string]*sight{}
 	for i := range f.places {
 		place := &f.places[i]
 		seen := f.sightOf(t, place)
 		switch {
+		case seen.state == blind, seen.state == unseen:
+			away = append(away, place.ID)
+			continue
 		case seen.state != answered && seen.state != endless:
 			continue
 		case f.matched(t, seen):
@@ -93,7 +97,7 @@ func differsByRegion(f *facts, s *sink, t *target) {
 	if len(with) == 0 || len(without) == 0 {
 		return
 	}
-	d := s.addTarget(cause.DNSDiffersByRegion, t, f.allowance(with)...).record(t, z.zone()).
+	d := s.addTarget(cause.DNSDiffersByRegion, t, f.allowance(with, away...)...).record(t, z.zone()).
 		with("perspectives", without).with("passing", with).with("by", by)
 	var answers []string
 	for _, id := range without {
@@ -154,37 +158,26 @@ func (f *facts) subnets(t *target, z *sight) (with []string) {
 }
 
 // allowance is the condition "allowed" where the places that pass are enough:
-// the primary one and a quorum of the others (BR 3.2.2.9).
-func (f *facts) allowance(passing []string) []string {
+// the primary one and a quorum of the others (BR 3.2.2.9), or where a missed
+// quorum stops nothing yet. Places that could not look are not held against it:
+// what comes of them is the stage perspective's.
+func (f *facts) allowance(passing []string, away ...string) []string {
 	if !slices.Contains(passing, f.primary().ID) || len(f.places) < 2 {
 		return nil
 	}
-	remotes := len(f.places) - 1
-	regions := map[string]bool{}
+	c := &comparison{}
 	for i := range f.places[1:] {
-		p := &f.places[i+1]
-		if slices.Contains(passing, p.ID) {
-			remotes--
-			if p.Region != "" {
-				regions[p.Region] = true
-			}
+		v := vote{place: &f.places[i+1], says: unproven}
+		switch {
+		case slices.Contains(passing, v.place.ID):
+			v.says = proven
+		case slices.Contains(away, v.place.ID):
+			v.says = blocked
 		}
+		c.count(v)
 	}
-	need, _, _ := f.on(profile.RegionsMin)
-	if remotes > missesAllowed(len(f.places)-1) || len(regions) < need {
+	if f.quorumBlocks() && f.outcome(c) == missed {
 		return nil
 	}
 	return []string{"allowed"}
-}
-
-// missesAllowed is how many of n remote places may not see the same (BR
-// 3.2.2.9): with one or none, no miss is allowed.
-func missesAllowed(n int) int {
-	switch {
-	case n >= 6:
-		return 2
-	case n >= 2:
-		return 1
-	}
-	return 0
 }

@@ -22,6 +22,8 @@ type rule struct {
 	// also are further topics it looks at where they are kept; it runs without.
 	also []evidence.Topic
 	run  func(f *facts, s *sink)
+	// caa is set where it is about the CAA records of a name.
+	caa bool
 	// index is the rule's place in [rules], set there.
 	index int
 }

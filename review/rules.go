@@ -2,7 +2,8 @@ package review
 
 import "slices"
 
-// rules lists every rule. Their order does not matter: findings are sorted.
+// rules lists every rule. Their order does not matter, for findings are sorted;
+// but those of the quorum come last, for they count what the others found.
 var rules = numbered(slices.Concat(
 	requestRules,
 	nameRules,
@@ -23,6 +24,7 @@ var rules = numbered(slices.Concat(
 	addressRules,
 	caaRules,
 	perspectiveRules,
+	quorumRules,
 ))
 
 func numbered(list []rule) []rule {

@@ -67,7 +67,7 @@ func serversDisagree(f *facts, s *sink, t *target) {
 		return
 	}
 	var conditions []string
-	if !f.matched(t, z) {
+	if !f.matched(t, z) || f.outvoted(checkValidation, t.subject) {
 		conditions = []string{"hit"}
 	}
 	l := z.last()

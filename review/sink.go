@@ -256,5 +256,26 @@ func fold(findings []Finding) {
 // subject, one names the other's subject in its parameter "name", or a is about
 // the whole order.
 func related(a, b *Finding) bool {
+	if b.Stage == "perspective" && !samePlaces(a, b) {
+		return false
+	}
 	return a.Subject == b.Subject || a.Subject == "order" || b.Parameters["name"] == a.Subject || a.Parameters["name"] == b.Subject
+}
+
+// samePlaces reports whether a finding about places may be a consequence of
+// another: that one names all of them as well. What keeps a record from a place
+// says nothing of the CAA records there; servers that do not answer it do.
+func samePlaces(a, b *Finding) bool {
+	theirs, ok := a.Parameters["perspectives"].([]string)
+	if !ok {
+		return true
+	}
+	places, ok := b.Parameters["perspectives"].([]string)
+	if !ok {
+		places = []string{b.Subject}
+	}
+	if b.Parameters["check"] == checkCAA && a.Cause != cause.DNSBlockedByRegion {
+		return false
+	}
+	return !slices.ContainsFunc(places, func(p string) bool { return !slices.Contains(theirs, p) })
 }

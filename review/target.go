@@ -44,8 +44,13 @@ type liveFacts struct {
 	// order is not decided.
 	lost    bool
 	caaSets map[string]*caaFact
-	// elsewhere are these facts as other places see them, by id.
+	// elsewhere are these facts as other places see them, by id; rows what the
+	// rules find there, by id and check.
 	elsewhere map[string]*facts
+	rows      map[string]*sink
+	// compared are the checks as all places see them.
+	compared    []*comparison
+	comparedSet bool
 }
 
 // dnsMethods are the methods that look for a record.

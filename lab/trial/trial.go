@@ -85,7 +85,7 @@ func (s stopped) Close()                      {}
 func (s stopped) Answer(_ context.Context, questions []evidence.Question) []evidence.Observation {
 	list := make([]evidence.Observation, 0, len(questions))
 	for _, q := range questions {
-		list = append(list, evidence.Observation{Question: q, Unknown: "the perspective does not answer"}.Identify())
+		list = append(list, evidence.Observation{Question: q, Unknown: evidence.UnknownUnreachable + ": it is stopped"}.Identify())
 	}
 	return list
 }
