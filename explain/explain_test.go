@@ -118,7 +118,7 @@ func TestText(t *testing.T) {
 			"[Sat Jul 12 16:17:25 CST 2025] Shop.orchard.net:Verify error:During secondary validation: wrong",
 			cause.PerspectiveQuorumNotMet, Certain,
 			map[string]string{"name": "Shop.orchard.net"},
-			"assay check shop.orchard.net --profile letsencrypt  # needs the live network review, which the next release brings",
+			"assay check shop.orchard.net --profile letsencrypt",
 		},
 		{
 			"static cause of a name",
