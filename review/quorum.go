@@ -251,17 +251,17 @@ func (c *comparison) pending() bool {
 // total is the number of remote places.
 func (c *comparison) total() int { return len(c.agree) + len(c.differ) + len(c.away) }
 
-// An outcome is what the remote places come to.
-type outcome int
+// A tally is what the remote places come to.
+type tally int
 
 const (
-	met    outcome = iota
+	met    tally = iota
 	missed         // whatever those that could not look would have seen
 	open           // it depends on those that could not look
 )
 
-// outcome counts the remote places.
-func (f *facts) outcome(c *comparison) outcome {
+// tally counts the remote places.
+func (f *facts) tally(c *comparison) tally {
 	switch {
 	case f.enough(c, c.agree):
 		return met
@@ -321,13 +321,13 @@ func (c *comparison) shared() bool {
 // for, and more of the others one that has not than a quorum allows.
 func (f *facts) outvoted(check, subject string) bool {
 	return f.quorumBlocks() && slices.ContainsFunc(f.comparisons(), func(c *comparison) bool {
-		return c.check == check && c.subject == subject && c.here.says == proven && c.shared() && f.outcome(c) == missed
+		return c.check == check && c.subject == subject && c.here.says == proven && c.shared() && f.tally(c) == missed
 	})
 }
 
 // unjudged reports whether a quorum that decides could not be judged.
 func (f *facts) unjudged() bool {
 	return f.quorumBlocks() && f.level(cause.PerspectiveQuorumNotMet).Blocks() && slices.ContainsFunc(f.comparisons(), func(c *comparison) bool {
-		return f.outcome(c) == open
+		return f.tally(c) == open
 	})
 }

@@ -13,7 +13,7 @@ func quorum(f *facts, s *sink) {
 		if f.wanted != nil && c.pending() {
 			continue
 		}
-		switch result := f.outcome(c); {
+		switch result := f.tally(c); {
 		case c.here.says == proven && c.shared():
 		case c.here.says == proven && result == missed:
 			f.quorumNotMet(s, c)
@@ -64,7 +64,7 @@ func (f *facts) resultsDiffer(s *sink, c *comparison) {
 // is then a consequence of where it is, and shown as such. Where the others do
 // not agree enough to say that, what the primary place sees stands, and is found
 // by looking from there alone where no rule that compares places said it.
-func (f *facts) primaryFailed(s *sink, c *comparison, result outcome) {
+func (f *facts) primaryFailed(s *sink, c *comparison, result tally) {
 	if result != met {
 		if !slices.ContainsFunc(s.drafts, c.own) {
 			for _, d := range f.rowsAt(f.primary(), c.check).drafts {
@@ -184,7 +184,7 @@ func (f *facts) placesAway(s *sink) {
 			if first == nil || first.problem == "self-test-failed" {
 				first, subject = &c.away[j], c.subject
 			}
-			decides = decides || c.here.says != unproven && f.outcome(c) == open
+			decides = decides || c.here.says != unproven && f.tally(c) == open
 		}
 		if first == nil {
 			continue

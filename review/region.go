@@ -176,7 +176,7 @@ func (f *facts) allowance(passing []string, away ...string) []string {
 		}
 		c.count(v)
 	}
-	if f.quorumBlocks() && f.outcome(c) == missed {
+	if f.quorumBlocks() && f.tally(c) == missed {
 		return nil
 	}
 	return []string{"allowed"}
