@@ -18,12 +18,7 @@ package cause
 
 import (
 	"embed"
-	"fmt"
-	"slices"
 	"strings"
-	"sync"
-
-	"github.com/pelletier/go-toml/v2"
 )
 
 // ID names a cause, for example "name.too-long": the stage, a dot, a phrase in
@@ -91,49 +86,37 @@ func (e *Entry) Stage() Stage { return e.ID.Stage() }
 //go:embed catalogue/*.toml
 var catalogueFiles embed.FS
 
-var load = sync.OnceValues(loadEntries)
-
-func loadEntries() (map[ID]*Entry, []*Entry) {
-	byID := map[ID]*Entry{}
-	var all []*Entry
-	for _, stage := range Stages() {
-		file := "catalogue/" + string(stage) + ".toml"
-		raw, err := catalogueFiles.ReadFile(file)
-		if err != nil {
-			panic("cause: embedded catalogue: " + err.Error())
-		}
-		entries := map[ID]*Entry{}
-		if err := toml.Unmarshal(raw, &entries); err != nil {
-			panic(fmt.Sprintf("cause: embedded %s: %v", file, err))
-		}
-		// TOML tables are maps: the order of the file is the order of the
-		// headings in it.
-		text := string(raw)
-		ids := make([]ID, 0, len(entries))
-		heading := make(map[ID]int, len(entries))
-		for id, e := range entries {
-			e.ID = id
-			byID[id] = e
-			ids = append(ids, id)
-			heading[id] = strings.Index(text, "\n[\""+string(id)+"\"]\n")
-		}
-		slices.SortFunc(ids, func(a, b ID) int { return heading[a] - heading[b] })
-		for _, id := range ids {
-			all = append(all, byID[id])
-		}
-	}
-	return byID, all
+var catalogue = shelf[Entry]{
+	files: &catalogueFiles, dir: "catalogue",
+	name: func(e *Entry, id ID) { e.ID = id },
 }
 
-// All returns every entry, by stage and then in the order of the catalogue's
-// files. The slice and the entries are shared: they must not be changed.
-func All() []*Entry {
-	_, all := load()
+// IDs returns the ids of the catalogue, by stage and then in the order of its
+// files.
+func IDs() []ID {
+	var all []ID
+	for _, stage := range Stages() {
+		all = append(all, catalogue.stage(stage).ids...)
+	}
 	return all
 }
 
-// Lookup returns the entry of an id, or nil when there is none.
-func Lookup(id ID) *Entry {
-	byID, _ := load()
-	return byID[id]
+// Known reports whether the catalogue has a cause.
+func Known(id ID) bool {
+	_, ok := catalogue.stage(id.Stage()).text[id]
+	return ok
 }
+
+// All returns every entry, in the order of [IDs]. The entries are shared: they
+// must not be changed.
+func All() []*Entry {
+	var all []*Entry
+	for _, id := range IDs() {
+		all = append(all, Lookup(id))
+	}
+	return all
+}
+
+// Lookup returns the entry of an id, or nil when there is none. It is shared
+// and must not be changed.
+func Lookup(id ID) *Entry { return catalogue.get(id) }

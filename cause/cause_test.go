@@ -3,6 +3,9 @@ package cause
 import (
 	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pelletier/go-toml/v2"
 )
 
 // TestTexts: every cause has every text in every language; titles and reasons
@@ -12,7 +15,7 @@ func TestTexts(t *testing.T) {
 	for _, e := range All() {
 		byLang := map[Language]*Texts{}
 		for _, lang := range Languages() {
-			x := texts[lang]()[e.ID]
+			x := texts[lang].get(e.ID)
 			if x == nil {
 				t.Errorf("%s: no texts in %s", e.ID, lang)
 				continue
@@ -53,10 +56,12 @@ func TestTexts(t *testing.T) {
 			}
 		}
 	}
-	for lang, load := range texts {
-		for id := range load() {
-			if Lookup(id) == nil {
-				t.Errorf("%s: texts of %q, which the catalogue does not have", lang, id)
+	for lang, shelf := range texts {
+		for _, stage := range Stages() {
+			for _, id := range shelf.stage(stage).ids {
+				if !Known(id) {
+					t.Errorf("%s: texts of %q, which the catalogue does not have", lang, id)
+				}
 			}
 		}
 	}
@@ -81,6 +86,47 @@ func TestEntries(t *testing.T) {
 		for name, kind := range e.Parameters {
 			if !slices.Contains(kinds, kind) {
 				t.Errorf("%s: parameter %s has type %q", e.ID, name, kind)
+			}
+		}
+	}
+}
+
+// TestShelf: a cause's table read alone is that of the whole file, and the file
+// has no others.
+func TestShelf(t *testing.T) {
+	t.Parallel()
+	testShelf(t, &catalogue)
+	for _, s := range texts {
+		testShelf(t, s)
+	}
+	if Lookup("csr.nothing") != nil || Lookup("nothing") != nil || Known("") || TextsOf("x.y", Chinese) != nil {
+		t.Error("an unknown cause was found")
+	}
+}
+
+func testShelf[T any](t *testing.T, s *shelf[T]) {
+	t.Helper()
+	for _, stage := range Stages() {
+		raw, err := s.files.ReadFile(s.dir + "/" + string(stage) + ".toml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all map[ID]*T
+		if err := toml.Unmarshal(raw, &all); err != nil {
+			t.Fatalf("%s: %s: %v", s.dir, stage, err)
+		}
+		if ids := s.stage(stage).ids; len(ids) != len(all) {
+			t.Errorf("%s: %s: split into %d causes, the file has %d", s.dir, stage, len(ids), len(all))
+		}
+		for id, want := range all {
+			if e, ok := any(want).(*Entry); ok {
+				e.ID = id
+			}
+			if diff := cmp.Diff(want, s.get(id)); diff != "" {
+				t.Errorf("%s: %s: (-file +alone)\n%s", s.dir, id, diff)
+			}
+			if id.Stage() != stage {
+				t.Errorf("%s: %s stands in the file of the stage %s", s.dir, id, stage)
 			}
 		}
 	}

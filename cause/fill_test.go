@@ -17,7 +17,7 @@ func TestTextsFill(t *testing.T) {
 	}
 	for _, e := range All() {
 		for _, lang := range Languages() {
-			x := texts[lang]()[e.ID]
+			x := texts[lang].get(e.ID)
 			if x == nil {
 				continue // TestTexts says it
 			}

@@ -9,10 +9,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/pelletier/go-toml/v2"
 )
 
 // Language is a language of the texts: "en" or "zh".
@@ -56,35 +53,20 @@ type Parameters map[string]any
 //go:embed text
 var textFiles embed.FS
 
-var texts = map[Language]func() map[ID]*Texts{
-	English: sync.OnceValue(func() map[ID]*Texts { return loadTexts(English) }),
-	Chinese: sync.OnceValue(func() map[ID]*Texts { return loadTexts(Chinese) }),
-}
-
-func loadTexts(lang Language) map[ID]*Texts {
-	all := map[ID]*Texts{}
-	for _, stage := range Stages() {
-		file := "text/" + string(lang) + "/" + string(stage) + ".toml"
-		raw, err := textFiles.ReadFile(file)
-		if err != nil {
-			panic("cause: embedded texts: " + err.Error())
-		}
-		if err := toml.Unmarshal(raw, &all); err != nil {
-			panic(fmt.Sprintf("cause: embedded %s: %v", file, err))
-		}
-	}
-	return all
+var texts = map[Language]*shelf[Texts]{
+	English: {files: &textFiles, dir: "text/en"},
+	Chinese: {files: &textFiles, dir: "text/zh"},
 }
 
 // TextsOf returns the texts of a cause, in English where the language has none;
-// nil for an unknown id.
+// nil for an unknown id. They are shared and must not be changed.
 func TextsOf(id ID, lang Language) *Texts {
 	if byID, ok := texts[lang]; ok {
-		if t := byID()[id]; t != nil {
+		if t := byID.get(id); t != nil {
 			return t
 		}
 	}
-	return texts[English]()[id]
+	return texts[English].get(id)
 }
 
 // Fill returns a text with its placeholders replaced by the parameters. A

@@ -110,7 +110,7 @@ func (p *Profile) finish() error {
 	p.cells = make(map[cause.ID]Cell, len(p.Levels))
 	for _, id := range slices.Sorted(maps.Keys(p.Levels)) {
 		text := p.Levels[id]
-		if cause.Lookup(id) == nil {
+		if !cause.Known(id) {
 			return fmt.Errorf("levels: no cause %q in the catalogue; `assay causes` lists them", id)
 		}
 		cell, err := ParseCell(text)

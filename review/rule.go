@@ -128,19 +128,19 @@ func (f *facts) run() *sink {
 	return s
 }
 
-// unruled is, for each network stage, the causes that no rule looks for. It
-// reads the whole catalogue, so only a review that looks computes it.
+// unruled is, for each network stage, the causes that no rule looks for. Only a
+// review that looks computes it.
 var unruled = sync.OnceValue(func() map[cause.Stage]lookless {
 	m := map[cause.Stage]lookless{}
 	for _, stage := range networkStages {
 		u := lookless{whole: true}
-		for _, e := range cause.All() {
+		for _, id := range cause.IDs() {
 			switch {
-			case e.Stage() != stage:
-			case slices.Contains(implemented, e.ID):
+			case id.Stage() != stage:
+			case slices.Contains(implemented, id):
 				u.whole = false
 			default:
-				u.causes = append(u.causes, e.ID)
+				u.causes = append(u.causes, id)
 			}
 		}
 		m[stage] = u

@@ -5,42 +5,42 @@
 package message
 
 import (
-	"embed"
+	_ "embed"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
-	"github.com/pelletier/go-toml/v2"
 	"golang.org/x/text/language"
 
 	"assay/cause"
 )
 
-//go:embed active.en.toml active.zh.toml
-var files embed.FS
+var (
+	//go:embed active.en.toml
+	englishFile string
+	//go:embed active.zh.toml
+	chineseFile string
+)
+
+// The message files, one a language.
+var sources = map[cause.Language]func() *source{
+	cause.English: sync.OnceValue(func() *source { return newSource(englishFile) }),
+	cause.Chinese: sync.OnceValue(func() *source { return newSource(chineseFile) }),
+}
 
 // A Printer finds messages in one language. It is safe for concurrent use.
 type Printer struct {
-	lang      cause.Language
+	lang cause.Language
+
+	lock      sync.RWMutex
+	bundle    *i18n.Bundle
 	localizer *i18n.Localizer
+	added     map[string]bool // ids in the bundle
 }
 
-// New returns the printer of a language. Only that language's file is read,
-// and the English one, which stands in for what a language lacks.
-func New(lang cause.Language) *Printer {
-	bundle := i18n.NewBundle(language.English)
-	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
-	load := []cause.Language{cause.English}
-	if lang != cause.English {
-		load = append(load, lang)
-	}
-	for _, l := range load {
-		if _, err := bundle.LoadMessageFileFS(files, "active."+string(l)+".toml"); err != nil {
-			panic("message: embedded file: " + err.Error())
-		}
-	}
-	return &Printer{lang: lang, localizer: i18n.NewLocalizer(bundle, string(lang))}
-}
+// New returns the printer of a language.
+func New(lang cause.Language) *Printer { return &Printer{lang: lang} }
 
 // Lang is the printer's language.
 func (p *Printer) Lang() cause.Language { return p.lang }
@@ -49,29 +49,74 @@ func (p *Printer) Lang() cause.Language { return p.lang }
 // value: Text("error.flag", "Flag", "--at"). An unknown id is a defect of the
 // program; it is returned itself, so that nothing is lost.
 func (p *Printer) Text(id string, pairs ...any) string {
-	return p.localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: table(pairs)})
+	m := p.find(id)
+	if m == nil {
+		return id
+	}
+	if !strings.Contains(m.Other, "{{") {
+		return m.Other
+	}
+	return p.localize(m, &i18n.LocalizeConfig{MessageID: id, TemplateData: table(pairs)})
 }
 
 // Count returns a message in the plural form for n, which it may use as
 // {{.PluralCount}}.
 func (p *Printer) Count(id string, n int, pairs ...any) string {
+	m := p.find(id)
+	if m == nil {
+		return id
+	}
 	data := table(pairs)
 	data["PluralCount"] = n
-	return p.localize(&i18n.LocalizeConfig{MessageID: id, PluralCount: n, TemplateData: data})
+	return p.localize(m, &i18n.LocalizeConfig{MessageID: id, PluralCount: n, TemplateData: data})
 }
 
 // Has reports whether there is a message of that id.
-func (p *Printer) Has(id string) bool {
-	_, err := p.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: map[string]any{}})
-	return err == nil
+func (p *Printer) Has(id string) bool { return p.find(id) != nil }
+
+// find returns a message, in English where the language lacks it.
+func (p *Printer) find(id string) *i18n.Message {
+	if load, ok := sources[p.lang]; ok {
+		if m := load().message(id); m != nil {
+			return m
+		}
+	}
+	return sources[cause.English]().message(id)
 }
 
-func (p *Printer) localize(c *i18n.LocalizeConfig) string {
+// localize fills a message by the rules of the language.
+func (p *Printer) localize(m *i18n.Message, c *i18n.LocalizeConfig) string {
+	p.lock.RLock()
+	if !p.added[m.ID] {
+		p.lock.RUnlock()
+		p.add(m)
+		p.lock.RLock()
+	}
+	defer p.lock.RUnlock()
 	text, err := p.localizer.Localize(c)
 	if text == "" && err != nil {
 		return c.MessageID
 	}
 	return text
+}
+
+// add puts a message into the bundle, and makes that for the first one.
+func (p *Printer) add(m *i18n.Message) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	tag := language.Make(string(p.lang))
+	if p.bundle == nil {
+		p.bundle = i18n.NewBundle(tag)
+		p.localizer = i18n.NewLocalizer(p.bundle, string(p.lang))
+		p.added = map[string]bool{}
+	}
+	if p.added[m.ID] {
+		return
+	}
+	if err := p.bundle.AddMessages(tag, m); err != nil {
+		panic("message: " + err.Error())
+	}
+	p.added[m.ID] = true
 }
 
 func table(pairs []any) map[string]any {

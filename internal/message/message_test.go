@@ -39,12 +39,9 @@ func TestFiles(t *testing.T) {
 
 func read(t *testing.T, lang string) map[string]map[string]string {
 	t.Helper()
-	raw, err := files.ReadFile("active." + lang + ".toml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := map[string]string{"en": englishFile, "zh": chineseFile}[lang]
 	var tree map[string]any
-	if err := toml.Unmarshal(raw, &tree); err != nil {
+	if err := toml.Unmarshal([]byte(raw), &tree); err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]map[string]string{}
@@ -71,6 +68,28 @@ func values(forms map[string]string) []string {
 	}
 	sort.Strings(all)
 	return slices.Compact(all)
+}
+
+// TestSource: a message read alone is the message of the whole file, and there
+// are no others.
+func TestSource(t *testing.T) {
+	t.Parallel()
+	for _, lang := range cause.Languages() {
+		all, s := read(t, string(lang)), sources[lang]()
+		if len(s.entries) != len(all) {
+			t.Errorf("%s: split into %d messages, the file has %d", lang, len(s.entries), len(all))
+		}
+		for id, forms := range all {
+			m := s.message(id)
+			if m == nil {
+				t.Errorf("%s: %s was not found", lang, id)
+				continue
+			}
+			if m.Other != forms["other"] || m.One != forms["one"] {
+				t.Errorf("%s: %s is %q, %q; in the file %q", lang, id, m.One, m.Other, forms)
+			}
+		}
+	}
 }
 
 func TestPrinter(t *testing.T) {
