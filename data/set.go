@@ -113,12 +113,12 @@ func newSet(parts map[string]part) *Set {
 	s.rootServers = lazily(parts[RootHints], ParseRootHints)
 	anchorDate := parts[RootAnchors].Date
 	s.anchors = lazily(parts[RootAnchors], func(text string) ([]Anchor, error) { return ParseAnchors(text, anchorDate) })
-	embeddedWords, embeddedBrands := embeddedPart(Words).body, embeddedPart(Brands).body
+	words, brands := embeddedPart(Words).body, embeddedPart(Brands).body
 	s.words = sync.OnceValue(func() map[string]*wordList {
-		return overlay(embeddedWords, parts[Words].body, parseWords)
+		return overlay(words, parts[Words].body, parseWords)
 	})
 	s.brands = sync.OnceValue(func() map[string]*brandList {
-		return overlay(embeddedBrands, parts[Brands].body, parseBrands)
+		return overlay(brands, parts[Brands].body, parseBrands)
 	})
 	s.skeletons = sync.OnceValue(s.indexBrands)
 	return s

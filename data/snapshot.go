@@ -2,7 +2,7 @@ package data
 
 import (
 	"crypto/sha256"
-	"embed"
+	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,10 +11,49 @@ import (
 	"time"
 )
 
-// The embedded snapshots, one file each, made by internal/gen/data.
-//
-//go:embed embedded/*.snapshot
-var embeddedFiles embed.FS
+// The embedded snapshots, one file each, made by internal/gen/data. They are
+// strings, not a file system: reading from that copies, and no check reads more
+// than a part of them.
+var (
+	//go:embed embedded/brands.snapshot
+	embeddedBrands string
+	//go:embed embedded/confusables.snapshot
+	embeddedConfusables string
+	//go:embed embedded/iana-addresses.snapshot
+	embeddedAddressBlocks string
+	//go:embed embedded/psl.snapshot
+	embeddedPublicSuffixes string
+	//go:embed embedded/root-anchors.snapshot
+	embeddedRootAnchors string
+	//go:embed embedded/root-hints.snapshot
+	embeddedRootHints string
+	//go:embed embedded/root-zone.snapshot
+	embeddedRootZone string
+	//go:embed embedded/words.snapshot
+	embeddedWords string
+)
+
+func embeddedText(name string) string {
+	switch name {
+	case Brands:
+		return embeddedBrands
+	case Confusables:
+		return embeddedConfusables
+	case AddressBlocks:
+		return embeddedAddressBlocks
+	case PublicSuffixes:
+		return embeddedPublicSuffixes
+	case RootAnchors:
+		return embeddedRootAnchors
+	case RootHints:
+		return embeddedRootHints
+	case RootZone:
+		return embeddedRootZone
+	case Words:
+		return embeddedWords
+	}
+	panic("data: no snapshot is named " + name)
+}
 
 // A part is a snapshot with its canonical text.
 type part struct {
@@ -31,11 +70,7 @@ const (
 func fileName(name string) string { return name + ".snapshot" }
 
 func embeddedPart(name string) part {
-	raw, err := embeddedFiles.ReadFile("embedded/" + fileName(name))
-	if err != nil {
-		panic("data: " + err.Error())
-	}
-	p, err := readHeader(name, string(raw))
+	p, err := readHeader(name, embeddedText(name))
 	if err != nil {
 		panic("data: embedded " + name + ": " + err.Error())
 	}

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -73,21 +75,17 @@ func Parse(raw []byte) (*Profile, error) {
 }
 
 func parse(raw []byte, base func(string) (*Profile, error)) (*Profile, error) {
-	var head struct {
-		Inherits string `toml:"inherits"`
-	}
-	if err := toml.Unmarshal(raw, &head); err != nil {
+	parentName, err := inherits(raw)
+	if err != nil {
 		return nil, readable(err)
 	}
 	p := &Profile{}
-	if head.Inherits != "" {
-		parent, err := base(head.Inherits)
+	if parentName != "" {
+		parent, err := base(parentName)
 		if err != nil {
 			return nil, err
 		}
-		if p, err = parent.copy(); err != nil {
-			return nil, err
-		}
+		p = parent.copy()
 	}
 	levels := p.Levels
 	p.Levels = nil
@@ -122,26 +120,77 @@ func (p *Profile) finish() error {
 	if err := firstError(p.Deadline.check(), p.File.check(), p.checkWords()); err != nil {
 		return err
 	}
-	raw, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256(raw)
-	p.digest = "sha256:" + hex.EncodeToString(sum[:])
 	return nil
+}
+
+// inherits reads the name of the profile that a file inherits from. It stands
+// before the first table, so what follows need not be read for it.
+func inherits(raw []byte) (string, error) {
+	var head struct {
+		Inherits string `toml:"inherits"`
+	}
+	if at := bytes.Index(raw, []byte("\n[")); at >= 0 && toml.Unmarshal(raw[:at], &head) == nil {
+		return head.Inherits, nil
+	}
+	err := toml.Unmarshal(raw, &head)
+	return head.Inherits, err
 }
 
 // Digest is the SHA-256 of the whole resolved profile: two profiles with one
 // digest judge alike.
-func (p *Profile) Digest() string { return p.digest }
+func (p *Profile) Digest() string {
+	p.digestOnce.Do(func() {
+		raw, err := json.Marshal(p)
+		if err != nil {
+			panic("profile: does not marshal: " + err.Error())
+		}
+		sum := sha256.Sum256(raw)
+		p.digest = "sha256:" + hex.EncodeToString(sum[:])
+	})
+	return p.digest
+}
 
-func (p *Profile) copy() (*Profile, error) {
-	raw, err := json.Marshal(p)
-	if err != nil {
-		return nil, err
-	}
+// copy returns a profile of the same fields that shares nothing with p.
+func (p *Profile) copy() *Profile {
 	c := &Profile{}
-	return c, json.Unmarshal(raw, c)
+	copyInto(reflect.ValueOf(c).Elem(), reflect.ValueOf(p).Elem())
+	return c
+}
+
+// copyInto copies exported fields, lists and tables in depth.
+func copyInto(to, from reflect.Value) {
+	switch from.Kind() {
+	case reflect.Struct:
+		if from.Type() == reflect.TypeFor[time.Time]() {
+			to.Set(from)
+			return
+		}
+		for i := range from.NumField() {
+			if from.Type().Field(i).IsExported() {
+				copyInto(to.Field(i), from.Field(i))
+			}
+		}
+	case reflect.Slice:
+		if from.IsNil() {
+			return
+		}
+		to.Set(reflect.MakeSlice(from.Type(), from.Len(), from.Len()))
+		for i := range from.Len() {
+			copyInto(to.Index(i), from.Index(i))
+		}
+	case reflect.Map:
+		if from.IsNil() {
+			return
+		}
+		to.Set(reflect.MakeMapWithSize(from.Type(), from.Len()))
+		for entry := from.MapRange(); entry.Next(); {
+			value := reflect.New(from.Type().Elem()).Elem()
+			copyInto(value, entry.Value())
+			to.SetMapIndex(entry.Key(), value)
+		}
+	default:
+		to.Set(from)
+	}
 }
 
 func readable(err error) error {

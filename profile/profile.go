@@ -65,8 +65,10 @@ type Profile struct {
 
 	derived sync.Map
 
-	digest string
-	cells  map[cause.ID]Cell
+	digestOnce sync.Once
+	digest     string
+
+	cells map[cause.ID]Cell
 }
 
 // Names are the rules for names.
