@@ -1,6 +1,7 @@
 package data
 
 import (
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -76,13 +77,81 @@ func TestSuffix(t *testing.T) {
 	}
 }
 
+func everySuffix(t *testing.T) suffixRules {
+	t.Helper()
+	rules, _, err := parseSuffixes(embeddedPart(PublicSuffixes).body, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
+}
+
+// TestSuffixesAlone: the rules of one top-level domain, read alone, are those
+// of the whole list; a table gives the same before and after it reads it all.
+func TestSuffixesAlone(t *testing.T) {
+	t.Parallel()
+	body := embeddedPart(PublicSuffixes).body
+	byTLD := map[string]suffixRules{"unknown": {}, "xn--unknown": {}}
+	for base, rule := range everySuffix(t) {
+		tld := base[strings.LastIndexByte(base, '.')+1:]
+		if byTLD[tld] == nil {
+			byTLD[tld] = suffixRules{}
+		}
+		byTLD[tld][base] = rule
+	}
+	table, err := newSuffixTable(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for tld, want := range byTLD {
+		if seen%8 == 0 || strings.HasPrefix(tld, "xn--") || len(want) > 100 {
+			if got, _, err := parseSuffixes(body, tld); err != nil || !maps.Equal(got, want) {
+				t.Errorf("%s: %d rules alone, %d in the list, %v", tld, len(got), len(want), err)
+			}
+		}
+		got := table.rules(tld)
+		for base, rule := range want {
+			if got[base] != rule {
+				t.Errorf("%s: %s has rules %b, want %b", tld, base, got[base], rule)
+			}
+		}
+		if seen++; seen <= maxFew != (table.all.Load() == nil) {
+			t.Errorf("the whole list was read after %d top-level domains: %v", seen, table.all.Load() != nil)
+		}
+	}
+}
+
+// TestSuffixLetters: a rule in other letters than ASCII is found by its A-label;
+// one that only looks foreign is refused.
+func TestSuffixLetters(t *testing.T) {
+	t.Parallel()
+	list := beginICANN + "\nCOM\nco.рф\n*.РФ\n!x.net // comment\n" + endICANN + "\n"
+	for tld, want := range map[string]suffixRules{
+		"com":       {"com": ruleICANN},
+		"xn--p1ai":  {"co.xn--p1ai": ruleICANN, "xn--p1ai": wildICANN},
+		"net":       {"x.net": exceptICANN},
+		"xn--p1acf": {},
+	} {
+		if got, _, err := parseSuffixes(list, tld); err != nil || !maps.Equal(got, want) {
+			t.Errorf("%s: %v %v, want %v", tld, got, err, want)
+		}
+	}
+	for _, rule := range []string{"ｃｏｍ", "shop.ｃｏｍ", "shop。com"} {
+		_, _, err := parseSuffixes(beginICANN+"\n"+rule+"\n", "")
+		if err == nil || !strings.Contains(err.Error(), `write its last label as "com"`) {
+			t.Errorf("%s: %v", rule, err)
+		}
+	}
+}
+
 // TestSuffixAgainstNet holds the list and the algorithm against the Go
 // project's copy (of another day) on names under every kind of rule.
 func TestSuffixAgainstNet(t *testing.T) {
 	t.Parallel()
-	table := Embedded().suffixes()
+	rules := everySuffix(t)
 	checked, differ := 0, 0
-	for base := range table.rules {
+	for base := range rules {
 		for _, name := range []string{base, "a." + base, "b.a." + base, "c.b.a." + base} {
 			want, icann := publicsuffix.PublicSuffix(name)
 			got := Embedded().Suffix(name, false)

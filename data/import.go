@@ -197,18 +197,18 @@ func confusablesDate(text string) time.Time {
 }
 
 func canonicalSuffixes(text string, _ time.Time) (string, int, error) {
-	t, err := parseSuffixes(text)
+	rules, count, err := parseSuffixes(text, "")
 	if err != nil {
 		return "", 0, err
 	}
-	if err := enough(t.count, 5000, "rules"); err != nil {
+	if err := enough(count, 5000, "rules"); err != nil {
 		return "", 0, err
 	}
 	for _, want := range []struct {
 		base string
 		rule suffixRule
 	}{{"com", ruleICANN}, {"co.uk", ruleICANN}, {"ck", wildICANN}, {"www.ck", exceptICANN}, {"github.io", rulePrivate}} {
-		if t.rules[want.base]&want.rule == 0 {
+		if rules[want.base]&want.rule == 0 {
 			return "", 0, fmt.Errorf("has no rule for %s in its section, as every edition has", want.base)
 		}
 	}
@@ -225,7 +225,7 @@ func canonicalSuffixes(text string, _ time.Time) (string, int, error) {
 		}
 		b.WriteString(line + "\n")
 	}
-	return b.String(), t.count, nil
+	return b.String(), count, nil
 }
 
 func enough(n, least int, what string) error {

@@ -106,7 +106,7 @@ func newSet(parts map[string]part) *Set {
 			Name: p.Name, Configured: true, Date: p.Date, SHA256: p.SHA256, Entries: p.Entries, Error: p.Error,
 		})
 	}
-	s.suffixes = lazily(parts[PublicSuffixes], parseSuffixes)
+	s.suffixes = lazily(parts[PublicSuffixes], newSuffixTable)
 	s.rootZone = lazily(parts[RootZone], parseRootZone)
 	s.blocks = lazily(parts[AddressBlocks], parseBlocks)
 	s.confusables = lazily(parts[Confusables], parseConfusables)

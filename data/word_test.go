@@ -305,7 +305,8 @@ func FuzzImport(f *testing.F) {
 		}
 		switch name { // the parsers below the minimum number of entries
 		case PublicSuffixes:
-			_, _ = parseSuffixes(text)
+			_, _, _ = parseSuffixes(text, "")
+			_, _, _ = parseSuffixes(text, "xn--p1ai")
 		case RootZone:
 			_, _ = parseRootZone(text)
 		case AddressBlocks:
@@ -356,7 +357,7 @@ func benchmarkScreen(b *testing.B, name string) {
 func BenchmarkParseSuffixes(b *testing.B) {
 	text := embeddedPart(PublicSuffixes).body
 	for b.Loop() {
-		if _, err := parseSuffixes(text); err != nil {
+		if _, _, err := parseSuffixes(text, ""); err != nil {
 			b.Fatal(err)
 		}
 	}
