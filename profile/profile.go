@@ -213,10 +213,13 @@ type DNS struct {
 // those of files and tls-alpn-01.
 type Connect struct {
 	// FirstAddress is set where the first AAAA record decides, and the first A
-	// record where there is none or connecting to it fails; no second address of a
-	// family is ever tried (Boulder's VA). Otherwise any address that shows what
-	// was asked for decides.
+	// record where there is none, or where connecting to it or the TLS handshake
+	// fails; no second address of a family is ever tried (Boulder's VA). Otherwise
+	// any address that shows what was asked for decides.
 	FirstAddress bool `toml:"first_address" json:"first_address"`
+	// ExactName is set where the name in a challenge certificate has to be the
+	// name validated byte for byte, its case too.
+	ExactName bool `toml:"exact_name" json:"exact_name"`
 }
 
 // CAA are the rules for CAA records (RFC 8659).

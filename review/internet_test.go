@@ -26,7 +26,9 @@ type internet struct {
 	resolvers map[string]func(q evidence.DNSQuestion) *evidence.DNSAnswer
 	// unknown says why a question cannot be asked.
 	unknown func(place string, q evidence.DNSQuestion) string
-	asked   []evidence.Question
+	// shakes answers TLS questions; nil: nothing listens.
+	shakes func(place string, q evidence.TLSQuestion) *evidence.TLSExchange
+	asked  []evidence.Question
 }
 
 // A fakeZone has the same records on every server unless own says otherwise.
@@ -178,6 +180,9 @@ func find(records []evidence.Record, owner, typ, apex string) ([]evidence.Record
 func (n *internet) answer(q evidence.Question) evidence.Observation {
 	n.asked = append(n.asked, q)
 	o := evidence.Observation{Question: q, At: labClock}
+	if q.TLS != nil {
+		return n.shake(o)
+	}
 	d := *q.DNS
 	if n.unknown != nil {
 		if o.Unknown = n.unknown(q.Perspective, d); o.Unknown != "" {

@@ -47,6 +47,7 @@ func cannotLook(f *facts, s *sink) {
 		f.blindToServers(s, t)
 		f.deafResolver(s, t)
 	}
+	f.blindToHandshakes(s)
 	for i := range f.names {
 		n := &f.names[i]
 		if n.same != i || !f.lookable(n) {

@@ -1,6 +1,10 @@
 package review
 
-import "assay/evidence"
+import (
+	"slices"
+
+	"assay/evidence"
+)
 
 // A proof is what a place has to see for a name to be validated: a record with
 // the value, a file, a challenge certificate. Each method adds its own; whether
@@ -39,7 +43,7 @@ func (f *facts) proofs() []proof {
 			list = append(list, f.recordProof(t))
 		}
 	}
-	return append(list, f.fileProofs()...)
+	return slices.Concat(list, f.fileProofs(), f.handshakeProofs())
 }
 
 // recordProof is a record with the value.

@@ -116,7 +116,7 @@ func (f *facts) undecided() bool {
 		return false
 	}
 	methods := f.methodsUsed()
-	if slices.ContainsFunc(methods, func(m order.Method) bool { return !isDNSMethod(m) && !isFileMethod(m) }) {
+	if slices.ContainsFunc(methods, func(m order.Method) bool { return !isDNSMethod(m) && !isConnectMethod(m) }) {
 		return true
 	}
 	if len(f.places) == 0 {
@@ -126,10 +126,7 @@ func (f *facts) undecided() bool {
 	if slices.ContainsFunc(f.proofs(), func(p proof) bool { return p.standing() != proven }) || f.unjudged() {
 		return true
 	}
-	if f.mode == Attempt && slices.ContainsFunc(targets, (*target).ready) {
-		return true
-	}
-	if f.mode == Attempt && len(targets) == 0 && len(f.names) > 0 {
+	if f.mode == Attempt && (slices.ContainsFunc(targets, (*target).ready) || f.uncovered()) {
 		return true
 	}
 	// visits and targets are known by now, and so is what could not be made one
@@ -140,5 +137,5 @@ func (f *facts) undecided() bool {
 // challenge has none.
 func (f *facts) uncovered() bool {
 	return slices.ContainsFunc(f.names, func(n nameFact) bool { return n.Clean != "" && !f.challenged(&n) }) ||
-		slices.ContainsFunc(f.Order.Challenges, func(c order.Challenge) bool { return c.Value == "" && isFileMethod(f.challengeMethod(&c)) })
+		slices.ContainsFunc(f.Order.Challenges, func(c order.Challenge) bool { return c.Value == "" && isConnectMethod(f.challengeMethod(&c)) })
 }

@@ -10,7 +10,7 @@
 // A rule ([rule]) is a function from facts to findings, in a file with its
 // siblings: name.go, word.go, key.go, csr.go, organization.go, phone.go,
 // request.go, limit.go; what is seen on the network in delegation.go, servers.go,
-// dnssec.go, record.go, value.go, region.go, caches.go, address.go, caa.go,
+// dnssec.go, record.go, value.go, region.go, caches.go, address.go, tls.go, caa.go,
 // perspective.go. rules.go lists them all.
 package review
 

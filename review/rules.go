@@ -22,6 +22,7 @@ var rules = numbered(slices.Concat(
 	regionRules,
 	cacheRules,
 	addressRules,
+	tlsRules,
 	caaRules,
 	perspectiveRules,
 	quorumRules,

@@ -44,6 +44,9 @@ type liveFacts struct {
 	// order is not decided.
 	lost    bool
 	caaSets map[string]*caaFact
+	// handshakeList are the names that tls-alpn-01 validates.
+	handshakeList []*handshake
+	handshakesSet bool
 	// elsewhere are these facts as other places see them, by id; rows what the
 	// rules find there, by id and check.
 	elsewhere map[string]*facts
@@ -115,12 +118,13 @@ func (f *facts) lookable(n *nameFact) bool {
 }
 
 func (f *facts) addChallenge(c *order.Challenge) {
-	method := c.Method
-	if method == "" {
-		method = f.Order.Method
+	method, n := f.challengeMethod(c), f.nameOf(c.Name)
+	if n == nil {
+		return
 	}
-	n := f.nameOf(c.Name)
-	if n == nil || !f.lookable(n) {
+	if !f.lookable(n) || n.Wildcard && isConnectMethod(method) {
+		// An address is connected to without asking the DNS.
+		f.lost = f.lost || !(n.isIP() && isConnectMethod(method) && f.connectable(n))
 		return
 	}
 	t := f.newTarget(n, method)

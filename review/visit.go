@@ -95,7 +95,7 @@ func (f *facts) addVisit(c *order.Challenge) {
 func (f *facts) ownName(text string) *nameFact {
 	parsed := name.Parse(text)
 	for i := range f.names {
-		if n := &f.names[i]; n.Clean == parsed.Clean && !n.Wildcard && (f.lookable(n) || n.isIP()) {
+		if n := &f.names[i]; n.Clean == parsed.Clean && f.connectable(n) {
 			return n
 		}
 	}
