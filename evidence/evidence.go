@@ -100,8 +100,39 @@ func (o Observation) Identify() Observation {
 	if o.TLS != nil {
 		fact.TLS = o.TLS.fact()
 	}
-	o.ID = "o-" + digest(fact)
+	o.ID = "o-" + fact.digest()
 	return o
+}
+
+func (o Observation) digest() string {
+	if o.Question.Lookup != nil && o.DNS == nil && o.HTTP == nil && o.TLS == nil && o.Attestation == nil &&
+		o.Question.DNS == nil && o.Question.HTTP == nil && o.Question.TLS == nil {
+		q := o.Question
+		return digest(lookup{
+			ID: o.ID, Question: lookupQuestion{q.Kind, q.Perspective, q.Lookup},
+			At: o.At, Millis: o.Millis, Unknown: o.Unknown, Lookup: o.Lookup, Network: o.Network,
+		})
+	}
+	return digest(o)
+}
+
+// A lookup is an [Observation] of a lookup, with the same JSON. encoding/json
+// first makes a plan of a type and all it may hold: an offline check needs that
+// of lookups, and none of what the network can answer.
+type lookup struct {
+	ID       string          `json:"id"`
+	Question lookupQuestion  `json:"question"`
+	At       time.Time       `json:"at"`
+	Millis   float64         `json:"ms,omitempty"`
+	Unknown  string          `json:"unknown,omitempty"`
+	Lookup   *LookupAnswer   `json:"lookup,omitempty"`
+	Network  *NetworkOptions `json:"network,omitempty"`
+}
+
+type lookupQuestion struct {
+	Kind        Kind            `json:"kind"`
+	Perspective string          `json:"perspective,omitempty"`
+	Lookup      *LookupQuestion `json:"lookup,omitempty"`
 }
 
 // digest hashes the canonical JSON of a value: struct fields in the order they

@@ -45,15 +45,25 @@ func named(name string) (*Profile, error) {
 	if p, ok := cache[name]; ok {
 		return p, nil
 	}
+	p := compiled(name)
+	if err := firstError(p.readCells(), p.Deadline.check()); err != nil {
+		return nil, fmt.Errorf("embedded profile %s: %w", name, err)
+	}
+	cache[name] = p
+	return p, nil
+}
+
+// Read reads an embedded profile from its TOML file, and what it inherits from.
+// [Named] gives the same without reading: it is compiled into the program.
+func Read(name string) (*Profile, error) {
 	raw, err := files.ReadFile("profiles/" + name + ".toml")
 	if err != nil {
 		return nil, err
 	}
-	p, err := parse(raw, named)
+	p, err := parse(raw, Read)
 	if err != nil {
 		return nil, fmt.Errorf("embedded profile %s: %w", name, err)
 	}
-	cache[name] = p
 	return p, nil
 }
 
@@ -105,20 +115,26 @@ func parse(raw []byte, base func(string) (*Profile, error)) (*Profile, error) {
 
 // finish checks the profile and computes what reading it needs.
 func (p *Profile) finish() error {
-	p.cells = make(map[cause.ID]Cell, len(p.Levels))
 	for _, id := range slices.Sorted(maps.Keys(p.Levels)) {
-		text := p.Levels[id]
 		if !cause.Known(id) {
 			return fmt.Errorf("levels: no cause %q in the catalogue; `assay causes` lists them", id)
 		}
+		if _, err := ParseCell(p.Levels[id]); err != nil {
+			return fmt.Errorf("levels: %s: %w", id, err)
+		}
+	}
+	return firstError(p.readCells(), p.Deadline.check(), p.checkWords())
+}
+
+// readCells parses the levels.
+func (p *Profile) readCells() error {
+	p.cells = make(map[cause.ID]Cell, len(p.Levels))
+	for id, text := range p.Levels {
 		cell, err := ParseCell(text)
 		if err != nil {
 			return fmt.Errorf("levels: %s: %w", id, err)
 		}
 		p.cells[id] = cell
-	}
-	if err := firstError(p.Deadline.check(), p.File.check(), p.checkWords()); err != nil {
-		return err
 	}
 	return nil
 }
@@ -140,6 +156,9 @@ func inherits(raw []byte) (string, error) {
 // digest judge alike.
 func (p *Profile) Digest() string {
 	p.digestOnce.Do(func() {
+		if p.digest != "" {
+			return // compiled in
+		}
 		raw, err := json.Marshal(p)
 		if err != nil {
 			panic("profile: does not marshal: " + err.Error())
@@ -150,7 +169,8 @@ func (p *Profile) Digest() string {
 	return p.digest
 }
 
-// copy returns a profile of the same fields that shares nothing with p.
+// copy returns a profile of the same fields that shares nothing with p; what is
+// computed from them is left out.
 func (p *Profile) copy() *Profile {
 	c := &Profile{}
 	copyInto(reflect.ValueOf(c).Elem(), reflect.ValueOf(p).Elem())

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"assay/cause"
 	"assay/order"
 )
@@ -42,6 +45,31 @@ max_length = 100
 	}
 	if cloud.Names.MaxLength != 64 || cloud.Level(cause.CSRReused, order.DV) != cause.Refuse {
 		t.Error("the embedded profile changed")
+	}
+}
+
+// TestCompiled: the profiles in the program are what their files say.
+func TestCompiled(t *testing.T) {
+	for _, name := range Embedded() {
+		file, err := Read(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		program, err := Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		options := cmp.Options{
+			cmp.AllowUnexported(Profile{}, Deadline{}),
+			cmpopts.IgnoreFields(Profile{}, "derived", "digest", "digestOnce"),
+			cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() }),
+		}
+		if diff := cmp.Diff(file, program, options); diff != "" {
+			t.Errorf("%s: run go generate ./profile (-file +program)\n%s", name, diff)
+		}
+		if file.Digest() != program.Digest() {
+			t.Errorf("%s: run go generate ./profile: digest %s, in the program %s", name, file.Digest(), program.Digest())
+		}
 	}
 }
 
