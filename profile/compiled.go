@@ -441,7 +441,7 @@ func compiledCloud() *Profile {
 			"tls.alpn-not-negotiated":                "wait",
 			"tls.challenge-certificate-wrong":        "wait",
 			"tls.ordinary-certificate":               "wait",
-			"tls.port-closed":                        "wait",
+			"tls.port-closed":                        "wait[no-method:info]",
 			"upload.chain-incomplete":                "refuse[repaired:info]",
 			"upload.duplicate":                       "info",
 			"upload.expired-or-self-signed":          "refuse",
@@ -449,7 +449,7 @@ func compiledCloud() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:40e9179063a8c3fa74af92375ad82925b2cbac69aaf3d30a6b7c76f677614e15"
+	p.digest = "sha256:52e58bd665cff783a488819cf970987a08ab64827bb091b82bcbba8b54ea4861"
 	return p
 }
 
@@ -939,7 +939,7 @@ func compiledBaseline() *Profile {
 			"tls.alpn-not-negotiated":                "wait",
 			"tls.challenge-certificate-wrong":        "wait",
 			"tls.ordinary-certificate":               "wait",
-			"tls.port-closed":                        "wait",
+			"tls.port-closed":                        "wait[no-method:info]",
 			"upload.chain-incomplete":                "refuse[repaired:info]",
 			"upload.duplicate":                       "info",
 			"upload.expired-or-self-signed":          "refuse",
@@ -947,7 +947,7 @@ func compiledBaseline() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:f44daa10a70c97cd56ba31a692a06f97b2a4982e8327126e19d87241d0c66ee5"
+	p.digest = "sha256:a2cc5ec79606315b461977205b859156ed39835d8a791d14595797eeefc43fe3"
 	return p
 }
 
@@ -1016,6 +1016,7 @@ func compiledLetsencrypt() *Profile {
 		},
 		Connect: Connect{
 			FirstAddress: true,
+			ExactName:    true,
 		},
 		CAA: CAA{
 			Issuers:       []string{"letsencrypt.org"},
@@ -1373,7 +1374,7 @@ func compiledLetsencrypt() *Profile {
 			"tls.alpn-not-negotiated":                "refuse",
 			"tls.challenge-certificate-wrong":        "refuse",
 			"tls.ordinary-certificate":               "refuse",
-			"tls.port-closed":                        "refuse",
+			"tls.port-closed":                        "refuse[no-method:info]",
 			"upload.chain-incomplete":                "refuse[repaired:info]",
 			"upload.duplicate":                       "info",
 			"upload.expired-or-self-signed":          "refuse",
@@ -1381,7 +1382,7 @@ func compiledLetsencrypt() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:e2db0f55078cd7c67d4bafc12e25222693460f05dac8b0e3b5b0896c601b678b"
+	p.digest = "sha256:6a4cf9fe285139127c3993f06c6d0ac20c834db54b11e8cfe9fbca4a44bd09c6"
 	return p
 }
 
@@ -1871,7 +1872,7 @@ func compiledPrivate() *Profile {
 			"tls.alpn-not-negotiated":                "wait",
 			"tls.challenge-certificate-wrong":        "wait",
 			"tls.ordinary-certificate":               "wait",
-			"tls.port-closed":                        "wait",
+			"tls.port-closed":                        "wait[no-method:info]",
 			"upload.chain-incomplete":                "refuse[repaired:info]",
 			"upload.duplicate":                       "info",
 			"upload.expired-or-self-signed":          "warn",
@@ -1879,6 +1880,6 @@ func compiledPrivate() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:2f682f0ff12e78374b5981191b83a19a73c668978758a0e1d5da3bd3348d576d"
+	p.digest = "sha256:c10afba2f453fe1bca3f9f75b9ad963385b7fa4e4414526d189878fe3a9bbb34"
 	return p
 }
