@@ -17,6 +17,10 @@ type Perspective struct {
 	Resolver string `json:"resolver,omitempty"`
 	// Public lists resolvers that are asked only to explain.
 	Public []string `json:"public_resolvers,omitempty"`
+	// Own are public addresses of this machine: a name that points to one of them
+	// cannot be seen from here as the internet sees it. At most 32; private
+	// addresses are nobody's business, and no name may point to them anyway.
+	Own []string `json:"own,omitempty"`
 	// Missing is what the self-test found not to work here.
 	Missing []Missing `json:"missing,omitempty"`
 	// Network holds the settings that are not the public internet's; nil there.

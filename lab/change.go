@@ -1,6 +1,10 @@
 package lab
 
-import "time"
+import (
+	"time"
+
+	"assay/evidence"
+)
 
 // A Change is what differs from the healthy world: an overlay, read from the
 // world: table of a scenario. What it does not mention stays. The healthy world:
@@ -295,6 +299,11 @@ type PerspectiveChange struct {
 	// AFRINIC. The healthy ones are P0 APNIC, P1 APNIC, P2 RIPE, P3 ARIN, P4
 	// LACNIC, P5 AFRINIC.
 	Region string `json:"region"`
+	// Location is where it is, in degrees. P0 to P11 are in cities that are more
+	// than 500 km apart.
+	Location *evidence.Location `json:"location"`
+	// Own are the addresses of the machine that looks.
+	Own Strings `json:"own"`
 	// Delay is the round-trip time of its link to every server.
 	Delay time.Duration `json:"delay"`
 	// Routes lead what it sends to one server or site to another, by short name:

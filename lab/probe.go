@@ -21,8 +21,36 @@ type placeState struct {
 	change PerspectiveChange
 }
 
-// regions are the RIR regions of P0 to P5.
-var regions = [...]string{"APNIC", "APNIC", "RIPE", "ARIN", "LACNIC", "AFRINIC"}
+// cities are where P0 to P11 are: the RIR region of the network and a city,
+// any two more than 500 km apart. Further places have the regions over again,
+// and no location.
+var cities = [...]struct {
+	region   string
+	lat, lon float64
+}{
+	{"APNIC", 22.5, 114.1},
+	{"APNIC", 39.9, 116.4},
+	{"RIPE", 50.1, 8.7},
+	{"ARIN", 39.0, -77.5},
+	{"LACNIC", -23.5, -46.6},
+	{"AFRINIC", -26.2, 28.0},
+	{"APNIC", 35.7, 139.7},
+	{"RIPE", 59.3, 18.1},
+	{"ARIN", 47.6, -122.3},
+	{"LACNIC", -33.4, -70.7},
+	{"AFRINIC", -1.3, 36.8},
+	{"APNIC", -33.9, 151.2},
+}
+
+// cityOf is where a place is in the healthy world.
+func cityOf(i int) PerspectiveChange {
+	s := cities[i%len(cities)]
+	c := PerspectiveChange{Region: s.region}
+	if i < len(cities) {
+		c.Location = &evidence.Location{Lat: s.lat, Lon: s.lon}
+	}
+	return c
+}
 
 func newPlaces(w *World, c Change) ([]*placeState, error) {
 	ids := []string(c.Places)
@@ -35,7 +63,7 @@ func newPlaces(w *World, c Change) ([]*placeState, error) {
 		if err != nil {
 			return nil, fmt.Errorf("places: %w", err)
 		}
-		list = append(list, &placeState{id: id, index: i, change: PerspectiveChange{Region: regions[i%len(regions)]}})
+		list = append(list, &placeState{id: id, index: i, change: cityOf(i)})
 	}
 	groups := []string{"all", "home", "abroad"}
 	one := slices.DeleteFunc(slices.Sorted(maps.Keys(c.Perspectives)), func(w string) bool { return slices.Contains(groups, w) })
@@ -70,6 +98,12 @@ func applyPlaces(list []*placeState, word string, c PerspectiveChange) error {
 			if *f.from != "" {
 				*f.into = *f.from
 			}
+		}
+		if c.Location != nil {
+			x.Location = c.Location
+		}
+		if len(c.Own) > 0 {
+			x.Own = c.Own
 		}
 		if len(c.Public) > 0 {
 			x.Public = c.Public
@@ -139,7 +173,7 @@ func (w *World) Probes() []Probe {
 func (w *World) Probe(i int) Probe {
 	p := w.places[i]
 	probe := Probe{
-		Place:  evidence.Perspective{ID: p.id, Region: p.change.Region, Resolver: w.resolverAddress(p.change.Resolver, p.change.HTTPS)},
+		Place:  evidence.Perspective{ID: p.id, Region: p.change.Region, Location: p.change.Location, Own: p.change.Own, Resolver: w.resolverAddress(p.change.Resolver, p.change.HTTPS)},
 		Map:    w.filtered(w.mapFor(p), p.index),
 		Source: Source(p.index), Hints: w.Hints(), Anchors: w.Anchors(), Roots: w.roots, Clock: w.options.Clock,
 		Stopped: p.change.Stopped, Delay: p.change.Delay,

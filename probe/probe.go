@@ -20,6 +20,10 @@ type Config struct {
 	// Perspective is the id of the place, "P0" for the primary; Region the RIR
 	// region of its network, where it is known.
 	Perspective, Region string
+	// Location is where its network is; nil where that is not known.
+	Location *evidence.Location
+	// Own are the public addresses of this machine.
+	Own []string
 	// DNS holds how to resolve: the dialer (which HTTP and TLS use too), root servers,
 	// trust anchors, the resolver that decides if one does, time-outs, the clock.
 	DNS resolver.Config
@@ -57,7 +61,7 @@ func New(c Config) (*Prober, error) {
 	if p.now == nil {
 		p.now = time.Now
 	}
-	p.about = evidence.Perspective{ID: c.Perspective, Region: c.Region, Resolver: c.DNS.Resolver, Public: c.Public, Network: p.network}
+	p.about = evidence.Perspective{ID: c.Perspective, Region: c.Region, Location: c.Location, Own: c.Own, Resolver: c.DNS.Resolver, Public: c.Public, Network: p.network}
 	return p, nil
 }
 

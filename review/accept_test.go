@@ -181,7 +181,7 @@ func TestUncovered(t *testing.T) {
 		n.zones = append(n.zones, &fakeZone{name: "grove.net", servers: []string{"ns.grove.net"}, records: []string{soa}})
 		o := labOrder()
 		o.Names, o.Challenges[0].Method, o.Method = c.names, c.method, c.method
-		tr := &trial{net: n, order: o, profile: "baseline", mode: Attempt}
+		tr := &trial{net: n, order: o, profile: "baseline", mode: Attempt, places: six()}
 		r := tr.judge(t)
 		if tr.facts.undecided() == c.decided || c.decided && len(network(r)) > 0 {
 			t.Errorf("%v by %s: undecided %v, %v", c.names, c.method, tr.facts.undecided(), network(r))

@@ -183,6 +183,10 @@ func (n *internet) answer(q evidence.Question) evidence.Observation {
 	if q.TLS != nil {
 		return n.shake(o)
 	}
+	if q.DNS == nil {
+		o.Unknown = "there are no servers in this internet but name servers"
+		return o
+	}
 	d := *q.DNS
 	if n.unknown != nil {
 		if o.Unknown = n.unknown(q.Perspective, d); o.Unknown != "" {
@@ -299,6 +303,7 @@ type trial struct {
 	toml    string
 	mode    Mode
 	places  []evidence.Perspective
+	at      time.Time // default: labClock
 	records map[evidence.Topic]evidence.LookupAnswer
 	facts   *facts // of the judgement
 	rounds  int
@@ -335,7 +340,10 @@ func (tr *trial) judge(t fataler) *Report {
 		tr.mode = Precheck
 	}
 	c := Prepare(tr.order, data.Embedded())
-	in := Input{Profile: p, At: labClock, Mode: tr.mode, Scope: ScopeNetwork, Perspectives: tr.places}
+	if tr.at.IsZero() {
+		tr.at = labClock
+	}
+	in := Input{Profile: p, At: tr.at, Mode: tr.mode, Scope: ScopeNetwork, Perspectives: tr.places}
 	for round := range 8 {
 		questions := c.Ask(in)
 		if len(questions) == 0 {

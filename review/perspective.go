@@ -1,6 +1,9 @@
 package review
 
 import (
+	"net/netip"
+	"slices"
+
 	"assay/cause"
 	"assay/evidence"
 )
@@ -129,11 +132,20 @@ func (f *facts) deafResolver(s *sink, t *target) {
 	f.unavailable(s, "resolver-failed", detail).with("name", t.subject).seenBy(r)
 }
 
-// insideTarget: the resolver of this place gives another address than the
-// domain's own servers, and one that is not public (split DNS).
+// insideTarget: the name points to this machine itself, or the resolver of this
+// place gives another address than the domain's own servers, and one that is not
+// public (split DNS).
 func insideTarget(f *facts, s *sink, t *target) {
 	place := f.primary()
-	if !t.address || place.Resolver == "" {
+	if !t.address {
+		return
+	}
+	if own, sights := f.ownAddresses(t); len(own) > 0 {
+		s.addTarget(cause.PerspectiveInsideTarget, t).with("perspective", place.ID).with("problem", "own-address").
+			with("addresses", own).seenBy(sights...).reproduce(digOne(sights[0].first(), t.owner, sights[0].typ))
+		return
+	}
+	if place.Resolver == "" {
 		return
 	}
 	r, z := f.here(t), f.probe(evidence.DNSQuestion{Name: t.owner, Type: "A"})
@@ -146,4 +158,34 @@ func insideTarget(f *facts, s *sink, t *target) {
 			with("seen", inside).with("answers", outside).seenBy(z, r).
 			reproduce(digResolver(place.Resolver, t.owner, "A"), digOne(z.first(), t.owner, "A"))
 	}
+}
+
+// ownAddresses are the addresses of a name that belong to the machine that
+// looks, and the looks that gave them.
+func (f *facts) ownAddresses(t *target) (own []string, sights []*sight) {
+	if len(f.primary().Own) == 0 {
+		return nil, nil
+	}
+	for _, z := range []*sight{f.ipv6(t), f.here(t)} {
+		for _, address := range valuesOf(z.records()) {
+			if a, err := netip.ParseAddr(address); err == nil && slices.Contains(f.primary().Own, a.String()) {
+				own = append(own, a.String())
+				sights = append(sights, z)
+			}
+		}
+	}
+	return own, sights
+}
+
+// inside reports whether the place that is looked from belongs to a name, so
+// that it cannot tell how the internet sees it.
+func (f *facts) inside(subject string) (*sight, bool) {
+	for _, t := range f.targets() {
+		if t.address && t.subject == subject {
+			if own, sights := f.ownAddresses(t); len(own) > 0 {
+				return sights[0], true
+			}
+		}
+	}
+	return nil, false
 }

@@ -13,10 +13,16 @@ import (
 	"assay/order"
 )
 
-func six() []evidence.Perspective {
+// six are places that conform to the rule for them.
+func six() []evidence.Perspective { return someOf(6) }
+
+func someOf(n int) []evidence.Perspective {
+	regions := []string{"APNIC", "APNIC", "RIPE", "ARIN", "LACNIC", "AFRINIC"}
 	var places []evidence.Perspective
-	for i, region := range []string{"APNIC", "APNIC", "RIPE", "ARIN", "LACNIC", "AFRINIC"} {
-		places = append(places, evidence.Perspective{ID: "P" + string(rune('0'+i)), Region: region})
+	for i := range n {
+		places = append(places, evidence.Perspective{
+			ID: "P" + string(rune('0'+i)), Region: regions[i%len(regions)], Location: &evidence.Location{Lat: 0, Lon: 20 * float64(i)},
+		})
 	}
 	return places
 }

@@ -79,6 +79,12 @@ func (f *facts) compareProofs() {
 func (f *facts) voteOf(p *proof, place *evidence.Perspective) vote {
 	v := vote{place: place, says: p.standing(), seen: p.seen()}
 	v.partly = p.partly != nil && p.partly()
+	if place.ID != f.primary().ID {
+		if z, inside := f.from(place).inside(p.subject); inside {
+			v.says, v.problem, v.detail, v.seen = blocked, "inside-target", "", []*evidence.Observation{z.o}
+			return v
+		}
+	}
 	return f.believe(v)
 }
 
@@ -91,7 +97,7 @@ func (f *facts) believe(v vote) vote {
 			return v
 		}
 	}
-	if v.says == blocked || v.says == pending {
+	if v.problem == "" && (v.says == blocked || v.says == pending) {
 		v.problem, v.detail = faultOf(v.place, v.seen)
 	}
 	return v
@@ -256,8 +262,8 @@ type tally int
 
 const (
 	met    tally = iota
-	missed         // whatever those that could not look would have seen
-	open           // it depends on those that could not look
+	missed       // whatever those that could not look would have seen
+	open         // it depends on those that could not look
 )
 
 // tally counts the remote places.

@@ -19,11 +19,19 @@ func quorum(f *facts, s *sink) {
 			f.quorumNotMet(s, c)
 		case c.here.says == proven && result == met && len(c.differ) > 0:
 			f.resultsDiffer(s, c)
-		case c.here.says == unproven && !c.here.partly:
+		case c.here.says == unproven && !c.here.partly && !s.inside(c):
 			f.primaryFailed(s, c, result)
 		}
 	}
 	f.placesAway(s)
+}
+
+// inside reports whether the primary place was found to be inside the network of
+// the name: then it cannot tell.
+func (s *sink) inside(c *comparison) bool {
+	return c.check == checkValidation && slices.ContainsFunc(s.drafts, func(d *draft) bool {
+		return d.Cause == cause.PerspectiveInsideTarget && d.Subject == c.subject
+	})
 }
 
 // compared starts a finding about a comparison. Before a missed quorum stops

@@ -155,7 +155,7 @@ func redactPlaces(places []evidence.Perspective) []evidence.Perspective {
 	for i := range places {
 		p := &places[i]
 		remove(&p.Resolver)
-		p.Public = nil
+		p.Public, p.Own, p.Location = nil, nil, nil
 		p.Missing = slices.Clone(p.Missing)
 		for j := range p.Missing {
 			remove(&p.Missing[j].Detail)
@@ -319,7 +319,7 @@ func (q *redactor) nameOrField(s string) bool {
 	}
 	head, _, dotted := strings.Cut(s, ".")
 	switch head {
-	case "order", "csr", "key", "lists", "names", "product", "method", "validity", "plan", "account":
+	case "order", "csr", "key", "perspectives", "lists", "names", "product", "method", "validity", "plan", "account":
 		return !dotted
 	case "P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9":
 		return !dotted

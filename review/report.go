@@ -63,7 +63,8 @@ type Report struct {
 	// Readiness says for each method whether validation can work (live checks).
 	Readiness []Readiness `json:"readiness,omitempty"`
 	// Perspectives are the places that were looked from, and MPIC says whether
-	// that set conforms: "conformant", or "lab (n of m)".
+	// that set conforms to the profile's rule at this time: "conformant", "lab (n
+	// of m)" with n usable remote places where m are asked for, or "not required".
 	Perspectives []evidence.Perspective `json:"perspectives,omitempty"`
 	MPIC         string                 `json:"mpic,omitempty"`
 	// Lab is set where anybody looked under settings that are not the

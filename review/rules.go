@@ -25,6 +25,7 @@ var rules = numbered(slices.Concat(
 	tlsRules,
 	caaRules,
 	perspectiveRules,
+	placeRules,
 	quorumRules,
 ))
 

@@ -29,7 +29,7 @@ type draft struct {
 }
 
 // add starts a finding of a cause about a subject: a name as it was written,
-// "csr", "key", "order", or the path of a field ("organization.phone").
+// "csr", "key", "order", "perspectives", or the path of a field ("organization.phone").
 // conditions are the words of the catalogue that hold for it.
 func (s *sink) add(id cause.ID, subject string, conditions ...string) *draft {
 	level := s.facts.level(id, conditions...)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -166,6 +167,13 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 			d.fail(n, path, "%q is not a whole number", Quotable(n.Value))
 		}
 		v.SetInt(x)
+	case reflect.Float64:
+		x, err := strconv.ParseFloat(n.Value, 64)
+		if err != nil || math.IsInf(x, 0) || math.IsNaN(x) {
+			d.fail(n, path, "%q is no number", Quotable(n.Value))
+			return
+		}
+		v.SetFloat(x)
 	case reflect.Bool:
 		x, err := strconv.ParseBool(n.Value)
 		if err != nil {

@@ -44,7 +44,7 @@ func Config(p lab.Probe) probe.Config {
 	for _, ds := range p.Anchors {
 		c.Anchors = append(c.Anchors, dns.RR(ds))
 	}
-	return probe.Config{Perspective: p.Place.ID, Region: p.Place.Region, DNS: c, Public: p.Place.Public}
+	return probe.Config{Perspective: p.Place.ID, Region: p.Place.Region, Location: p.Place.Location, Own: p.Place.Own, DNS: c, Public: p.Place.Public}
 }
 
 // Places returns the perspectives of a world that runs, after their self-tests.
