@@ -385,6 +385,13 @@ func network(r *Report) []string {
 	return list
 }
 
+// onTarget are those of network that do not only say that few places looked.
+func onTarget(r *Report) []string {
+	return slices.DeleteFunc(network(r), func(row string) bool {
+		return strings.HasSuffix(row, " "+string(cause.PerspectiveSetNotConformant)+"@perspectives")
+	})
+}
+
 // finding is the finding of a cause.
 func finding(t testing.TB, r *Report, id cause.ID) *Finding {
 	t.Helper()

@@ -395,7 +395,7 @@ func TestAddressIdentifiers(t *testing.T) {
 		}
 		tr := &trial{net: n, order: o, profile: c.profile, mode: Attempt}
 		r := tr.judge(t)
-		if got := strings.Join(network(r), " "); got != c.want || tr.facts.undecided() == c.passes {
+		if got := strings.Join(onTarget(r), " "); got != c.want || tr.facts.undecided() == c.passes {
 			t.Errorf("%s under %s: %q, undecided %v", c.name, c.profile, got, tr.facts.undecided())
 		}
 		for _, q := range n.asked {
@@ -425,7 +425,7 @@ func TestGuardOfPlace(t *testing.T) {
 	t.Parallel()
 	tr := &trial{net: healthy().show(t, answer{closed: "guard"}), order: alpnOrder("10.0.0.5"), profile: "private", mode: Attempt}
 	r := tr.judge(t)
-	if got := network(r); len(got) != 1 || got[0] != "unknown perspective.unavailable@P0" || finding(t, r, cause.PerspectiveUnavailable).Parameters["problem"] != "guard" {
+	if got := onTarget(r); len(got) != 1 || got[0] != "unknown perspective.unavailable@P0" || finding(t, r, cause.PerspectiveUnavailable).Parameters["problem"] != "guard" {
 		t.Errorf("%v", got)
 	}
 	textsComplete(t, r)
