@@ -69,8 +69,11 @@ func (s *Set) appendSkeleton(dst []byte, text string) []byte {
 		return dst
 	}
 	table := s.confusables()
-	var raw []byte
-	for _, r := range norm.NFD.String(text) {
+	if norm.NFD.QuickSpanString(text) != len(text) {
+		text = norm.NFD.String(text)
+	}
+	raw := make([]byte, 0, 2*len(text)+8)
+	for _, r := range text {
 		switch to, ok := table[r]; {
 		case ok:
 			raw = append(raw, to...)
@@ -80,17 +83,19 @@ func (s *Set) appendSkeleton(dst []byte, text string) []byte {
 			raw = utf8.AppendRune(raw, r)
 		}
 	}
-	lower := strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			// A capital I is drawn as l: its prototype, not its lower case.
-			if r == 'I' {
-				return 'l'
-			}
-			return r + 'a' - 'A'
+	if norm.NFD.QuickSpan(raw) != len(raw) {
+		raw = norm.NFD.Bytes(raw)
+	}
+	for _, c := range raw {
+		switch {
+		case c == 'I':
+			c = 'l' // a capital I is drawn as l: its prototype, not its lower case
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
 		}
-		return r
-	}, norm.NFD.String(string(raw)))
-	return append(dst, lower...)
+		dst = append(dst, c)
+	}
+	return dst
 }
 
 // appendASCIISkeleton is the part of the table that concerns the characters of

@@ -37,7 +37,8 @@ func (s *Set) MixedScripts(label string) []string {
 	if isASCII(label) {
 		return nil
 	}
-	var found []string
+	var room [4]string
+	found := room[:0]
 	for _, r := range label {
 		if r < 0x80 && !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') ||
 			unicode.In(r, unicode.Common, unicode.Inherited, unicode.Nd, unicode.Mn) {
@@ -56,7 +57,7 @@ func (s *Set) MixedScripts(label string) []string {
 		}
 	}
 	slices.Sort(found)
-	return found
+	return slices.Clone(found)
 }
 
 func scriptOf(r rune, first []string) string {

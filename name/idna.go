@@ -2,6 +2,7 @@ package name
 
 import (
 	"strings"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -102,11 +103,28 @@ const (
 	disallowed // and unassigned, which lookup treats alike
 )
 
-// property derives the class of a code point by the rules of RFC 5892 3 from
+// known remembers the classes of the basic plane's code points, plus 1: deriving
+// one costs as much as the rest of reading its label.
+var known [1 << 16]atomic.Uint32
+
+// property returns the class of a code point.
+func property(r rune) class {
+	if uint32(r) >= uint32(len(known)) {
+		return derive(r)
+	}
+	if c := known[r].Load(); c != 0 {
+		return class(c - 1)
+	}
+	c := derive(r)
+	known[r].Store(uint32(c) + 1)
+	return c
+}
+
+// derive derives the class of a code point by the rules of RFC 5892 3 from
 // the Unicode tables, rather than from a table of one Unicode version. A code
 // point is "unstable" exactly where UTS 46, which is built on the same folding,
 // maps it to something else.
-func property(r rune) class {
+func derive(r rune) class {
 	switch {
 	case r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z':
 		return protocolValid

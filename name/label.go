@@ -41,8 +41,12 @@ func (p *parser) readLabel(i int) {
 // is the offset in the label of the first character over ASCII that stayed, or -1.
 func (p *parser) characters(i int) (text string, first int) {
 	l := &p.labels[i]
+	if isPlain(l.raw) {
+		return l.raw, -1
+	}
 	first = -1
 	var b strings.Builder
+	b.Grow(len(l.raw))
 	for at, r := range l.raw {
 		rule := characterRule(r)
 		if r == utf8.RuneError {
@@ -69,6 +73,16 @@ func (p *parser) characters(i int) (text string, first int) {
 		b.WriteRune(r)
 	}
 	return b.String(), first
+}
+
+// isPlain reports whether a label holds nothing that must be looked at or lowered.
+func isPlain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '*') {
+			return false
+		}
+	}
+	return true
 }
 
 func lower(c byte) byte {
@@ -144,14 +158,15 @@ func (p *parser) encode(i int) {
 	l := &p.labels[i]
 	// Every code point needs a digit at least: nothing longer can fit, and it
 	// need not be encoded to know.
-	encoded, ok := "", false
-	if utf8.RuneCountInString(l.unicode) <= MaxLabel {
-		encoded, ok = encodePunycode(l.unicode)
+	var room [2 * MaxLabel]byte
+	encoded, ok := room[:0], utf8.RuneCountInString(l.unicode) <= MaxLabel
+	if ok {
+		encoded = appendPunycode(encoded, l.unicode)
 	}
 	if !ok || len(acePrefix)+len(encoded) > MaxLabel {
 		p.problem(Problem{Kind: LabelTooLong, Offset: l.offset, Label: i, Rule: string(LabelTooLong), Detail: l.raw})
 	}
-	l.clean = acePrefix + encoded
+	l.clean = acePrefix + string(encoded)
 	if !ok {
 		l.clean = acePrefix
 		return
@@ -205,7 +220,8 @@ func (p *parser) checkALabel(i int) {
 		bad("ascii-only", u)
 		return
 	}
-	if again, ok := encodePunycode(u); !ok || again != l.clean[len(acePrefix):] {
+	var room [2 * MaxLabel]byte
+	if string(appendPunycode(room[:0], u)) != l.clean[len(acePrefix):] {
 		bad("round-trip", u)
 		return
 	}

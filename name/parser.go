@@ -125,6 +125,7 @@ func isPort(s string) bool {
 // included (UTS 46 2.3), and takes the wildcard and one final dot away.
 func (p *parser) split(host string, offset int) {
 	start := 0
+	p.labels = make([]label, 0, strings.Count(host, ".")+1)
 	for i, r := range host {
 		switch r {
 		case '.', '\u3002', '\uFF0E', '\uFF61':
@@ -149,15 +150,18 @@ func (p *parser) assemble() {
 	if p.Wildcard {
 		labels = labels[1:]
 	}
-	shown := make([]string, len(labels))
+	var room [16]string
+	shown, same := room[:0], true
 	p.Labels = make([]string, len(labels))
 	for i := range labels {
-		p.Labels[i], shown[i] = labels[i].clean, labels[i].unicode
+		p.Labels[i] = labels[i].clean
+		shown = append(shown, labels[i].unicode)
+		same = same && labels[i].unicode == labels[i].clean
 	}
 	p.Base = strings.Join(p.Labels, ".")
 	p.Unicode = p.Base
-	if joined := strings.Join(shown, "."); joined != p.Base {
-		p.Unicode = joined
+	if !same {
+		p.Unicode = strings.Join(shown, ".")
 	}
 	p.Clean = p.Base
 	if p.Wildcard {

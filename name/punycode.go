@@ -21,9 +21,12 @@ const (
 // decodePunycode is RFC 3492 6.2. It refuses overflow, code points that do not
 // exist and basic code points written as deltas.
 func decodePunycode(s string) (string, bool) {
-	var out []rune
+	var room [MaxLabel]rune // of a label, as a rule
+	out := room[:0]
 	if i := strings.LastIndexByte(s, '-'); i >= 0 {
-		out = []rune(s[:i])
+		for _, r := range s[:i] {
+			out = append(out, r)
+		}
 		s = s[i+1:]
 		if len(out) == 0 || s == "" {
 			// "-x" has an empty basic part with its delimiter; "abc-" encodes
@@ -71,20 +74,21 @@ func decodePunycode(s string) (string, bool) {
 	return string(out), true
 }
 
-// encodePunycode is RFC 3492 6.3, for a label without basic code points in
+// appendPunycode is RFC 3492 6.3, for a label without basic code points in
 // upper case.
-func encodePunycode(label string) (string, bool) {
-	runes := []rune(label)
-	var b strings.Builder
-	for _, r := range runes {
+func appendPunycode(dst []byte, label string) []byte {
+	var room [MaxLabel]rune
+	runes, start := room[:0], len(dst)
+	for _, r := range label {
+		runes = append(runes, r)
 		if r < punyInitial {
-			b.WriteByte(byte(r))
+			dst = append(dst, byte(r))
 		}
 	}
-	basic := int64(b.Len())
+	basic := int64(len(dst) - start)
 	handled := basic
 	if basic > 0 {
-		b.WriteByte('-')
+		dst = append(dst, '-')
 	}
 	n, delta, bias := int64(punyInitial), int64(0), int64(punyBias)
 	for handled < int64(len(runes)) {
@@ -109,10 +113,10 @@ func encodePunycode(label string) (string, bool) {
 				if q < t {
 					break
 				}
-				b.WriteByte(punyLetter(t + (q-t)%(punyBase-t)))
+				dst = append(dst, punyLetter(t+(q-t)%(punyBase-t)))
 				q = (q - t) / (punyBase - t)
 			}
-			b.WriteByte(punyLetter(q))
+			dst = append(dst, punyLetter(q))
 			bias = adapt(delta, handled+1, handled == basic)
 			delta = 0
 			handled++
@@ -120,7 +124,7 @@ func encodePunycode(label string) (string, bool) {
 		delta++
 		n++
 	}
-	return b.String(), true
+	return dst
 }
 
 func adapt(delta, count int64, first bool) int64 {
