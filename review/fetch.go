@@ -138,7 +138,7 @@ func redirectRule(terms *profile.File, v *visit, from *evidence.Hop, to string, 
 	case terms.SameDomain && (!below(u.Hostname(), v.domain) || notIP == nil && u.Hostname() != v.base):
 		return ruleDomain
 	case terms.DefaultPorts && u.Port() != "":
-		return "port"
+		return "scheme-port"
 	case count > terms.MaxRedirects:
 		return ruleCount
 	}

@@ -28,7 +28,9 @@ type internet struct {
 	unknown func(place string, q evidence.DNSQuestion) string
 	// shakes answers TLS questions; nil: nothing listens.
 	shakes func(place string, q evidence.TLSQuestion) *evidence.TLSExchange
-	asked  []evidence.Question
+	// web answers fetches; nil: every connection is refused.
+	web   *fakeWeb
+	asked []evidence.Question
 }
 
 // A fakeZone has the same records on every server unless own says otherwise.
@@ -183,8 +185,8 @@ func (n *internet) answer(q evidence.Question) evidence.Observation {
 	if q.TLS != nil {
 		return n.shake(o)
 	}
-	if q.DNS == nil {
-		o.Unknown = "there are no servers in this internet but name servers"
+	if q.HTTP != nil {
+		o.HTTP = n.web.exchange(n, q.Perspective, *q.HTTP)
 		return o
 	}
 	d := *q.DNS
@@ -353,7 +355,7 @@ func (tr *trial) judge(t fataler) *Report {
 			return r
 		}
 		if round == 7 {
-			t.Fatalf("still asks after %d rounds: %+v", round, questions[0].DNS)
+			t.Fatalf("still asks after %d rounds: %+v %+v", round, questions[0].DNS, questions[0].HTTP)
 		}
 		for _, q := range questions {
 			if q.Lookup != nil {

@@ -26,6 +26,7 @@ func methodNotAllowed(f *facts, s *sink) {
 		}
 	}
 	f.ownersMisplaced(s)
+	f.filesMisplaced(s)
 	challenges := f.challengesByBase()
 	for i := range f.names {
 		n := &f.names[i]
@@ -76,6 +77,22 @@ func (f *facts) ownersMisplaced(s *sink) {
 		if owner := f.ownerOf(c, n.Base, method); !ownerFits(owner, n.Base, t.domain) {
 			s.add(cause.RequestMethodNotAllowed, t.subject).with("name", t.subject).
 				with("rule", "owner").with("method", string(method)).with("owner", clipped(owner)).with("parent", t.domain)
+		}
+	}
+}
+
+// filesMisplaced: a file counts only at the place that its method says.
+func (f *facts) filesMisplaced(s *sink) {
+	for i := range f.Order.Challenges {
+		c := &f.Order.Challenges[i]
+		method := f.challengeMethod(c)
+		n := f.ownName(c.Name)
+		if n == nil || c.Value == "" || !isFileMethod(method) {
+			continue
+		}
+		if _, rule := placeOf(c, method, n.Base); rule != "" {
+			s.addName(cause.RequestMethodNotAllowed, n).
+				with("rule", rule).with("method", string(method)).with("url", clipped(visible(c.URL)))
 		}
 	}
 }

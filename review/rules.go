@@ -23,6 +23,7 @@ var rules = numbered(slices.Concat(
 	cacheRules,
 	addressRules,
 	tlsRules,
+	fileRules,
 	caaRules,
 	perspectiveRules,
 	placeRules,

@@ -228,9 +228,9 @@ func (f *facts) fileProofs() []proof {
 	var list []proof
 	for _, v := range f.visits() {
 		list = append(list, proof{
-			subject: v.subject,
+			subject:  v.subject,
 			standing: func() standing { return f.decided(v) },
-			seen: func() []*evidence.Observation { return f.seenOf(v) },
+			seen:     func() []*evidence.Observation { return f.seenOf(v) },
 		})
 	}
 	return list

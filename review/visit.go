@@ -104,13 +104,17 @@ func (f *facts) ownName(text string) *nameFact {
 
 // placeOf is the place of the file on the web server that a challenge means. rule
 // says why it cannot be looked for there: "url" (another host, another
-// directory, a port, a query), "url-value" (the request would hold the whole
+// directory, a port, a query), "key-authorization" (the value is none, RFC 8555
+// 8.1), "url-value" (the request would hold the whole
 // value, so that a server that repeats it would pass: BR 3.2.2.4.18).
 func placeOf(c *order.Challenge, m order.Method, base string) (place, rule string) {
 	value := strings.TrimRight(c.Value, blanks)
 	token, _, dotted := strings.Cut(value, ".")
-	if value == "" || m == order.MethodHTTP01 && (!dotted || !plainToken(token)) {
+	switch {
+	case value == "":
 		return "", "url"
+	case m == order.MethodHTTP01 && (!dotted || !plainToken(token)):
+		return "", "key-authorization"
 	}
 	if c.URL == "" {
 		if m == order.MethodHTTP01 {
