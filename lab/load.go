@@ -87,7 +87,7 @@ func (s *Scenario) fill() {
 	if s.Order == nil {
 		s.Order = &order.File{
 			Order: order.Order{
-				Product: order.DV, Names: []string{"orchard.net"}, Method: order.MethodDNS, SubmittedAt: s.At.Add(-time.Hour),
+				Product: order.DV, Names: []string{"orchard.net"}, Method: cmp.Or(s.Method, order.MethodDNS), SubmittedAt: s.At.Add(-time.Hour),
 			},
 			Expect: map[string]order.Expectation{"orchard.net": {Value: Value}},
 		}

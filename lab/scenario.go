@@ -33,9 +33,10 @@ type Scenario struct {
 	// At is the time of the review and the clock of the world; default [Clock].
 	At   time.Time `json:"at"`
 	Mode string    `json:"mode"` // precheck (default) or attempt
-	// Order is an order file. Empty: a DV order for orchard.net, method dns,
-	// submitted an hour before, that expects the value [Value].
-	Order *order.File `json:"order"`
+	// Order is an order file. Empty: a DV order for orchard.net, submitted an hour
+	// before, that expects the value [Value] by Method (default dns).
+	Order  *order.File  `json:"order"`
+	Method order.Method `json:"method"`
 	// World is what differs from the healthy world.
 	World Change `json:"world"`
 	// Records are answers of kept records by topic (earlier orders, checks).

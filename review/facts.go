@@ -15,13 +15,16 @@ type facts struct {
 	*Case
 	profile *profile.Profile
 	rules   []rule
-	raise   []bool // which rules can raise something, by index
+	raise   []bool // which of them can raise something, by index
 	at      time.Time
 	mode    Mode
 	scope   Scope
 	seen    map[evidence.Topic]*evidence.Observation
 	// places can be looked from, the primary first.
 	places []evidence.Perspective
+
+	// isPartner is set where the order stands for a name that comes with another.
+	isPartner bool
 
 	observed
 	liveFacts

@@ -211,11 +211,14 @@ func cannotVisit(f *facts, s *sink, v *visit) {
 			continue
 		}
 		why := c.why
-		if why == "" {
+		switch why {
+		case whySplit:
+			continue
+		case "":
 			why = "not fetched"
 		}
 		if place := f.primary(); s.once(cause.PerspectiveUnavailable, place.ID, why) {
-			f.unavailable(s, place, "self-test-failed", why).with("name", v.subject).fetched(place, c.o)
+			f.unavailable(s, "self-test-failed", why).with("name", v.subject).fetched(place, c.o)
 		}
 		return
 	}

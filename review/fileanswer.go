@@ -177,7 +177,9 @@ func (v *visit) otherPlaces() []candidate {
 		other = fileDirectory
 	}
 	list := []candidate{
-		{other + file, "other-directory"}, {"/" + file, "site-root"}, {directory + file + ".txt", "txt-added"},
+		{other + file, "other-directory"},
+		{"/" + file, "site-root"},
+		{directory + file + ".txt", "txt-added"},
 		{directory + strings.TrimPrefix(directory, "/") + file, "doubled-directory"},
 	}
 	if stem, ok := strings.CutSuffix(file, ".txt"); ok && stem != "" {

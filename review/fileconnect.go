@@ -128,7 +128,7 @@ func (f *facts) ipv6Broken(s *sink, v *visit, c *scheme, r, working *reading) {
 		if r.hop == 0 && (!f.profile.Connect.FirstAddress || c.chosen == nil || c.chosen.fetch.Family != "ipv6") {
 			conditions = []string{"dial"}
 		}
-		problem = dialWord(r.dial.Error)
+		problem = connectWord(r.dial.Error)
 	case fetchTLS:
 		problem = "tls"
 	case fetchBroken:
@@ -144,8 +144,8 @@ func (f *facts) ipv6Broken(s *sink, v *visit, c *scheme, r, working *reading) {
 	}
 }
 
-// dialWord is why a connection failed, in a word of the texts.
-func dialWord(problem string) string {
+// connectWord is why a connection failed, in a word of the texts.
+func connectWord(problem string) string {
 	switch problem {
 	case "refused", "timeout", "reset":
 		return problem
@@ -163,7 +163,7 @@ func (f *facts) singles(s *sink, v *visit, c *scheme, good, bad []*reading) bool
 	first := false
 	for _, r := range bad {
 		if r.outcome == fetchDial && r.hop == 0 {
-			dead = append(dead, r.fetch.Address+" ("+dialWord(r.dial.Error)+")")
+			dead = append(dead, r.fetch.Address+" ("+connectWord(r.dial.Error)+")")
 			first = first || c.standing == unproven && c.chosen != nil && c.chosen.fetch == r.fetch
 		} else {
 			wrong = append(wrong, r.fetch.Address+" ("+answerWord(r)+")")

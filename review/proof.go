@@ -43,7 +43,7 @@ func (f *facts) proofs() []proof {
 			list = append(list, f.recordProof(t))
 		}
 	}
-	return slices.Concat(list, f.fileProofs(), f.handshakeProofs())
+	return slices.Concat(list, f.fileProofs(), f.impliedProofs(), f.handshakeProofs())
 }
 
 // recordProof is a record with the value.

@@ -24,6 +24,7 @@ var rules = numbered(slices.Concat(
 	addressRules,
 	tlsRules,
 	fileRules,
+	impliedRules,
 	caaRules,
 	perspectiveRules,
 	placeRules,

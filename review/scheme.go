@@ -71,11 +71,26 @@ func (f *facts) weigh(v *visit, c *scheme) {
 		}
 	case r.outcome == fetchFile:
 		c.standing = proven
+	case r.outcome == fetchGuarded && f.splitDNS(v.base):
+		c.standing, c.why = blocked, whySplit
 	case r.outcome == fetchUnknown, r.outcome <= fetchDial && c.some(fetchUnknown) != nil:
 		c.standing, c.why = blocked, c.some(fetchUnknown).fetch.Unknown
 	default:
 		c.standing = unproven
 	}
+}
+
+// whySplit: the resolver of this place gives inner addresses of the target.
+const whySplit = "split-dns"
+
+// splitDNS reports whether the servers of a name give public addresses for it,
+// where the resolver of this place gave none: perspective.inside-target says so.
+func (f *facts) splitDNS(name string) bool {
+	if f.primary().Resolver == "" {
+		return false
+	}
+	public, _, _ := f.sortAddresses(f.probe(evidence.DNSQuestion{Name: name, Type: "A"}).records())
+	return len(public) > 0
 }
 
 // nearest is the reading that got nearest to the file, IPv6 before IPv4.

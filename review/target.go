@@ -47,6 +47,8 @@ type liveFacts struct {
 	// handshakeList are the names that tls-alpn-01 validates.
 	handshakeList []*handshake
 	handshakesSet bool
+	// partners are the facts of names that come with others, by visit.
+	partners map[string]*facts
 	// elsewhere are these facts as other places see them, by id; rows what the
 	// rules find there, by id and check.
 	elsewhere map[string]*facts
