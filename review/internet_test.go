@@ -29,8 +29,10 @@ type internet struct {
 	// shakes answers TLS questions; nil: nothing listens.
 	shakes func(place string, q evidence.TLSQuestion) *evidence.TLSExchange
 	// web answers fetches; nil: every connection is refused.
-	web   *fakeWeb
-	asked []evidence.Question
+	web *fakeWeb
+	// blindWeb says why no address is fetched from.
+	blindWeb string
+	asked    []evidence.Question
 }
 
 // A fakeZone has the same records on every server unless own says otherwise.
@@ -187,6 +189,11 @@ func (n *internet) answer(q evidence.Question) evidence.Observation {
 	}
 	if q.HTTP != nil {
 		o.HTTP = n.web.exchange(n, q.Perspective, *q.HTTP)
+		for i := range o.HTTP.Fetches {
+			if n.blindWeb != "" {
+				o.HTTP.Fetches[i].Hops, o.HTTP.Fetches[i].Unknown = nil, n.blindWeb
+			}
+		}
 		return o
 	}
 	d := *q.DNS

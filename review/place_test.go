@@ -213,14 +213,15 @@ func TestReadiness(t *testing.T) {
 		want   map[order.Method]Verdict
 		found  []string
 	}{
-		{"ready", func(z *fakeZone) { z.add("shop A 45.155.10.21") }, map[order.Method]Verdict{"dns": VerdictPass, "dns-cname": VerdictPass, "file": VerdictUnknown}, []string{}},
-		{"no address", func(*fakeZone) {}, map[order.Method]Verdict{"dns": VerdictPass, "file": VerdictUnknown}, []string{"warn dns.no-address@shop.orchard.net"}},
-		{"forbidden", func(z *fakeZone) { z.add("shop A 45.155.10.21", `@ CAA 0 issue "other-ca.net"`) }, map[order.Method]Verdict{"dns": VerdictWait, "file": VerdictUnknown}, []string{"wait caa.inherited-from-parent@shop.orchard.net"}},
+		{"ready", func(z *fakeZone) { z.add("shop A 45.155.10.21") }, map[order.Method]Verdict{"dns": VerdictPass, "dns-cname": VerdictPass, "file": VerdictPass}, []string{}},
+		{"no address", func(*fakeZone) {}, map[order.Method]Verdict{"dns": VerdictPass, "file": VerdictWait}, []string{"warn dns.no-address@shop.orchard.net"}},
+		{"forbidden", func(z *fakeZone) { z.add("shop A 45.155.10.21", `@ CAA 0 issue "other-ca.net"`) }, map[order.Method]Verdict{"dns": VerdictWait, "file": VerdictWait}, []string{"wait caa.inherited-from-parent@shop.orchard.net"}},
 		{"one method allowed", func(z *fakeZone) {
 			z.add("shop A 45.155.10.21", `@ CAA 0 issue "sectigo.com; validationmethods=ca-tbr-18"`)
-		}, map[order.Method]Verdict{"dns": VerdictWait, "file": VerdictUnknown}, []string{}},
+		}, map[order.Method]Verdict{"dns": VerdictWait, "file": VerdictPass}, []string{}},
 	} {
 		n := healthy()
+		n.web = giving("/", "home")
 		c.change(n.orchard())
 		r := (&trial{net: n, order: o}).judge(t)
 		if diff := cmp.Diff(c.found, network(r)); diff != "" {

@@ -9,10 +9,10 @@ import (
 
 // readiness says for each method on offer whether validation could work for the
 // names that have no value yet (catalogue B31). It is empty where every name has
-// one. A method that connects to the name is unknown at best: its rules are not
-// there yet.
+// one.
 func (f *facts) readiness(findings []Finding) []Readiness {
-	if f.scope != ScopeNetwork || !slices.ContainsFunc(f.targets(), func(t *target) bool { return t.ready() || t.address && t.method == f.Order.Method }) {
+	if f.scope != ScopeNetwork || len(f.places) == 0 || !slices.ContainsFunc(f.targets(), (*target).ready) && len(f.readyVisits()) == 0 &&
+		!slices.ContainsFunc(f.handshakes(), func(h *handshake) bool { return h.key == "" }) {
 		return nil
 	}
 	methods := f.methodsUsed()
@@ -45,7 +45,7 @@ func (f *facts) readyBy(m order.Method, findings []Finding) Verdict {
 		}
 	}
 	if isConnectMethod(m) {
-		relevant = append(relevant, Finding{Level: cause.Unknown})
+		relevant = append(relevant, f.readyToConnect(m)...)
 		for i := range findings {
 			fd := findings[i]
 			switch fd.Cause {
@@ -80,6 +80,9 @@ func (f *facts) concernsMethod(m order.Method, fd *Finding) bool {
 	switch fd.Cause {
 	case cause.DNSNoAddress, cause.DNSAddressChainBroken, cause.DNSReservedAddress:
 		return false
+	}
+	if fd.Stage == "file" || fd.Stage == "tls" {
+		return false // see readyToConnect
 	}
 	owner, _ := fd.Parameters["owner"].(string)
 	if fd.Stage != "dns" || owner == "" {
@@ -130,12 +133,15 @@ func (f *facts) undecided() bool {
 		return true
 	}
 	// visits and targets are known by now, and so is what could not be made one
-	return f.lost || slices.ContainsFunc(methods, isFileMethod) && f.uncovered()
+	return f.lost || f.valueless() || f.unready()
 }
 
-// uncovered reports whether a name has no value to be validated by, or a
-// challenge has none.
+// uncovered reports whether a name has no value to be validated by.
 func (f *facts) uncovered() bool {
-	return slices.ContainsFunc(f.names, func(n nameFact) bool { return n.Clean != "" && !f.challenged(&n) }) ||
-		slices.ContainsFunc(f.Order.Challenges, func(c order.Challenge) bool { return c.Value == "" && isConnectMethod(f.challengeMethod(&c)) })
+	return slices.ContainsFunc(f.names, func(n nameFact) bool { return n.Clean != "" && !f.challenged(&n) })
+}
+
+// valueless reports whether a challenge of a method that connects has no value.
+func (f *facts) valueless() bool {
+	return slices.ContainsFunc(f.Order.Challenges, func(c order.Challenge) bool { return c.Value == "" && isConnectMethod(f.challengeMethod(&c)) })
 }

@@ -23,6 +23,7 @@ var rules = numbered(slices.Concat(
 	cacheRules,
 	addressRules,
 	tlsRules,
+	readyRules,
 	fileRules,
 	impliedRules,
 	caaRules,

@@ -47,6 +47,9 @@ type liveFacts struct {
 	// handshakeList are the names that tls-alpn-01 validates.
 	handshakeList []*handshake
 	handshakesSet bool
+	// readyList are the visits that would be made for names without a value.
+	readyList []*visit
+	readySet  bool
 	// partners are the facts of names that come with others, by visit.
 	partners map[string]*facts
 	// elsewhere are these facts as other places see them, by id; rows what the

@@ -32,7 +32,7 @@ func challengeNotShown(f *facts, s *sink) {
 			continue
 		}
 		list := f.decidingShakes(o.TLS)
-		if len(list) > 0 && !slices.ContainsFunc(list, func(x *evidence.Handshake) bool { return !closed(x) }) {
+		if allClosed(list) {
 			f.portClosed(s, h, o, list)
 			continue
 		}
@@ -42,6 +42,11 @@ func challengeNotShown(f *facts, s *sink) {
 	}
 }
 
+// allClosed reports whether there are addresses and none accepts a connection.
+func allClosed(list []*evidence.Handshake) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(x *evidence.Handshake) bool { return !closed(x) })
+}
+
 // portClosed: no address that decides accepts a connection.
 func (f *facts) portClosed(s *sink, h *handshake, o *evidence.Observation, list []*evidence.Handshake) {
 	var conditions []string
@@ -49,11 +54,11 @@ func (f *facts) portClosed(s *sink, h *handshake, o *evidence.Observation, list 
 		conditions = []string{"no-method"}
 	}
 	d := s.add(cause.TLSPortClosed, h.subject, conditions...).with("name", h.subject).seenBy(f.saw(o))
-	problem := dialWord(list[0].Dial.Error)
+	problem := portWord(list[0].Dial.Error)
 	var addresses []string
 	for _, each := range list {
 		addresses = append(addresses, each.Address)
-		if dialWord(each.Dial.Error) != problem {
+		if portWord(each.Dial.Error) != problem {
 			problem = "mixed"
 		}
 		if len(addresses) <= maxReproduce {
@@ -63,8 +68,8 @@ func (f *facts) portClosed(s *sink, h *handshake, o *evidence.Observation, list 
 	d.with("addresses", addresses).with("problem", problem)
 }
 
-// dialWord is why a connection failed, as texts name it.
-func dialWord(word string) string {
+// portWord is why a connection failed, as texts name it.
+func portWord(word string) string {
 	switch word {
 	case "refused", "timeout", "unreachable", "reset":
 		return word

@@ -21,7 +21,7 @@ type visit struct {
 	method                order.Method
 	// place is path and file name, as a URL writes them.
 	place string
-	// file is F without white space at its end.
+	// file is F without white space at its end; empty where the order has none yet.
 	file string
 	// about identifies the visit for precedence among findings.
 	about string
@@ -165,9 +165,10 @@ func (v *visit) urlOf(https bool, place string) string {
 // fileName is the last part of U.
 func (v *visit) fileName() string { return v.place[strings.LastIndexByte(v.place, '/')+1:] }
 
-// question is what decides over a scheme.
+// question is what decides over a scheme. Without a file to look for, one beside
+// it is asked for that nobody has made.
 func (v *visit) question(https bool) evidence.HTTPQuestion {
-	return evidence.HTTPQuestion{URL: v.url(https), Each: true}
+	return evidence.HTTPQuestion{URL: v.url(https), Each: true, RandomPath: v.file == ""}
 }
 
 // eachVisit runs a rule for every visit.
