@@ -19,7 +19,7 @@ func TestCurrent(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(have) != want {
-			t.Errorf("docs/%s is out of date: run go generate ./internal/gen/dns", name)
+			t.Errorf("docs/%s is out of date: run go generate ./internal/gen/reports", name)
 		}
 	}
 }
