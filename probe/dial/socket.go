@@ -8,7 +8,7 @@ import (
 )
 
 // maxIdle bounds the sockets that are kept open for the next datagram.
-const maxIdle = 64
+const maxIdle = 512
 
 // Sockets keeps UDP sockets open between exchanges: opening and closing one costs
 // more than a question and its answer. Each exchange still has a port of its own

@@ -68,13 +68,16 @@ func (r *Resolver) converse(ctx context.Context, d *dial.Dialer, network string,
 			return received{status: failure(err)}
 		}
 		_ = conn.SetReadDeadline(at) // writing does not wait
-		stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+		left := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			_ = conn.SetReadDeadline(time.Unix(1, 0))
+			close(left)
+		})
 		got := b.datagrams(conn, msg, end)
-		if stop() && got.msg != nil {
-			conn.Keep()
-		} else {
-			_ = conn.Close()
+		if !stop() {
+			<-left // the next exchange sets deadlines of its own
 		}
+		conn.Keep()
 		return got
 	}
 	conn, err := d.Dial(ctx, network, to)
