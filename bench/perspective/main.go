@@ -3,9 +3,9 @@
 //
 //	go run ./bench/perspective -rate 60 -for 10s
 //
-// It prints what an agent adds to a look from here; then how five agents answer
-// at a rate of reviews: looks, faults (there must be none), times, processor
-// time and memory. It fails where a look was at fault.
+// It prints what an agent adds to a look from here; then how whole reviews from
+// here and all agents go at a rate: faults (there must be none), times, processor
+// time and memory. It fails where a review was at fault.
 package main
 
 import (
@@ -25,13 +25,18 @@ import (
 
 	"github.com/miekg/dns"
 
+	"assay"
+	"assay/cause"
 	"assay/data"
 	"assay/evidence"
 	"assay/internal/config"
+	"assay/lab"
+	"assay/order"
 	"assay/perspective"
 	"assay/perspective/wire"
 	"assay/probe"
 	"assay/probe/resolver"
+	"assay/profile"
 )
 
 func main() {
@@ -55,13 +60,11 @@ func run(agents, rate int, lasting time.Duration) error {
 	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/assay").CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
-	world := filepath.Join(dir, "world")
-	lab, _, err := start(binary, []string{"lab", "serve", "--dir", world}, "assay check")
+	world, settings, err := laboratory(dir)
 	if err != nil {
 		return err
 	}
-	defer lab.stop()
-	settings := filepath.Join(world, "assay.toml")
+	defer world.Close()
 	file := filepath.Join(dir, "perspectives.toml")
 	var running []*process
 	defer func() {
@@ -91,11 +94,41 @@ func run(agents, rate int, lasting time.Duration) error {
 			return h.Fault
 		}
 	}
-	if err := overhead(settings, places[0]); err != nil {
+	local, err := localPlace(settings)
+	if err != nil {
 		return err
 	}
-	return load(places, running, rate, lasting)
+	if err := overhead(local, places[0]); err != nil {
+		return err
+	}
+	return load(local, places, running, rate, lasting)
 }
+
+// domains is how many domains are reviewed in turn: an agent sends so many
+// packets a second on behalf of one and no more.
+const domains = 60
+
+// laboratory runs a world with the domains, and writes how to look at it.
+func laboratory(dir string) (*lab.World, string, error) {
+	c := lab.Change{Zones: map[string]lab.ZoneChange{}}
+	for i := range domains {
+		c.Zones[domain(i)] = lab.ZoneChange{Servers: lab.Strings{"ns1", "ns2"}, ZoneCopy: lab.ZoneCopy{
+			Add: lab.Strings{"_dnsauth TXT $VALUE", "@ A " + lab.AddressWeb1, "www A " + lab.AddressWeb1},
+		}}
+	}
+	w, err := lab.New(c, lab.Options{Clock: time.Now})
+	if err != nil {
+		return nil, "", err
+	}
+	if err := w.Start(); err != nil {
+		return nil, "", err
+	}
+	p := w.Probe(0)
+	settings, err := p.WriteSettings(dir)
+	return w, settings, err
+}
+
+func domain(i int) string { return fmt.Sprintf("orchard%d.net", i%domains) }
 
 // join starts agent n in the laboratory and joins it.
 func join(binary, dir, settings, file string, n int) (*process, error) {
@@ -133,11 +166,7 @@ func questions(id string) []evidence.Question {
 }
 
 // overhead compares a look from this process with one through an agent, in turn.
-func overhead(settings string, remote *perspective.Remote) error {
-	local, err := localPlace(settings)
-	if err != nil {
-		return err
-	}
+func overhead(local *perspective.Local, remote *perspective.Remote) error {
 	var times [2][]time.Duration
 	for range 60 {
 		for i, place := range []perspective.Place{local, remote} {
@@ -205,55 +234,84 @@ func localPlace(settings string) (*perspective.Local, error) {
 	return perspective.NewLocal(p), nil
 }
 
-// load asks every agent for each review, so many reviews a second.
-func load(places []*perspective.Remote, running []*process, rate int, lasting time.Duration) error {
+// load reviews orders from here and from every agent, so many a second: TXT and
+// CAA, or the file over both schemes, in turn.
+func load(local *perspective.Local, agents []*perspective.Remote, running []*process, rate int, lasting time.Duration) error {
+	places := []perspective.Place{local}
+	for _, a := range agents {
+		places = append(places, a)
+	}
+	p, err := profile.Named("private")
+	if err != nil {
+		return err
+	}
+	r := &assay.Reviewer{Profile: p, Lang: "-", Places: places}
 	var lock sync.Mutex
 	var times []time.Duration
 	faults := map[string]int{}
-	limited := 0
 	var all sync.WaitGroup
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
 	began := time.Now()
 	cpu := processorTime()
-	for range int(lasting.Seconds() * float64(rate)) {
+	for i := range int(lasting.Seconds() * float64(rate)) {
 		<-tick.C
-		for _, place := range places {
-			all.Go(func() {
-				start := time.Now()
-				cut, fault := look(place)
-				took := time.Since(start)
-				lock.Lock()
-				defer lock.Unlock()
-				times = append(times, took)
-				if fault != "" {
-					faults[fault]++
-				}
-				if cut {
-					limited++
-				}
-			})
+		method := order.MethodDNS
+		if i%2 == 1 {
+			method = order.MethodFile
 		}
+		all.Go(func() {
+			start := time.Now()
+			fault := review(r, domain(i/2), method)
+			took := time.Since(start)
+			lock.Lock()
+			defer lock.Unlock()
+			times = append(times, took)
+			if fault != "" {
+				faults[fault]++
+			}
+		})
 	}
 	all.Wait()
 	elapsed, cpu := time.Since(began), processorTime()-cpu
 	slices.Sort(times)
 	n := len(times)
-	fmt.Printf("%d reviews/s with %d agents for %v: %d looks (%.0f/s), %d at fault %v\n",
-		rate, len(places), round(elapsed), n, float64(n)/elapsed.Seconds(), sum(faults), faults)
-	fmt.Printf("  time of a look: median %v, 99%% %v, most %v; %d looks met the agents' own bound on packets to one target\n",
-		round(times[n/2]), round(times[n*99/100]), round(times[n-1]), limited)
-	fmt.Printf("  coordinator: %v of processor a look\n", round(cpu/time.Duration(n)))
+	fmt.Printf("%d reviews/s from here and %d agents for %v: %d reviews (%.0f/s), %d at fault %v\n",
+		rate, len(agents), round(elapsed), n, float64(n)/elapsed.Seconds(), sum(faults), faults)
+	fmt.Printf("  time of a review: median %v, 99%% %v, most %v\n", round(times[n/2]), round(times[n*99/100]), round(times[n-1]))
+	fmt.Printf("  coordinator and laboratory: %v of processor a review\n", round(cpu/time.Duration(n)))
 	for _, p := range running {
 		p.stop()
 		u := p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
-		fmt.Printf("  agent: %v of processor a look, %d MB at most\n",
-			round((p.cmd.ProcessState.UserTime()+p.cmd.ProcessState.SystemTime())/time.Duration(n/len(places))), u.Maxrss>>10)
+		fmt.Printf("  agent: %v of processor a review, %d MB at most\n",
+			round((p.cmd.ProcessState.UserTime()+p.cmd.ProcessState.SystemTime())/time.Duration(n)), u.Maxrss>>10)
 	}
 	if sum(faults) > 0 {
-		return fmt.Errorf("%d looks at fault", sum(faults))
+		return fmt.Errorf("%d reviews at fault", sum(faults))
 	}
 	return nil
+}
+
+// review reviews one order; fault is what is not as it has to be in a healthy
+// world: a place that is away above all.
+func review(r *assay.Reviewer, name string, method order.Method) (fault string) {
+	file := order.File{
+		Order:  order.Order{Product: order.DV, Names: []string{name}, Method: method},
+		Expect: map[string]order.Expectation{name: {Value: lab.Value}},
+	}
+	report, err := r.Review(context.Background(), file.Resolve())
+	if err != nil {
+		return err.Error()
+	}
+	for _, f := range report.Findings {
+		if f.Stage == "perspective" && f.Cause != cause.PerspectiveSetNotConformant {
+			return fmt.Sprintf("%s %v", f.Cause, f.Parameters["error"])
+		}
+	}
+	if report.Verdict != "pass" {
+		return string(report.Verdict)
+	}
+	return ""
 }
 
 func sum(m map[string]int) (n int) {

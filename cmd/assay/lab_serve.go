@@ -77,7 +77,7 @@ func (a *app) labServe(ctx context.Context, id, dir, place string, real bool) er
 	} else if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	config, err := labFiles(dir, probes[i])
+	config, err := probes[i].WriteSettings(dir)
 	if err != nil {
 		return err
 	}

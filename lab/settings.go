@@ -1,4 +1,4 @@
-package main
+package lab
 
 import (
 	"errors"
@@ -6,14 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"assay/lab"
 )
 
-// labFiles writes what it takes to look at a world from one of its places: root
-// hints, trust anchors, dial map, and a configuration file that names them. It
-// returns the configuration file.
-func labFiles(dir string, p lab.Probe) (string, error) {
+// WriteSettings writes into a directory what the program needs to look from the
+// perspective: root hints, trust anchors, dial map, and a configuration file that
+// names them. It returns the configuration file.
+func (p *Probe) WriteSettings(dir string) (string, error) {
 	var hints, anchors, config strings.Builder
 	for _, h := range p.Hints {
 		fmt.Fprintf(&hints, ". 3600000 NS %s\n", h.Name)
