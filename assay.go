@@ -43,6 +43,9 @@ package assay
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -115,6 +118,9 @@ func (r *Reviewer) Review(ctx context.Context, o *order.Order) (*review.Report, 
 		return nil, err
 	}
 	c := review.Prepare(o, set)
+	if len(r.Places) > 1 { // the primary place signs nothing
+		ctx = perspective.WithOrder(ctx, orderDigest(o))
+	}
 	round := r.begin()
 	defer round.close()
 	for range maxRounds {
@@ -134,6 +140,17 @@ func (r *Reviewer) Review(ctx context.Context, o *order.Order) (*review.Report, 
 		in.Seen = append(in.Seen, seen...)
 	}
 	return nil, fmt.Errorf("the review still asks questions after %d rounds", maxRounds)
+}
+
+// orderDigest is what remote perspectives sign as the order: it tells them
+// nothing, and ties their answers to this order and no other.
+func orderDigest(o *order.Order) string {
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return "" // a challenge at a time that cannot be: no digest, and no order either
+	}
+	sum := sha256.Sum256(raw)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func (r *Reviewer) input() (review.Input, *data.Set, error) {

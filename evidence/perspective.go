@@ -56,7 +56,7 @@ func (l Location) Distance(other Location) float64 {
 }
 
 // Valid reports whether there is such a point.
-func (l Location) Valid() bool { return math.Abs(l.Lat) <= 90 && math.Abs(l.Lon) <= 180 }
+func (l Location) Valid() bool { return math.Abs(l.Lat) <= 90 && math.Abs(l.Lon) <= 180 } // NaN is not
 
 // Missing is one thing a place cannot do.
 type Missing struct {

@@ -21,7 +21,6 @@ import (
 	"assay/key"
 	"assay/lookup"
 	"assay/order"
-	"assay/perspective"
 	"assay/review"
 )
 
@@ -207,9 +206,6 @@ func (w *batchWorker) line(reports *reportWriter, out []byte, number int, raw []
 		ctx = w.ctx
 	}
 	resolved := o.Resolve()
-	if len(reviewer.Places) > 1 {
-		ctx = perspective.WithOrder(ctx, orderDigest(resolved))
-	}
 	report, err := reviewer.Review(ctx, resolved)
 	if ctx.Err() != nil {
 		t.stopped++

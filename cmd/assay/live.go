@@ -53,7 +53,7 @@ func (a *app) look(ctx context.Context, p *prepared) (*review.Report, error) {
 	defer show.clear()
 	r := *p.reviewer
 	r.OnProgress = show.progress
-	return r.Review(perspective.WithOrder(ctx, orderDigest(p.order)), p.order)
+	return r.Review(ctx, p.order)
 }
 
 // interruptible runs a command until it is done or Ctrl-C ends it, which is no

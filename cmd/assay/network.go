@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,12 +35,29 @@ func (a *app) network(c *cobra.Command) *networkFlags {
 	s.TextVar(&g.PublicResolvers, "public-resolvers", config.Resolvers{}, t("public-resolvers"))
 	s.TextVar(&g.AllowAddresses, "allow-addresses", config.Prefixes{}, t("allow-addresses"))
 	s.StringVar(&g.DialMap, "dial-map", "", t("dial-map"))
-	s.Uint16Var(&g.DNSPort, "dns-port", 0, t("dns-port"))
-	s.Uint16Var(&g.HTTPPort, "http-port", 0, t("http-port"))
-	s.Uint16Var(&g.HTTPSPort, "https-port", 0, t("https-port"))
+	s.Var((*portFlag)(&g.DNSPort), "dns-port", t("dns-port"))
+	s.Var((*portFlag)(&g.HTTPPort), "http-port", t("http-port"))
+	s.Var((*portFlag)(&g.HTTPSPort), "https-port", t("https-port"))
 	s.TextVar(&g.SourceAddress, "source-address", config.Address{}, t("source-address"))
 	s.TextVar(&g.Timeout, "timeout", config.Duration{}, t("timeout"))
+	s.StringVar(&g.Region, "region", "", t("region"))
+	s.TextVar(&g.Location, "location", config.Location{}, t("location"))
 	return f
+}
+
+// A portFlag is a port.
+type portFlag uint16
+
+func (p *portFlag) String() string { return strconv.Itoa(int(*p)) }
+func (*portFlag) Type() string     { return "port" }
+
+func (p *portFlag) Set(text string) error {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n == 0 {
+		return errors.New("want a port, a number from 1 to 65535")
+	}
+	*p = portFlag(n)
+	return nil
 }
 
 // isNetworkFlag is true for the flags of [app.network].

@@ -3,12 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"assay/evidence"
 	"assay/perspective"
 )
 
@@ -26,22 +24,6 @@ func (a *app) perspectiveCommand() *cobra.Command {
 
 // defaultPerspectives is the file of joined perspectives where none is named.
 const defaultPerspectives = "perspectives.toml"
-
-// location reads "52.37,4.90"; nothing is nil.
-func (a *app) location(text string) (*evidence.Location, error) {
-	if text == "" {
-		return nil, nil
-	}
-	lat, lon, ok := strings.Cut(text, ",")
-	l := &evidence.Location{}
-	var errs [2]error
-	l.Lat, errs[0] = strconv.ParseFloat(strings.TrimSpace(lat), 64)
-	l.Lon, errs[1] = strconv.ParseFloat(strings.TrimSpace(lon), 64)
-	if !ok || errors.Join(errs[:]...) != nil || !l.Valid() {
-		return nil, a.usage("assay perspective serve --help", "perspective.bad-location", "Value", text)
-	}
-	return l, nil
-}
 
 // fault says in the reader's language why a perspective is not believed.
 func (a *app) fault(f *perspective.Fault) string {

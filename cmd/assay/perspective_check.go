@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 
-	"assay/order"
 	"assay/perspective"
 )
 
@@ -34,15 +30,4 @@ func (a *app) remotePlaces(ctx context.Context, file string) (func(meanwhile fun
 		}
 		return places
 	}, nil
-}
-
-// orderDigest is what remote perspectives sign as the order: it tells them
-// nothing, and ties their answers to this order and no other.
-func orderDigest(o *order.Order) string {
-	raw, err := json.Marshal(o)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(raw)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }

@@ -9,12 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"assay/evidence"
+	"assay/internal/config"
 	"assay/internal/render"
 	"assay/perspective"
 )
 
 func (a *app) perspectiveListCommand() *cobra.Command {
-	var file, location string
+	var file string
+	var location config.Location
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "list",
@@ -22,11 +24,11 @@ func (a *app) perspectiveListCommand() *cobra.Command {
 		Long:  a.text.Text("perspective.list.long"),
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.interruptible(c, func(ctx context.Context) error { return a.listPerspectives(ctx, file, location, asJSON) })
+			return a.interruptible(c, func(ctx context.Context) error { return a.listPerspectives(ctx, file, location.Location, asJSON) })
 		},
 	}
 	c.Flags().StringVar(&file, "file", defaultPerspectives, a.text.Text("flag.perspectives-file"))
-	c.Flags().StringVar(&location, "location", "", a.text.Text("flag.own-location"))
+	c.Flags().TextVar(&location, "location", config.Location{}, a.text.Text("flag.own-location"))
 	c.Flags().BoolVar(&asJSON, "json", false, a.text.Text("flag.json"))
 	return c
 }
@@ -52,10 +54,13 @@ type perspectiveView struct {
 // leastDistance is how far apart two perspectives must be (BR 3.2.2.9).
 const leastDistance = 500
 
-func (a *app) listPerspectives(ctx context.Context, file, location string, asJSON bool) error {
-	own, err := a.location(location)
-	if err != nil {
-		return err
+func (a *app) listPerspectives(ctx context.Context, file string, own *evidence.Location, asJSON bool) error {
+	if own == nil {
+		c, err := a.config("")
+		if err != nil {
+			return err
+		}
+		own = c.Location.Location
 	}
 	places, err := perspective.Load(file, perspective.Options{Now: a.now})
 	if err != nil {

@@ -13,18 +13,16 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"assay/evidence"
+	"assay/internal/config"
 	"assay/internal/render"
 	"assay/perspective"
 	"assay/perspective/agent"
 	"assay/perspective/identity"
-	"assay/probe"
 )
 
 // serveFlags are the flags of assay perspective serve.
 type serveFlags struct {
-	listen, id, region, location string
-	state, advertise             string
+	listen, id, state, advertise string
 	join                         bool
 	joinFor                      time.Duration
 	rate                         int
@@ -49,8 +47,6 @@ func (a *app) perspectiveServeCommand() *cobra.Command {
 	s := c.Flags()
 	s.SortFlags = false
 	s.StringVar(&f.id, "id", "", a.text.Text("flag.perspective-id"))
-	s.StringVar(&f.region, "region", "", a.text.Text("flag.region"))
-	s.StringVar(&f.location, "location", "", a.text.Text("flag.location"))
 	s.StringVar(&f.listen, "listen", ":8443", a.text.Text("flag.listen"))
 	s.StringVar(&f.advertise, "advertise", "", a.text.Text("flag.advertise"))
 	s.StringVar(&f.state, "state", "", a.text.Text("flag.state"))
@@ -64,11 +60,11 @@ func (a *app) perspectiveServeCommand() *cobra.Command {
 // servePerspective looks for coordinators until ctx ends.
 func (a *app) servePerspective(ctx context.Context, f *serveFlags) error {
 	const next = "assay perspective serve --help"
-	location, err := a.serveSettings(f)
+	n, err := a.serveSettings(f)
 	if err != nil {
 		return err
 	}
-	place, err := a.remotePlace(f)
+	place, err := n.Place(f.id, a.now)
 	if err != nil {
 		return err
 	}
@@ -82,7 +78,7 @@ func (a *app) servePerspective(ctx context.Context, f *serveFlags) error {
 		return &failure{code: exitUsage, what: err.Error(), next: next}
 	}
 	g, err := agent.New(agent.Config{
-		Place: place, Location: location, Identity: id, Coordinators: coordinators, Rate: f.rate, Now: a.now,
+		Place: place, Location: n.Location, Identity: id, Coordinators: coordinators, Rate: f.rate, Now: a.now,
 		Log: slog.New(slog.NewTextHandler(a.err, nil)),
 	})
 	if err != nil {
@@ -99,29 +95,9 @@ func (a *app) servePerspective(ctx context.Context, f *serveFlags) error {
 	return g.Serve(ctx, l)
 }
 
-func (a *app) serveSettings(f *serveFlags) (*evidence.Location, error) {
+// serveSettings checks the flags and returns how to look from here.
+func (a *app) serveSettings(f *serveFlags) (*config.Network, error) {
 	const next = "assay perspective serve --id P3 --region RIPE"
-	if f.id == "" || f.region == "" {
-		return nil, a.usage(next, "perspective.needs-id")
-	}
-	if err := perspective.CheckID(f.id); err != nil {
-		return nil, &failure{code: exitUsage, what: err.Error(), next: next}
-	}
-	location, err := a.location(f.location)
-	if err != nil {
-		return nil, err
-	}
-	if err := perspective.CheckPlace(f.region, location); err != nil {
-		return nil, &failure{code: exitUsage, what: err.Error(), next: next}
-	}
-	if f.rate < 1 || f.joinFor < time.Minute || f.joinFor > 7*24*time.Hour {
-		return nil, a.usage("assay perspective serve --help", "perspective.bad-rate")
-	}
-	return location, nil
-}
-
-// remotePlace is this machine as a remote place to look from.
-func (a *app) remotePlace(f *serveFlags) (*perspective.Local, error) {
 	set, err := a.dataSet()
 	if err != nil {
 		return nil, err
@@ -130,15 +106,16 @@ func (a *app) remotePlace(f *serveFlags) (*perspective.Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := n.DNS(a.now)
-	if err != nil {
-		return nil, err
+	if f.id == "" || n.Region == "" {
+		return nil, a.usage(next, "perspective.needs-id")
 	}
-	p, err := probe.New(probe.Config{Perspective: f.id, Region: f.region, DNS: c, Public: n.Public, Network: n.Options})
-	if err != nil {
-		return nil, err
+	if err := perspective.CheckID(f.id); err != nil {
+		return nil, &failure{code: exitUsage, what: err.Error(), next: next}
 	}
-	return perspective.NewLocal(p), nil
+	if f.rate < 1 || f.joinFor < time.Minute || f.joinFor > 7*24*time.Hour {
+		return nil, a.usage("assay perspective serve --help", "perspective.bad-rate")
+	}
+	return n, nil
 }
 
 // stateDirectory holds the agent's key and its coordinators: --state, systemd's

@@ -64,6 +64,13 @@ type Config struct {
 	// Timeout bounds one try of one question to one server, and one connection:
 	// "500ms" to "1m". Default: 2 s for a DNS question, 10 s for a connection.
 	Timeout Duration `toml:"timeout"`
+	// Region is the RIR region that this network's addresses are from: "ARIN",
+	// "RIPE", "APNIC", "LACNIC" or "AFRINIC". Location is where it is, latitude
+	// and longitude in degrees: "52.37,4.90". Both say what this machine is worth
+	// beside others (BR 3.2.2.9); neither is a setting of a laboratory. Default:
+	// not known.
+	Region   string   `toml:"region"`
+	Location Location `toml:"location"`
 }
 
 // MaxBytes is the largest configuration file.
@@ -179,6 +186,8 @@ func forms() map[string]string {
 		"dns-port":         port, "http-port": port, "https-port": port,
 		"source-address": `an address in quotation marks: "192.0.2.1"`,
 		"timeout":        `a duration in quotation marks: "3s"`,
+		"region":         `a region in quotation marks: "RIPE"`,
+		"location":       `latitude and longitude in degrees, in quotation marks: "52.37,4.90"`,
 	}
 }
 

@@ -37,6 +37,8 @@ http-port = 8080
 https-port = 8443
 source-address = "192.0.2.9"
 timeout = "1500ms"
+region = "RIPE"
+location = "52.37,4.90"
 `, want: &Config{
 			RootHints: "/etc/assay/root.hints", TrustAnchors: "/etc/root.key", DialMap: "/etc/assay/map",
 			Resolver:        value[Resolver](t, "192.0.2.1:53"),
@@ -44,6 +46,7 @@ timeout = "1500ms"
 			AllowAddresses:  value[Prefixes](t, "10.1.0.0/16,10.2.0.1/32"),
 			DNSPort:         5353, HTTPPort: 8080, HTTPSPort: 8443,
 			SourceAddress: value[Address](t, "192.0.2.9"), Timeout: Duration{1500 * time.Millisecond},
+			Region: "RIPE", Location: Location{&evidence.Location{Lat: 52.37, Lon: 4.9}},
 		}},
 		{name: "unknown keys, all of them", text: "http_port = 1\nwhat = 2\n", err: []string{
 			"assay.toml:1:1: http_port: there is no such setting; did you mean http-port?",
@@ -59,6 +62,10 @@ timeout = "1500ms"
 		{name: "a bad resolver in the list", text: "public-resolvers = [\"192.0.2.1\", \"x\"]", err: []string{"assay.toml:1:34: public-resolvers: \"x\" is no resolver"}},
 		{name: "duration without unit", text: "timeout = \"3\"", err: []string{"assay.toml:1:11: timeout: \"3\" is no duration"}},
 		{name: "duration out of range", text: "timeout = \"2h\"", err: []string{"timeout: 2h0m0s is out of range: from 10ms to 1m0s"}},
+		{name: "latitude alone", text: "location = \"52.37\"", err: []string{"assay.toml:1:12: location: \"52.37\" is no place on the earth"}},
+		{name: "beyond the pole", text: "location = \"91,0\"", err: []string{"no place on the earth"}},
+		{name: "no number", text: "location = \"NaN,0\"", err: []string{"no place on the earth"}},
+		{name: "location as number", text: "location = 52.37", err: []string{"location: want latitude and longitude in degrees, in quotation marks"}},
 		{name: "not TOML", text: "resolver = \n", err: []string{"assay.toml:1:12: "}},
 		{name: "twice", text: "dns-port = 1\ndns-port = 2", err: []string{"assay.toml:2:1: dns-port: key dns-port is already defined"}},
 		{name: "too large", text: strings.Repeat("#", MaxBytes+1), err: []string{"larger than"}},
@@ -158,6 +165,8 @@ func TestNetwork(t *testing.T) {
 			c:     Config{DialMap: file("map", "# lab\nudp 45.155.10.1:53 127.0.0.1:4000\n")},
 			stamp: evidence.NetworkOptions{DialMap: digest([]string{"udp 45.155.10.1:53"})},
 		},
+		{name: "where it is, is no laboratory", c: Config{Region: "APNIC", Location: value[Location](t, "1,2")}},
+		{name: "no region", c: Config{Region: "EU"}, err: "region: \"EU\" is no region: there are ARIN"},
 		{name: "no file", c: Config{RootHints: filepath.Join(dir, "none")}, err: "none: root-hints: no such file or directory"},
 		{name: "bad hints", c: Config{RootHints: file("bad", ". NS a.\n")}, err: "bad: root-hints: gives no address of a"},
 		{name: "bad anchors", c: Config{TrustAnchors: lab}, err: "lab.hints: trust-anchors: line 1: want a DS or DNSKEY record"},

@@ -15,6 +15,7 @@ import (
 
 	"assay/data"
 	"assay/evidence"
+	"assay/perspective"
 	"assay/probe/dial"
 )
 
@@ -30,6 +31,9 @@ type Network struct {
 	Public   []string
 	// Timeout of one try; 0 for the defaults.
 	Timeout time.Duration
+	// Region and Location are where this machine's network is, as far as known.
+	Region   string
+	Location *evidence.Location
 	// Options are the settings that are not the internet's; nil where all are.
 	Options *evidence.NetworkOptions
 }
@@ -46,7 +50,7 @@ func (c *Config) Network(set *data.Set, now time.Time) (*Network, error) {
 			Source: c.SourceAddress.Addr, Timeout: c.Timeout.Duration,
 		},
 		Hints: set.RootServers(), Anchors: set.Anchors(),
-		Resolver: c.Resolver.String(), Timeout: c.Timeout.Duration,
+		Resolver: c.Resolver.String(), Timeout: c.Timeout.Duration, Region: c.Region, Location: c.Location.Location,
 	}
 	for _, r := range c.PublicResolvers {
 		n.Public = append(n.Public, r.String())
@@ -59,7 +63,7 @@ func (c *Config) Network(set *data.Set, now time.Time) (*Network, error) {
 		RootHints: foreignSnapshot(set, data.RootHints), Anchors: foreignSnapshot(set, data.RootAnchors),
 	}
 	var faults []error
-	faults = append(faults, c.readHints(n, o, set), c.readAnchors(n, o, set, now), c.readDialMap(n, o), c.checkSource())
+	faults = append(faults, c.readHints(n, o, set), c.readAnchors(n, o, set, now), c.readDialMap(n, o), c.checkSource(), c.checkPlace())
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
@@ -137,6 +141,13 @@ func (c *Config) checkSource() error {
 		return &Error{Where: "--source-address", Key: "source-address", What: fmt.Sprintf("%s is not an address of this machine", c.SourceAddress)}
 	}
 	return l.Close()
+}
+
+func (c *Config) checkPlace() error {
+	if err := perspective.CheckPlace(c.Region, nil); err != nil {
+		return &Error{Where: "--region", Key: "region", What: err.Error()}
+	}
+	return nil
 }
 
 func (c *Config) ports() string {

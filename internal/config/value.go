@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+
+	"assay/evidence"
 )
 
 // The types of settings read themselves from the text of a file or a flag, so
@@ -146,6 +149,31 @@ func (a *Address) UnmarshalText(raw []byte) error {
 		return fmt.Errorf("%.80q is no address: want 192.0.2.1 or 2001:db8::1", text)
 	}
 	a.Addr = ip.Unmap()
+	return nil
+}
+
+// A Location is where a network is; the zero value is not known.
+type Location struct{ *evidence.Location }
+
+// MarshalText writes the location, "" for none.
+func (l Location) MarshalText() ([]byte, error) {
+	if l.Location == nil {
+		return nil, nil
+	}
+	return fmt.Appendf(nil, "%v,%v", l.Lat, l.Lon), nil
+}
+
+// UnmarshalText reads latitude and longitude.
+func (l *Location) UnmarshalText(raw []byte) error {
+	lat, lon, ok := strings.Cut(string(raw), ",")
+	at := &evidence.Location{}
+	var errs [2]error
+	at.Lat, errs[0] = strconv.ParseFloat(strings.TrimSpace(lat), 64)
+	at.Lon, errs[1] = strconv.ParseFloat(strings.TrimSpace(lon), 64)
+	if !ok || errors.Join(errs[:]...) != nil || !at.Valid() {
+		return fmt.Errorf("%.80q is no place on the earth: want latitude and longitude in degrees, 52.37,4.90", raw)
+	}
+	l.Location = at
 	return nil
 }
 
