@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha1" // can tell a weak signature from a wrong one
 	_ "crypto/sha256"
+	_ "crypto/sha3"
 	_ "crypto/sha512"
 	"math/big"
 
@@ -29,6 +30,7 @@ type Algorithm struct {
 	key  key.Type
 	hash crypto.Hash
 	pss  bool
+	salt int // bytes, of pss
 }
 
 var algorithms = map[string]Algorithm{
@@ -47,16 +49,19 @@ var algorithms = map[string]Algorithm{
 	"\x2b\x65\x70":                         {OID: "1.3.101.112", Name: "Ed25519", key: key.Ed25519},
 	"\x2a\x86\x48\xce\x38\x04\x03":         {OID: "1.2.840.10040.4.3", Name: "DSA-SHA1", Weak: true, key: "DSA"},
 	"\x60\x86\x48\x01\x65\x03\x04\x03\x02": {OID: "2.16.840.1.101.3.4.3.2", Name: "DSA-SHA256", key: "DSA"},
+	// Those that crypto/x509 does not know.
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0e": {OID: "1.2.840.113549.1.1.14", Name: "SHA224-RSA", key: key.RSA, hash: crypto.SHA224},
+	"\x2a\x86\x48\xce\x3d\x04\x03\x01":     {OID: "1.2.840.10045.4.3.1", Name: "ECDSA-SHA224", key: key.ECDSA, hash: crypto.SHA224},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x09": {OID: "2.16.840.1.101.3.4.3.9", Name: "ECDSA-SHA3-224", key: key.ECDSA, hash: crypto.SHA3_224},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x0a": {OID: "2.16.840.1.101.3.4.3.10", Name: "ECDSA-SHA3-256", key: key.ECDSA, hash: crypto.SHA3_256},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x0b": {OID: "2.16.840.1.101.3.4.3.11", Name: "ECDSA-SHA3-384", key: key.ECDSA, hash: crypto.SHA3_384},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x0c": {OID: "2.16.840.1.101.3.4.3.12", Name: "ECDSA-SHA3-512", key: key.ECDSA, hash: crypto.SHA3_512},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x0d": {OID: "2.16.840.1.101.3.4.3.13", Name: "SHA3-224-RSA", key: key.RSA, hash: crypto.SHA3_224},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x0e": {OID: "2.16.840.1.101.3.4.3.14", Name: "SHA3-256-RSA", key: key.RSA, hash: crypto.SHA3_256},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x0f": {OID: "2.16.840.1.101.3.4.3.15", Name: "SHA3-384-RSA", key: key.RSA, hash: crypto.SHA3_384},
+	"\x60\x86\x48\x01\x65\x03\x04\x03\x10": {OID: "2.16.840.1.101.3.4.3.16", Name: "SHA3-512-RSA", key: key.RSA, hash: crypto.SHA3_512},
 	// Known by name, not verified here.
-	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0e": {OID: "1.2.840.113549.1.1.14", Name: "SHA224-RSA", key: key.RSA},
-	"\x2a\x86\x48\xce\x3d\x04\x03\x01":     {OID: "1.2.840.10045.4.3.1", Name: "ECDSA-SHA224", key: key.ECDSA},
-	"\x60\x86\x48\x01\x65\x03\x04\x03\x0a": {OID: "2.16.840.1.101.3.4.3.10", Name: "ECDSA-SHA3-256", key: key.ECDSA},
-	"\x60\x86\x48\x01\x65\x03\x04\x03\x0b": {OID: "2.16.840.1.101.3.4.3.11", Name: "ECDSA-SHA3-384", key: key.ECDSA},
-	"\x60\x86\x48\x01\x65\x03\x04\x03\x0c": {OID: "2.16.840.1.101.3.4.3.12", Name: "ECDSA-SHA3-512", key: key.ECDSA},
-	"\x60\x86\x48\x01\x65\x03\x04\x03\x0e": {OID: "2.16.840.1.101.3.4.3.14", Name: "SHA3-256-RSA", key: key.RSA},
-	"\x60\x86\x48\x01\x65\x03\x04\x03\x0f": {OID: "2.16.840.1.101.3.4.3.15", Name: "SHA3-384-RSA", key: key.RSA},
-	"\x60\x86\x48\x01\x65\x03\x04\x03\x10": {OID: "2.16.840.1.101.3.4.3.16", Name: "SHA3-512-RSA", key: key.RSA},
-	"\x2a\x81\x1c\xcf\x55\x01\x83\x75":     {OID: "1.2.156.10197.1.501", Name: "SM2-SM3", key: key.ECDSA},
+	"\x2a\x81\x1c\xcf\x55\x01\x83\x75": {OID: "1.2.156.10197.1.501", Name: "SM2-SM3", key: key.ECDSA},
 }
 
 const oidPSS = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"
@@ -72,43 +77,114 @@ func algorithmOf(oid, parameters []byte) Algorithm {
 	return Algorithm{OID: text, Name: text}
 }
 
-// pssOf reads RSASSA-PSS-params (RFC 8017 A.2.3). Like crypto/x509 it knows the
-// three sets in use: one hash for everything, a salt of its length.
+// pssHashes are the hashes of RSASSA-PSS that are verified.
+var pssHashes = map[string]struct {
+	hash crypto.Hash
+	name string
+	weak bool
+}{
+	"\x2b\x0e\x03\x02\x1a":                 {crypto.SHA1, "SHA1-RSAPSS", true},
+	"\x60\x86\x48\x01\x65\x03\x04\x02\x04": {crypto.SHA224, "SHA224-RSAPSS", false},
+	"\x60\x86\x48\x01\x65\x03\x04\x02\x01": {crypto.SHA256, "SHA256-RSAPSS", false},
+	"\x60\x86\x48\x01\x65\x03\x04\x02\x02": {crypto.SHA384, "SHA384-RSAPSS", false},
+	"\x60\x86\x48\x01\x65\x03\x04\x02\x03": {crypto.SHA512, "SHA512-RSAPSS", false},
+}
+
+const (
+	oidSHA1 = "\x2b\x0e\x03\x02\x1a"
+	oidMGF1 = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08"
+)
+
+// pssOf reads RSASSA-PSS-params (RFC 8017 A.2.3): one hash for everything, with
+// a salt of any length (OpenSSL takes the longest unless told otherwise).
 func pssOf(parameters []byte) Algorithm {
 	a := Algorithm{OID: "1.2.840.113549.1.1.10", Name: "RSASSA-PSS", key: key.RSA, pss: true}
-	hashes := []struct {
-		oid  string
-		hash crypto.Hash
-		name string
-	}{
-		{"\x60\x86\x48\x01\x65\x03\x04\x02\x01", crypto.SHA256, "SHA256-RSAPSS"},
-		{"\x60\x86\x48\x01\x65\x03\x04\x02\x02", crypto.SHA384, "SHA384-RSAPSS"},
-		{"\x60\x86\x48\x01\x65\x03\x04\x02\x03", crypto.SHA512, "SHA512-RSAPSS"},
+	p, ok := readPSS(parameters)
+	if !ok {
+		// SHA-1 is what is meant where no hash is named.
+		a.Weak = !bytes.Contains(parameters, []byte("\xa0"))
+		return a
 	}
-	for _, h := range hashes {
-		for _, null := range []string{"\x05\x00", ""} {
-			if bytes.Equal(parameters, pssParameters(h.oid, null, byte(h.hash.Size()))) {
-				a.hash, a.Name = h.hash, h.name
-				return a
-			}
-		}
+	h, known := pssHashes[p.hash]
+	a.Weak = h.weak
+	if known && p.mask == p.hash {
+		a.hash, a.Name, a.salt = h.hash, h.name, p.salt
 	}
-	// SHA-1 is what is meant where no hash is named.
-	a.Weak = parameters == nil || !bytes.Contains(parameters, []byte("\xa0"))
 	return a
 }
 
-func pssParameters(oid, null string, salt byte) []byte {
-	wrap := func(tag byte, parts ...string) string {
-		var body string
-		for _, p := range parts {
-			body += p
-		}
-		return string([]byte{tag, byte(len(body))}) + body
+// pssParameters are RSASSA-PSS-params with their defaults filled in.
+type pssParameters struct {
+	hash, mask string // OIDs: of the message, and of MGF1
+	salt       int
+}
+
+func readPSS(raw []byte) (p pssParameters, ok bool) {
+	p = pssParameters{hash: oidSHA1, mask: oidSHA1, salt: 20}
+	outer := der.NewReader(raw)
+	sequence, err := outer.Expect(der.Sequence, "the parameters")
+	if err != nil || outer.Done("the parameters") != nil {
+		return p, false
 	}
-	hash := wrap(0x30, wrap(0x06, oid), null)
-	mgf := wrap(0x30, wrap(0x06, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08"), hash)
-	return []byte(wrap(0x30, wrap(0xa0, hash), wrap(0xa1, mgf), wrap(0xa2, wrap(0x02, string([]byte{salt})))))
+	last := byte(0)
+	for in := sequence.Inside(); !in.Empty(); {
+		field, err := in.Next()
+		if err != nil || field.Tag <= last {
+			return p, false
+		}
+		last = field.Tag
+		inside := field.Inside()
+		one, err := inside.Next()
+		if err != nil || !inside.Empty() || !p.set(field.Tag, &one) {
+			return p, false
+		}
+	}
+	return p, true
+}
+
+func (p *pssParameters) set(tag byte, value *der.Element) (ok bool) {
+	switch tag {
+	case 0xa0:
+		p.hash, _, ok = algorithmID(value)
+	case 0xa1:
+		oid, rest, found := algorithmID(value)
+		if found && oid == oidMGF1 && rest != nil {
+			p.mask, _, ok = algorithmID(rest)
+		}
+	case 0xa2, 0xa3:
+		n, err := value.Unsigned("a number")
+		ok = err == nil && len(n) <= 2
+		number := int(new(big.Int).SetBytes(n).Int64())
+		if tag == 0xa3 {
+			return ok && number == 1 // trailerFieldBC
+		}
+		p.salt = number
+	}
+	return ok
+}
+
+// algorithmID reads an AlgorithmIdentifier whose parameters are absent, NULL,
+// or, where they are returned, something else.
+func algorithmID(e *der.Element) (oid string, parameters *der.Element, ok bool) {
+	if e.Tag != der.Sequence {
+		return "", nil, false
+	}
+	in := e.Inside()
+	id, err := in.Expect(der.OID, "an algorithm")
+	if err != nil {
+		return "", nil, false
+	}
+	if in.Empty() {
+		return string(id.Body), nil, true
+	}
+	rest, err := in.Next()
+	if err != nil || !in.Empty() {
+		return "", nil, false
+	}
+	if rest.Tag == der.Null {
+		return string(id.Body), nil, true
+	}
+	return string(id.Body), &rest, true
 }
 
 // A Verification is the result of checking a request's own signature.
@@ -181,7 +257,8 @@ func (r *Request) verifyRSA(digest []byte) string {
 	switch {
 	case ordinary && r.Signature.pss:
 		return reason(true, func() bool {
-			return rsa.VerifyPSS(pub, r.Signature.hash, digest, r.signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
+			// A salt of 0 bytes is 0 here too, which means any length.
+			return rsa.VerifyPSS(pub, r.Signature.hash, digest, r.signature, &rsa.PSSOptions{SaltLength: r.Signature.salt}) == nil
 		})
 	case ordinary:
 		return reason(true, func() bool { return rsa.VerifyPKCS1v15(pub, r.Signature.hash, digest, r.signature) == nil })
@@ -195,9 +272,15 @@ func (r *Request) verifyRSA(digest []byte) string {
 var hashPrefixes = map[crypto.Hash]string{
 	crypto.MD5:    "\x30\x20\x30\x0c\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x05\x05\x00\x04\x10",
 	crypto.SHA1:   "\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
+	crypto.SHA224: "\x30\x2d\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x04\x05\x00\x04\x1c",
 	crypto.SHA256: "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
 	crypto.SHA384: "\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30",
 	crypto.SHA512: "\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40",
+
+	crypto.SHA3_224: "\x30\x2d\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x07\x05\x00\x04\x1c",
+	crypto.SHA3_256: "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x08\x05\x00\x04\x20",
+	crypto.SHA3_384: "\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x09\x05\x00\x04\x30",
+	crypto.SHA3_512: "\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x0a\x05\x00\x04\x40",
 }
 
 // plainPKCS1 verifies with keys that the standard library will not touch (short
