@@ -2,10 +2,12 @@ package lookup
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -27,24 +29,34 @@ const maxConfigBytes = 1 << 20
 //	denied = ["sanctions.csv"]
 //
 // Paths are relative to the file. An unknown field is an error.
+//
+// The error names the file, the line where there is one, what is wrong and what
+// is wanted there.
 func ReadConfig(path string) (Config, error) {
+	c, err := readConfig(path)
+	if err != nil {
+		if p := (*os.PathError)(nil); errors.As(err, &p) {
+			err = fmt.Errorf("%w: want a TOML file that names the lists", p.Err)
+		}
+		return Config{}, fmt.Errorf("lists: %s: %w", path, err)
+	}
+	return c, nil
+}
+
+func readConfig(path string) (Config, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Config{}, fmt.Errorf("lists: %w", err)
+		return Config{}, err
 	}
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))
 	if err == nil && len(raw) > maxConfigBytes {
-		err = fmt.Errorf("larger than %d bytes", maxConfigBytes)
+		err = fmt.Errorf("larger than %d KiB: want a TOML file that names the lists, not a list", maxConfigBytes>>10)
 	}
 	if err != nil {
-		return Config{}, fmt.Errorf("lists: %s: %w", path, err)
+		return Config{}, err
 	}
-	c, err := parseConfig(raw, filepath.Dir(path))
-	if err != nil {
-		return Config{}, fmt.Errorf("lists: %s: %w", path, err)
-	}
-	return c, nil
+	return parseConfig(raw, filepath.Dir(path))
 }
 
 func parseConfig(raw []byte, dir string) (Config, error) {
@@ -79,17 +91,29 @@ func parseConfig(raw []byte, dir string) (Config, error) {
 	}, nil
 }
 
-// tomlError gives the reader's error with line and column.
+// configFields are the fields of a file of list paths.
+const configFields = "keys.compromised, keys.debian, names.blocked, names.unsafe, parties.denied"
+
+// tomlError says what the reader found wrong, with line and column, in words of
+// the file and not of the program.
 func tomlError(err error) error {
-	switch e := err.(type) {
-	case *toml.DecodeError:
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) && len(strict.Errors) > 0 {
+		e := strict.Errors[0]
 		row, column := e.Position()
-		return fmt.Errorf("line %d, column %d: %w", row, column, err)
-	case *toml.StrictMissingError:
-		if len(e.Errors) > 0 {
-			row, column := e.Errors[0].Position()
-			return fmt.Errorf("line %d, column %d: unknown field %q", row, column, e.Errors[0].Key())
-		}
+		return fmt.Errorf("line %d, column %d: unknown field %s: the fields are %s", row, column, strings.Join(e.Key(), "."), configFields)
 	}
-	return err
+	var decode *toml.DecodeError
+	if !errors.As(err, &decode) {
+		return err
+	}
+	row, column := decode.Position()
+	switch key := decode.Key(); {
+	case !strings.Contains(decode.Error(), "cannot"):
+		return fmt.Errorf("line %d, column %d: %s", row, column, strings.TrimPrefix(decode.Error(), "toml: "))
+	case len(key) > 1:
+		return fmt.Errorf("line %d, column %d: %s must be a list of paths in quotes: [\"FILE\", …]", row, column, strings.Join(key, "."))
+	default:
+		return fmt.Errorf("line %d, column %d: must be a table of lists: the fields are %s", row, column, configFields)
+	}
 }

@@ -45,7 +45,7 @@ func openList(path string) (*os.File, info, error) {
 	}
 	st, err := f.Stat()
 	if err == nil && !st.Mode().IsRegular() {
-		err = errors.New("not a regular file")
+		err = errors.New("is not a regular file: name the list itself")
 	}
 	if err != nil {
 		f.Close()
@@ -102,7 +102,8 @@ func scanText(r io.Reader, limit int64, i *info, add func(line string) error) (e
 	counted := &bounded{r: io.TeeReader(r, sum), left: limit}
 	scanner := bufio.NewScanner(counted)
 	scanner.Buffer(make([]byte, 0, 64<<10), maxLineBytes)
-	for number := 1; scanner.Scan(); number++ {
+	number := 1
+	for ; scanner.Scan(); number++ {
 		raw := scanner.Bytes()
 		if number == 1 {
 			raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))
@@ -122,7 +123,9 @@ func scanText(r io.Reader, limit int64, i *info, add func(line string) error) (e
 		}
 		entries++
 	}
-	if err := scanner.Err(); err != nil {
+	if err := scanner.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return entries, fmt.Errorf("line %d: longer than %d KiB: want one entry a line", number, maxLineBytes>>10)
+	} else if err != nil {
 		return entries, err
 	}
 	i.sha256 = hexSum(sum)
@@ -162,7 +165,7 @@ type bounded struct {
 
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, fmt.Errorf("larger than %d MiB", maxTextBytes>>20)
+		return 0, fmt.Errorf("larger than %d MiB: a list of that size belongs into SQLite", maxTextBytes>>20)
 	}
 	n, err := b.r.Read(p[:min(int64(len(p)), b.left+1)])
 	b.left -= int64(n)

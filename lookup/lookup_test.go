@@ -511,15 +511,3 @@ func TestPrivateKeyInHistory(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
-
-func TestReadConfig(t *testing.T) {
-	t.Parallel()
-	path := write(t, "lists.toml", "[keys]\ncompromised = [\"a.txt\"]\n[names]\nblocked = [\"/abs/b.txt\"]\n")
-	c, err := lookup.ReadConfig(path)
-	if err != nil || c.CompromisedKeys[0] != filepath.Join(filepath.Dir(path), "a.txt") || c.BlockedNames[0] != "/abs/b.txt" {
-		t.Errorf("%+v, %v", c, err)
-	}
-	if _, err := lookup.ReadConfig(write(t, "lists.toml", "[keys]\ncompromized = []\n")); err == nil || !strings.Contains(err.Error(), "line 2") {
-		t.Errorf("%v", err)
-	}
-}

@@ -95,21 +95,21 @@ func (l *partyList) read(raw []byte, i *info) error {
 	r.Comment, r.TrimLeadingSpace = '#', true
 	head, err := r.Read()
 	if err == io.EOF {
-		return errors.New("the first line must name the columns: name,country,reason,date")
+		return errors.New("is empty: the first line must name the columns: name,country,reason,date")
 	}
 	if err != nil {
-		return err
+		return csvError(err)
 	}
 	column := map[string]int{}
 	for at, name := range head {
 		name = strings.ToLower(strings.TrimSpace(name))
 		if !slices.Contains(partyColumns, name) {
-			return fmt.Errorf("unknown column %q: the columns are name, country, reason, date", strict.Quotable(name))
+			return fmt.Errorf("line 1: unknown column %q: the columns are name, country, reason, date", strict.Quotable(name))
 		}
 		column[name] = at
 	}
 	if _, ok := column["name"]; !ok {
-		return errors.New("no column \"name\"")
+		return errors.New("line 1: no column \"name\": the columns are name, country, reason, date")
 	}
 	for {
 		row, err := r.Read()
@@ -118,7 +118,7 @@ func (l *partyList) read(raw []byte, i *info) error {
 			return nil
 		}
 		if err != nil {
-			return err
+			return csvError(err)
 		}
 		if err := l.add(row, column); err != nil {
 			at, _ := r.FieldPos(0)
@@ -126,6 +126,22 @@ func (l *partyList) read(raw []byte, i *info) error {
 		}
 		i.entries++
 	}
+}
+
+// csvError says what encoding/csv found wrong as the other lists do.
+func csvError(err error) error {
+	var at *csv.ParseError
+	if !errors.As(err, &at) {
+		return err
+	}
+	what := at.Err.Error()
+	switch {
+	case errors.Is(err, csv.ErrFieldCount):
+		return fmt.Errorf("line %d: want as many fields as the first line names columns", at.Line)
+	case errors.Is(err, csv.ErrQuote), errors.Is(err, csv.ErrBareQuote):
+		what = `a quotation mark is not closed or stands inside a field: put the field in quotation marks and write "" for one inside`
+	}
+	return fmt.Errorf("line %d, column %d: %s", at.Line, at.Column, what)
 }
 
 func (l *partyList) add(row []string, column map[string]int) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +102,51 @@ func ParseLine(raw []byte) (*File, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, fmt.Errorf("more than one JSON value on the line")
 	}
+	if bytes.Contains(raw, []byte("null")) {
+		if err := refuseNull(raw); err != nil {
+			return nil, err
+		}
+	}
 	return f, f.check()
+}
+
+// refuseNull refuses null where package strict does: as the whole document and
+// in a list. encoding/json takes it for anything.
+func refuseNull(raw []byte) error {
+	var document any
+	if err := json.Unmarshal(raw, &document); err != nil {
+		return fmt.Errorf("not a JSON object: %w", err)
+	}
+	if document == nil {
+		return strict.Errors{{Message: strict.OnlyNull}}
+	}
+	if path := nullItem(document, ""); path != "" {
+		return strict.Errors{{Path: path, Message: strict.NullItem}}
+	}
+	return nil
+}
+
+// nullItem returns the path of a null in a list, "" where there is none.
+func nullItem(value any, path string) string {
+	switch value := value.(type) {
+	case []any:
+		for i, item := range value {
+			at := fmt.Sprintf("%s[%d]", path, i)
+			if item == nil {
+				return at
+			}
+			if found := nullItem(item, at); found != "" {
+				return found
+			}
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			if found := nullItem(value[key], strict.Join(path, key)); found != "" {
+				return found
+			}
+		}
+	}
+	return ""
 }
 
 // check refuses words that no rule could make sense of.

@@ -93,9 +93,32 @@ func TestParseLine(t *testing.T) {
 		`{"names":["a.net"],"submitted_at":"2026-11-20T08:00:00"}`: "has no offset",
 		`names: [a.net]`:                                           "not a JSON object",
 		``:                                                         "empty",
+		`null`:                                                     "nothing but null",
+		"  null \t":                                                "nothing but null",
+		`{"names":["a.net",null]}`:                                 "names[1]: must not be null",
+		`{"names":["a.net"],"history":[null]}`:                     "history[0]: must not be null",
 	} {
 		if _, err := ParseLine([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", in, err, want)
+		}
+	}
+}
+
+// TestNull: null stands for a field that is left out, and for nothing else; in
+// a name it is a word.
+func TestNull(t *testing.T) {
+	for _, in := range []string{
+		`{"names":["null.orchard.net"],"product":null,"history":null,"organization":null}`,
+		"{\"names\":[\"null.orchard.net\"],\"plan\":\"\x7f\"}",
+	} {
+		f, err := ParseLine([]byte(in))
+		if err != nil || f.Names[0] != "null.orchard.net" {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+	for _, in := range []string{"null", "~", "names: [a.net, ~]", "history: [null]"} {
+		if _, err := Parse([]byte(in)); err == nil || !strings.Contains(err.Error(), "null") {
+			t.Errorf("%s: %v", in, err)
 		}
 	}
 }

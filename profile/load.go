@@ -123,7 +123,7 @@ func (p *Profile) finish() error {
 			return fmt.Errorf("levels: %s: %w", id, err)
 		}
 	}
-	return firstError(p.readCells(), p.Deadline.check(), p.checkWords())
+	return firstError(p.readCells(), p.Deadline.check(), p.File.check(), p.checkWords())
 }
 
 // readCells parses the levels.

@@ -39,7 +39,8 @@ func (a *app) lists(path string) (lookup.Config, error) {
 	}
 	config, err := lookup.ReadConfig(path)
 	if err != nil {
-		return config, &failure{code: exitUsage, what: strings.TrimPrefix(err.Error(), "lists: "), next: "assay doctor --lists " + path}
+		what := a.text.Text("error.lists", "What", strings.TrimPrefix(err.Error(), "lists: "))
+		return config, &failure{code: exitUsage, what: what, next: "assay check --help"}
 	}
 	return config, nil
 }

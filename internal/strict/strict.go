@@ -27,6 +27,12 @@ const MaxErrors = 20
 // maxDepth bounds the nesting of a document.
 const maxDepth = 40
 
+// What is said of null where it stands for nothing.
+const (
+	OnlyNull = "nothing but null: want a document"
+	NullItem = "must not be null: leave it out of the list"
+)
+
 // An Error is one thing wrong with a document.
 type Error struct {
 	Line, Column int
@@ -74,7 +80,11 @@ func Decode(raw []byte, into any) error {
 		return Errors{{Message: "more than one document in the file"}}
 	}
 	d := &decoder{}
-	if len(doc.Content) == 1 {
+	switch {
+	case len(doc.Content) != 1:
+	case isNull(doc.Content[0]):
+		d.fail(doc.Content[0], "", OnlyNull)
+	default:
 		d.value(doc.Content[0], reflect.ValueOf(into).Elem(), "", 0)
 	}
 	if len(d.errs) > 0 {
@@ -97,6 +107,8 @@ func syntaxError(err error) *Error {
 	}
 	return e
 }
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
 type decoder struct{ errs Errors }
 
@@ -127,7 +139,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 		})
 		return
 	}
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+	if isNull(n) {
 		return
 	}
 	switch {
@@ -214,7 +226,12 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string, depth int) {
 	}
 	s := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
-		d.value(item, s.Index(i), path+"["+strconv.Itoa(i)+"]", depth+1)
+		at := path + "[" + strconv.Itoa(i) + "]"
+		if isNull(item) {
+			d.fail(item, at, NullItem)
+			continue
+		}
+		d.value(item, s.Index(i), at, depth+1)
 	}
 	v.Set(s)
 }
@@ -231,7 +248,7 @@ func (d *decoder) table(n *yaml.Node, v reflect.Value, path string, depth int) {
 			d.fail(n.Content[i], path, "%q is given twice", Quotable(n.Content[i].Value))
 		}
 		item := reflect.New(v.Type().Elem()).Elem()
-		d.value(n.Content[i+1], item, join(path, n.Content[i].Value), depth+1)
+		d.value(n.Content[i+1], item, Join(path, n.Content[i].Value), depth+1)
 		m.SetMapIndex(key, item)
 	}
 	v.Set(m)
@@ -254,7 +271,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string, depth in
 			d.fail(key, path, "field %q is given twice", Quotable(key.Value))
 		default:
 			seen[key.Value] = true
-			d.value(item, v.FieldByIndex(index), join(path, key.Value), depth+1)
+			d.value(item, v.FieldByIndex(index), Join(path, key.Value), depth+1)
 		}
 	}
 }
@@ -315,7 +332,7 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
-func join(path, key string) string {
+func Join(path, key string) string {
 	if path == "" {
 		return Quotable(key)
 	}
