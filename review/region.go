@@ -2,6 +2,7 @@ package review
 
 import (
 	"slices"
+	"strings"
 
 	"assay/cause"
 	"assay/evidence"
@@ -88,7 +89,10 @@ func differsByRegion(f *facts, s *sink, t *target) {
 		sights[place.ID] = seen
 	}
 	by := "source"
-	if len(without) > 0 && len(with) == 0 {
+	if f.asksSubnets() {
+		by = "subnet"
+		with, without = f.subnetsDiffer(t, z, sights)
+	} else if len(without) > 0 && len(with) == 0 {
 		with = f.subnets(t, z)
 		by = "subnet"
 	} else if !f.sameServerDiffers(t, sights, with, without) {
@@ -97,8 +101,17 @@ func differsByRegion(f *facts, s *sink, t *target) {
 	if len(with) == 0 || len(without) == 0 {
 		return
 	}
-	d := s.addTarget(cause.DNSDiffersByRegion, t, f.allowance(with, away...)...).record(t, z.zone()).
+	conditions := f.allowance(with, away...)
+	if f.asksSubnets() && with[0] == f.primary().ID {
+		conditions = []string{"allowed"} // networks are no perspectives: nobody's quorum misses them
+	}
+	d := s.addTarget(cause.DNSDiffersByRegion, t, conditions...).record(t, z.zone()).
 		with("perspectives", without).with("passing", with).with("by", by)
+	if f.asksSubnets() {
+		for _, id := range with {
+			d.seenBy(sights[id])
+		}
+	}
 	var answers []string
 	for _, id := range without {
 		d.seenBy(sights[id])
@@ -107,8 +120,11 @@ func differsByRegion(f *facts, s *sink, t *target) {
 		}
 	}
 	d.with("answers", answers)
-	if by == "subnet" {
-		d.reproduce(dig(firstServer(z.first()), t.owner, t.typ, "+norec", "+subnet="+with[0]))
+	for _, name := range slices.Concat(with, without) {
+		if by == "subnet" && strings.Contains(name, "/") {
+			d.reproduce(dig(firstServer(z.first()), t.owner, t.typ, "+norec", "+subnet="+name))
+			break
+		}
 	}
 	d.reproduce(digAll(z.first(), t.owner, t.typ)...)
 }
@@ -134,6 +150,44 @@ func (f *facts) sameServerDiffers(t *target, sights map[string]*sight, with, wit
 		}
 	}
 	return false
+}
+
+// subnetsDiffer compares what the only place gets with what the same servers give
+// it on behalf of clients elsewhere (RFC 7871). What they get is added to sights.
+func (f *facts) subnetsDiffer(t *target, z *sight, sights map[string]*sight) (with, without []string) {
+	has := f.matched(t, z)
+	here := map[string]bool{}
+	sp := f.split(t, z)
+	for _, c := range sp.with {
+		here[c.Address] = true
+	}
+	for _, c := range sp.without {
+		here[c.Address] = false
+	}
+	for _, subnet := range f.profile.DNS.Subnets {
+		x := f.resolve(f.primary(), evidence.DNSQuestion{Name: t.owner, Type: t.typ, Subnet: subnet})
+		l := x.first()
+		if x.state != answered || l == nil {
+			continue
+		}
+		gives, asked := here[l.Decided]
+		switch there := f.acceptsAny(t, x.records()); {
+		case !asked || there == gives:
+		case there:
+			with, sights[subnet] = append(with, subnet), x
+		default:
+			without, sights[subnet] = append(without, subnet), x
+		}
+	}
+	switch {
+	case has && len(without) > 0:
+		with = []string{f.primary().ID}
+	case !has && len(with) > 0:
+		without = []string{f.primary().ID}
+	default:
+		return nil, nil
+	}
+	return with, without
 }
 
 // subnets asks a server for the record on behalf of clients elsewhere (RFC

@@ -25,6 +25,7 @@ var rules = numbered(slices.Concat(
 	tlsRules,
 	readyRules,
 	fileRules,
+	fileRegionRules,
 	impliedRules,
 	caaRules,
 	perspectiveRules,

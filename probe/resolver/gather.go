@@ -74,8 +74,8 @@ func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) b
 	ready := l.ready(z)
 	var late <-chan endpoint // addresses of servers without glue, as they are found
 	running, allowed := 0, 2
-	if q.qtype == dns.TypeDNSKEY {
-		allowed = 1 // every server is asked the question itself meanwhile
+	if q.qtype == dns.TypeDNSKEY || q.subnet.IsValid() {
+		allowed = 1 // every server is asked the question itself meanwhile, or one is as good as another
 	}
 	start := func(e endpoint) {
 		running++
