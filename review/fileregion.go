@@ -19,10 +19,10 @@ type aspect int
 
 const (
 	viewNone  aspect = iota // nothing that could be compared
-	viewGood              // the file
-	viewEdge              // an edge of a CDN answers, without the file
-	viewShut              // nobody lets it in
-	viewOther             // it fails otherwise
+	viewGood                // the file
+	viewEdge                // an edge of a CDN answers, without the file
+	viewShut                // nobody lets it in
+	viewOther               // it fails otherwise
 )
 
 // An outlook is a visit as it is seen from somewhere: from a place, or by an

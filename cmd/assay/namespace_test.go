@@ -69,7 +69,11 @@ func TestNamespaces(t *testing.T) {
 			}
 			for _, f := range report.Findings {
 				if strings.HasSuffix(string(f.Cause), "-region") || f.Cause == "file.cdn-edge-missing" {
-					if fmt.Sprint(f.Parameters["perspectives"]) != "[P2 P3]" {
+					where := f.Parameters["perspectives"]
+					if f.Stage == "file" {
+						where = f.Parameters["bad"]
+					}
+					if fmt.Sprint(where) != "[P2 P3]" {
 						t.Errorf("%s: %v", f.Cause, f.Parameters)
 					}
 				}

@@ -1,10 +1,12 @@
 package resolver
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -74,8 +76,16 @@ func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) b
 	ready := l.ready(z)
 	var late <-chan endpoint // addresses of servers without glue, as they are found
 	running, allowed := 0, 2
-	if q.qtype == dns.TypeDNSKEY || q.subnet.IsValid() {
-		allowed = 1 // every server is asked the question itself meanwhile, or one is as good as another
+	if q.qtype == dns.TypeDNSKEY {
+		allowed = 1 // every server is asked the question itself meanwhile
+	}
+	if q.subnet.IsValid() {
+		// It is compared with what the same server gives to others: always one and
+		// the same, so that an unchanged world is one observation.
+		allowed = 1
+		slices.SortStableFunc(ready, func(a, b endpoint) int {
+			return cmp.Or(int(a.address.BitLen()-b.address.BitLen()), strings.Compare(a.server, b.server), a.address.Compare(b.address))
+		})
 	}
 	start := func(e endpoint) {
 		running++
