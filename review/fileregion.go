@@ -1,6 +1,7 @@
 package review
 
 import (
+	"net/netip"
 	"slices"
 
 	"assay/cause"
@@ -224,7 +225,7 @@ func (f *facts) lookAnswer(v *visit, c *scheme, r *reading, edge *page.Edge, x *
 // subnetOutlooks are the visit at addresses that the DNS gives to clients of
 // other networks only. They are asked for where no other place looks.
 func (f *facts) subnetOutlooks(v *visit, here *outlook) []outlook {
-	if !f.asksSubnets() || f.isPartner {
+	if _, notIP := netip.ParseAddr(v.base); !f.asksSubnets() || f.isPartner || notIP == nil {
 		return nil
 	}
 	known := map[string]bool{}
