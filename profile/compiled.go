@@ -335,7 +335,7 @@ func compiledCloud() *Profile {
 			"file.address-dead":                      "warn",
 			"file.addresses-disagree":                "warn",
 			"file.blocked-as-robot":                  "wait",
-			"file.blocked-by-region":                 "wait[allowed:warn]",
+			"file.blocked-by-region":                 "wait[no-method:info][allowed:warn]",
 			"file.blocked-without-filing":            "wait[no-method:info]",
 			"file.cdn-edge-missing":                  "wait[allowed:warn]",
 			"file.cdn-stale":                         "wait",
@@ -449,7 +449,7 @@ func compiledCloud() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:24f185402f0519c31f531c5309971e0b52b9b0153ea2fa50015cee7b317ce379"
+	p.digest = "sha256:6f595a67660d4e64acbea23eb67d38f687366155a6c3723ec089d4e0811d279a"
 	return p
 }
 
@@ -833,7 +833,7 @@ func compiledBaseline() *Profile {
 			"file.address-dead":                      "warn",
 			"file.addresses-disagree":                "warn",
 			"file.blocked-as-robot":                  "wait",
-			"file.blocked-by-region":                 "wait[allowed:warn]",
+			"file.blocked-by-region":                 "wait[no-method:info][allowed:warn]",
 			"file.blocked-without-filing":            "wait[no-method:info]",
 			"file.cdn-edge-missing":                  "wait[allowed:warn]",
 			"file.cdn-stale":                         "wait",
@@ -947,7 +947,7 @@ func compiledBaseline() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:d8c2cf6a0139bcba40df90849f899c76a100dc4aaf84cdc0fbfea490e17930bf"
+	p.digest = "sha256:0932717640d373ea3f4256b375861cdece9b23780d39001f623fb6ab3ad380ea"
 	return p
 }
 
@@ -1268,7 +1268,7 @@ func compiledLetsencrypt() *Profile {
 			"file.address-dead":                      "warn[first:refuse]",
 			"file.addresses-disagree":                "warn",
 			"file.blocked-as-robot":                  "refuse",
-			"file.blocked-by-region":                 "refuse[allowed:warn]",
+			"file.blocked-by-region":                 "refuse[no-method:info][allowed:warn]",
 			"file.blocked-without-filing":            "refuse[no-method:info]",
 			"file.cdn-edge-missing":                  "refuse[allowed:warn]",
 			"file.cdn-stale":                         "refuse",
@@ -1382,7 +1382,7 @@ func compiledLetsencrypt() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:811c041dc1d3a3606378b5151f105e5cbe261e7856356ba69d80d2eb0b25d650"
+	p.digest = "sha256:388b1d57d48b9de2ff874343cc56a2c3a145b6098ab446a15a4b33635a4f4c3a"
 	return p
 }
 
@@ -1766,7 +1766,7 @@ func compiledPrivate() *Profile {
 			"file.address-dead":                      "warn",
 			"file.addresses-disagree":                "warn",
 			"file.blocked-as-robot":                  "wait",
-			"file.blocked-by-region":                 "warn",
+			"file.blocked-by-region":                 "warn[no-method:info]",
 			"file.blocked-without-filing":            "wait[no-method:info]",
 			"file.cdn-edge-missing":                  "warn",
 			"file.cdn-stale":                         "wait",
@@ -1880,6 +1880,6 @@ func compiledPrivate() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:0d6ff9f09dc9c9403218057df8eae5806fabac2951d590839deed9a9331420ad"
+	p.digest = "sha256:408a424a80dce914300bb0300a4f4a46cf6348aafed9966b15eb26d14ed0796c"
 	return p
 }

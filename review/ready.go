@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"assay/cause"
+	"assay/evidence"
 	"assay/order"
 )
 
@@ -21,7 +22,7 @@ var readyRules = []rule{
 		causes: []cause.ID{
 			cause.FileConnectionRefused, cause.FileConnectionTimeout, cause.FileNoHTTPAnswer, cause.FileHTTPSHandshakeFails,
 			cause.FileRedirected, cause.FileRedirectTooMany, cause.FileRedirectOtherDomain, cause.FileRedirectNotFollowed,
-			cause.FileBlockedWithoutFiling,
+			cause.FileBlockedWithoutFiling, cause.FileBlockedByRegion,
 		},
 		needs: needLook | needNames, run: notReady,
 	},
@@ -72,10 +73,17 @@ func (v *visit) serves(m order.Method) bool {
 // chosen.
 func (f *facts) barred(v *visit, begun map[string]bool) []*draft {
 	s := &sink{facts: f, begun: begun}
+	f.barHere(s, v)
+	f.barElsewhere(s, v)
+	return s.drafts
+}
+
+// barHere is what stands in the way of the primary place.
+func (f *facts) barHere(s *sink, v *visit) {
 	http := f.scheme(v, false)
 	if !v.bothSchemes() {
 		f.bar(s, v, http)
-		return s.drafts
+		return
 	}
 	https := f.scheme(v, true)
 	every := f.profile.File.Schemes == "both"
@@ -101,7 +109,92 @@ func (f *facts) barred(v *visit, begun map[string]bool) []*draft {
 	default:
 		f.bar(s, v, http)
 	}
-	return s.drafts
+}
+
+// barElsewhere: some places get an answer, others are shut out.
+func (f *facts) barElsewhere(s *sink, v *visit) {
+	var good, bad, away []string
+	var shut []*reading
+	d := &draft{}
+	for i := range f.places {
+		g, place := f, &f.places[i]
+		if i > 0 {
+			g = f.from(place)
+		}
+		state, r := g.doorOf(v)
+		switch state {
+		case viewGood:
+			good = append(good, place.ID)
+		case viewShut:
+			bad, shut = append(bad, place.ID), append(shut, r)
+		default:
+			away = append(away, place.ID)
+		}
+		if state != viewNone {
+			d.fetched(g.primary(), g.seenReady(v)...)
+		}
+	}
+	if len(good) == 0 || len(bad) == 0 {
+		return
+	}
+	problem := shut[0].last().Error
+	if shut[0].outcome == fetchDial {
+		problem = "refused"
+		if shut[0].dial.Error == "timeout" {
+			problem = "timeout"
+		}
+	}
+	row := s.addVisit(cause.FileBlockedByRegion, v, f.allowance(good, away...)...).with("url", v.url(false)).
+		with("good", shown(good)).with("bad", shown(bad)).with("problem", problem).reproduce(curl(v.url(false), shut[0].fetch.Address))
+	if row != nil {
+		row.Evidence, row.Perspectives = d.Evidence, d.Perspectives
+	}
+}
+
+// doorOf says whether the primary place gets an answer: viewGood, viewShut (with
+// the fetch that shows it), or viewNone where that is not known.
+func (f *facts) doorOf(v *visit) (aspect, *reading) {
+	w := f.ownReady(v)
+	if w == nil {
+		return viewNone, nil
+	}
+	var shut *reading
+	for _, https := range []bool{false, true} {
+		if https && !w.bothSchemes() {
+			break
+		}
+		c := f.scheme(w, https)
+		r := c.chosen
+		switch {
+		case c.standing != unproven || r == nil || r.last() == nil:
+			return viewNone, nil
+		case r.hop > 0 || r.outcome >= fetchRedirect:
+			return viewGood, nil
+		case r.outcome == fetchDial, r.last().Error == evidence.ErrorReset, r.last().Error == evidence.ErrorTimeout:
+			if shut == nil {
+				shut = r
+			}
+		default:
+			return viewOther, nil
+		}
+	}
+	return viewShut, shut
+}
+
+// ownReady is a visit of another place among these facts.
+func (f *facts) ownReady(v *visit) *visit {
+	i := slices.IndexFunc(f.readyVisits(), func(o *visit) bool { return o.about == v.about && o.bothSchemes() == v.bothSchemes() })
+	if i < 0 {
+		return nil
+	}
+	return f.readyVisits()[i]
+}
+
+func (f *facts) seenReady(v *visit) []*evidence.Observation {
+	if w := f.ownReady(v); w != nil {
+		return f.seenOf(w)
+	}
+	return nil
 }
 
 // arrives reports whether a full answer comes, whichever it is.

@@ -153,3 +153,42 @@ func TestReadyUnknown(t *testing.T) {
 		}
 	}
 }
+
+// TestReadyRegions: places that get no answer, where others do.
+func TestReadyRegions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		method  order.Method
+		shut    string
+		problem string
+		want    string
+		file    Verdict
+	}{
+		{order.MethodFile, "P2P3P4P5", "timeout", "wait file.blocked-by-region", VerdictWait},
+		{order.MethodFile, "P4", "refused", "warn file.blocked-by-region", VerdictPass},
+		{order.MethodFile, "P0", "timeout", "wait file.blocked-by-region", VerdictWait},
+		{order.MethodFile, "", "", "", VerdictPass},
+		{"", "P2P3P4P5", "timeout", "info file.blocked-by-region", VerdictWait},
+	} {
+		n := healthy()
+		n.web = web(func(r fakeRequest) fakeAnswer {
+			if strings.Contains(c.shut, r.place) && c.shut != "" {
+				return fakeAnswer{dial: c.problem}
+			}
+			return fakeAnswer{status: 404}
+		})
+		tr := &trial{net: n, order: &order.Order{Product: order.DV, Names: []string{"orchard.net"}, Method: c.method}, places: six()}
+		r := tr.judge(t)
+		if got := strings.ReplaceAll(strings.Join(network(r), " "), "@orchard.net", ""); got != c.want {
+			t.Errorf("%s %s: %q, want %q", c.method, c.shut, got, c.want)
+		}
+		i := slices.IndexFunc(r.Readiness, func(m Readiness) bool { return m.Method == order.MethodFile })
+		if i < 0 || r.Readiness[i].Verdict != c.file {
+			t.Errorf("%s %s: %v", c.method, c.shut, r.Readiness)
+		}
+		if tr.rounds > 2 {
+			t.Errorf("%d rounds", tr.rounds)
+		}
+		textsComplete(t, r)
+	}
+}
