@@ -117,7 +117,7 @@ func TestReadyToConnect(t *testing.T) {
 				}
 			}
 			textsComplete(t, r)
-			if c.want == "" && tr.rounds > 2 {
+			if c.want == "" && tr.rounds > 1 {
 				t.Errorf("%d rounds for what is healthy", tr.rounds)
 			}
 			for _, q := range n.asked {

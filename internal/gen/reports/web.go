@@ -29,7 +29,7 @@ from in [perspectives.md](perspectives.md).
 			"file.missing", "file.error-status", "file.wrong-path", "file.content-mismatch", "file.content-is-web-page",
 		}},
 		{both("S3: the file is not seen everywhere", "S3：并非各地都能看到文件"), []string{
-			"file.cdn-stale",
+			"file.cdn-edge-missing", "file.cdn-edge-missing/2", "file.cdn-stale", "file.blocked-by-region",
 		}},
 		{both("S4: the file is reached through a redirect", "S4：文件需经跳转才能访问"), []string{
 			"file.redirected", "file.redirect-too-many", "file.redirect-other-domain", "file.redirect-not-followed",
