@@ -73,7 +73,7 @@ func fetch(scheme string) evidence.Question {
 // steady takes out what differs from one run to the next: how long it took, and
 // which of two equal servers was the first.
 func steady(o *evidence.Observation) {
-	o.Millis = 0
+	o.Millis, o.ID = 0, ""
 	if o.HTTP != nil {
 		for i := range o.HTTP.Fetches {
 			for j := range o.HTTP.Fetches[i].Hops {
@@ -85,6 +85,9 @@ func steady(o *evidence.Observation) {
 		for i := range o.DNS.Links {
 			l := &o.DNS.Links[i]
 			l.Decided = ""
+			if len(l.Copies) == 1 { // whichever was asked
+				l.Copies[0].Server, l.Copies[0].Address = "", ""
+			}
 			for j := range l.Copies {
 				l.Copies[j].Millis = 0
 			}
