@@ -134,7 +134,7 @@ func (f *facts) beside(s *sink, v *visit, http, https *scheme) {
 		f.handshakeFails(s, v, https, "http")
 	case r.outcome == fetchStatus || r.outcome == fetchContent:
 		f.missingOnHTTPS(s, v, https, "beside")
-	case f.wrong(https, http):
+	case f.profile.File.Schemes == "both" && f.wrong(https, http):
 		f.explain(s, v, https)
 	}
 }

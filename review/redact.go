@@ -1,6 +1,8 @@
 package review
 
 import (
+	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -134,12 +136,26 @@ func redactObservation(o evidence.Observation, ids map[string]string) evidence.O
 	if q := o.Question.DNS; q != nil {
 		o.Question.DNS = &evidence.DNSQuestion{Name: withoutLabels(q.Name), Type: q.Type, Each: q.Each, Apex: q.Apex, Random: q.Random}
 	}
+	if q := o.Question.HTTP; q != nil {
+		h := *q
+		h.URL = withoutPath(q.URL) // it may hold a token
+		o.Question.HTTP = &h
+	}
 	// The values asked of the applicant stand in what was seen on the network.
 	o.DNS, o.HTTP, o.TLS, o.Attestation = nil, nil, nil, nil
 	if o.Unknown != "" {
 		o.Unknown = removed
 	}
 	return o
+}
+
+// withoutPath is a URL as far as its host.
+func withoutPath(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return removed
+	}
+	return u.Scheme + "://" + u.Host + "/"
 }
 
 // withoutLabels is a name without the labels that begin with "_": one may be
@@ -169,7 +185,7 @@ var accountLabel16 = regexp.MustCompile(`(?i)(^|[^a-z0-9_])_[a-z2-7]{16}([^a-z0-
 
 // quoted are the parameters of network findings that repeat what was found in
 // somebody's zone, or a message of somebody's software.
-var quoted = []string{"seen", "answers", "error", "order", "resolver", "resolvers", "record", "records", "corrected"}
+var quoted = []string{"seen", "answers", "error", "order", "resolver", "resolvers", "record", "records", "corrected", "difference", "title", "sha256"}
 
 // A redactor recognises values of one order in the parameters of findings.
 type redactor struct {
@@ -190,6 +206,7 @@ func newRedactor(o *order.Order) *redactor {
 	q.hide(o.Account, o.Tenant)
 	for _, c := range o.Challenges {
 		q.hide(c.Value, c.URL, c.Owner)
+		q.hide(fileSecrets(&c)...)
 	}
 	if o.Organization != nil {
 		organization := *o.Organization
@@ -212,6 +229,18 @@ func newRedactor(o *order.Order) *redactor {
 		}
 	}
 	return q
+}
+
+// fileSecrets are the parts of a file's value and place that are told apart: the
+// token and the thumbprint of a key authorization, a random file name.
+func fileSecrets(c *order.Challenge) []string {
+	parts := strings.Split(c.Value, ".")
+	if u, err := url.Parse(c.URL); err == nil && u.Path != "" {
+		if file := path.Base(u.Path); file != fixedFile && file != "/" && file != "." {
+			parts = append(parts, file, strings.TrimSuffix(file, path.Ext(file)))
+		}
+	}
+	return parts
 }
 
 func (q *redactor) hide(values ...string) {

@@ -150,7 +150,9 @@ func (f *facts) fallBack(v *visit, c *scheme, six, four *reading) bool {
 		if o.HTTP != nil && len(o.HTTP.Fetches) > 0 {
 			again = f.read(v, &o.HTTP.Fetches[0], i)
 		}
-		c.chosen = &again
+		if again.outcome != fetchFile {
+			c.chosen = &again
+		}
 		return true
 	}
 	return true
