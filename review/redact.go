@@ -54,6 +54,14 @@ func (r *Report) Redact() {
 		r.Findings[i].ExplainedBy = findings[r.Findings[i].ExplainedBy]
 	}
 	r.Perspectives = redactPlaces(r.Perspectives)
+	r.Matrix = slices.Clone(r.Matrix)
+	for i := range r.Matrix {
+		c := &r.Matrix[i]
+		c.Evidence = ids[c.Evidence]
+		if !q.nameOrField(c.Subject) {
+			c.Subject = removed
+		}
+	}
 	r.Redacted = true
 	if r.Lang != "" {
 		r.Localize(r.Lang)

@@ -67,6 +67,8 @@ type Report struct {
 	// of m)" with n usable remote places where m are asked for, or "not required".
 	Perspectives []evidence.Perspective `json:"perspectives,omitempty"`
 	MPIC         string                 `json:"mpic,omitempty"`
+	// Matrix is what each place saw of each server, by check and subject.
+	Matrix []Cell `json:"matrix,omitempty"`
 	// Lab is set where anybody looked under settings that are not the
 	// public internet's: a public profile never signs from such a report.
 	Lab bool `json:"lab,omitempty"`

@@ -118,7 +118,7 @@ func (c *Case) Judge(in Input) *Report {
 
 		Perspectives: in.Perspectives,
 	}
-	r.MPIC = f.mpic()
+	r.MPIC, r.Matrix = f.mpic(), f.matrix()
 	r.Verdict = f.verdict(r.Findings)
 	r.Readiness = f.readiness(r.Findings)
 	r.keepSeen(in.Seen)

@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"fmt"
 	"time"
 
 	"assay/cause"
@@ -68,7 +69,7 @@ func live() *review.Report {
 			{ID: "P1", Region: "APNIC"},
 			{ID: "P2", Region: "RIPE", Resolver: "https://dns.example.net/dns-query"},
 		},
-		MPIC: "lab (2 of 5)", Lab: true,
+		MPIC: "lab (2 of 5)", Lab: true, Matrix: cells(),
 		Timing:       map[string]float64{"round 1": 1204.2, "round 1 P0": 204.2, "round 2": 100},
 		Observations: []evidence.Observation{servers, serial},
 		Findings: []review.Finding{
@@ -85,6 +86,28 @@ func live() *review.Report {
 	r.Findings[0].Reproduce = []string{"dig @ns1.orchard.net _dnsauth.orchard.net TXT +norec"}
 	r.Findings[1].RetryAt = &retry
 	return r
+}
+
+// cells are what three places saw of two name servers and a web server with two
+// addresses; P2 sees another address, and P1 nothing by HTTPS.
+func cells() []review.Cell {
+	var list []review.Cell
+	add := func(check, scheme, server, address string, outcomes ...string) {
+		for i, o := range outcomes {
+			if o != "" {
+				list = append(list, review.Cell{Perspective: fmt.Sprintf("P%d", i), Check: check, Subject: "orchard.net", Scheme: scheme, Server: server, Address: address, Outcome: o})
+			}
+		}
+	}
+	add("dns", "", "ns1.orchard.net", "45.155.10.11", "ok", "ok", "ok")
+	add("dns", "", "ns2\x1b[31m.orchard.net", "45.155.10.12", "missing", "timeout", "differs")
+	add("file", "http", "", "2a10:4155:10::21", "unknown", "ok", "")
+	add("file", "http", "", "45.155.10.21", "ok", "ok", "")
+	add("file", "http", "", "45.155.10.99", "", "", "404")
+	add("file", "https", "", "", "", "unknown", "")
+	add("file", "https", "", "45.155.10.21", "reset", "", "plain-http-on-443")
+	add("caa", "", "", "", "ok", "ok", "ok")
+	return list
 }
 
 // ready is a check without a value to look for, from places that do not see the same.

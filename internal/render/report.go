@@ -32,6 +32,7 @@ func Report(r *review.Report, text *message.Printer, o Options) string {
 	p.order(r)
 	p.readiness(r)
 	p.findings(r, o)
+	p.matrix(r)
 	p.footer(r, o)
 	return p.String()
 }
