@@ -1,6 +1,8 @@
 package review
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/url"
 	"path"
 	"regexp"
@@ -240,9 +242,10 @@ func newRedactor(o *order.Order) *redactor {
 }
 
 // fileSecrets are the parts of a file's value and place that are told apart: the
-// token and the thumbprint of a key authorization, a random file name.
+// token and the thumbprint of a key authorization, its digest, a random file name.
 func fileSecrets(c *order.Challenge) []string {
-	parts := strings.Split(c.Value, ".")
+	digest := sha256.Sum256([]byte(c.Value)) // what a challenge certificate holds
+	parts := append(strings.Split(c.Value, "."), hex.EncodeToString(digest[:]))
 	if u, err := url.Parse(c.URL); err == nil && u.Path != "" {
 		if file := path.Base(u.Path); file != fixedFile && file != "/" && file != "." {
 			parts = append(parts, file, strings.TrimSuffix(file, path.Ext(file)))

@@ -8,6 +8,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/hex"
+	"encoding/json"
 	"math/big"
 	"net"
 	"slices"
@@ -449,6 +451,32 @@ func TestOneChallengeIsNotEnough(t *testing.T) {
 			}
 			if refused := slices.ContainsFunc(tr.facts.run().finish(), func(f Finding) bool { return f.Cause == cause.RequestMethodNotAllowed }); !refused && !tr.facts.undecided() {
 				t.Errorf("%v is decided", names)
+			}
+		}
+	}
+}
+
+// TestRedactChallenge: a redacted report shows neither the key authorization nor
+// its digest, nor what a certificate holds.
+func TestRedactChallenge(t *testing.T) {
+	t.Parallel()
+	for _, change := range []func(*answer){
+		func(a *answer) { a.digest = make([]byte, 32) },
+		func(a *answer) { a.names = []string{"s3cret.elsewhere.net"} },
+		func(a *answer) {},
+	} {
+		a := right("orchard.net")
+		change(&a)
+		r := (&trial{net: healthy().show(t, a), order: alpnOrder("orchard.net"), profile: "baseline"}).judge(t)
+		r.Redact()
+		raw, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest := sha256.Sum256([]byte(keyAuthorization))
+		for _, secret := range []string{keyAuthorization, "thumbprint", hex.EncodeToString(digest[:]), "s3cret", strings.Repeat("00", 32)} {
+			if strings.Contains(string(raw), secret) {
+				t.Errorf("%q is shown: %s", secret, raw)
 			}
 		}
 	}
