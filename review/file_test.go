@@ -133,6 +133,43 @@ func TestFileDecides(t *testing.T) {
 	}
 }
 
+// TestFileHealthy: where all is well one round decides, and nothing is fetched
+// that does not.
+func TestFileHealthy(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		profile, name, place, content string
+		method                        order.Method
+		fetches                       int
+	}{
+		{"cloud", "orchard.net", fakeFile, labValue, order.MethodFile, 4}, // and www
+		{"cloud", "www.orchard.net", fakeFile, labValue, order.MethodFile, 4},
+		{"cloud", "shop.orchard.net", fakeFile, labValue, order.MethodFileProxy, 2},
+		{"baseline", "orchard.net", fakeFile, labValue, order.MethodFile, 2},
+		{"letsencrypt", "orchard.net", acmeFile, labKey, order.MethodHTTP01, 1},
+	} {
+		for _, places := range [][]evidence.Perspective{{{ID: "P0"}}, {{ID: "P0"}, {ID: "P1", Region: "RIPE"}, {ID: "P2", Region: "ARIN"}}} {
+			n := shop(giving(c.place, c.content))
+			tr := &trial{net: n, order: fileOrder(c.method, c.name), profile: c.profile, places: places}
+			r := tr.judge(t)
+			fetches := 0
+			for _, q := range n.asked {
+				if q.HTTP != nil {
+					fetches++
+				}
+			}
+			if tr.rounds != 1 || fetches != c.fetches*len(places) || tr.facts.undecided() {
+				t.Errorf("%s %s: %d rounds, %d fetches, undecided %v: %v", c.profile, c.name, tr.rounds, fetches, tr.facts.undecided(), network(r))
+			}
+			for _, row := range network(r) {
+				if strings.Contains(row, " file.") {
+					t.Errorf("%s %s: %s", c.profile, c.name, row)
+				}
+			}
+		}
+	}
+}
+
 // TestACMEFile: http-01 as Boulder decides it.
 func TestACMEFile(t *testing.T) {
 	t.Parallel()

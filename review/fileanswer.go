@@ -206,20 +206,12 @@ func (f *facts) robot(s *sink, v *visit, c *scheme, way, product string, more ..
 func (f *facts) stale(s *sink, v *visit, c *scheme, fresh *variation) {
 	h := c.chosen.last()
 	edge, _ := page.ReadEdge(h)
-	d := s.addVisit(cause.FileCDNStale, v).with("url", c.url).with("cdn", cdnName(&edge)).with("header", clipped(visible(edge.Header))).
+	d := s.addVisit(cause.FileCDNStale, v).with("url", c.url).with("cdn", edge.CDN).with("header", clipped(visible(edge.Header))).
 		with("status", h.Status).fetched(f.primary(), c.o, fresh.o).
 		reproduce(curl(c.url, c.chosen.fetch.Address), curl(c.url+"?r=1", c.chosen.fetch.Address))
 	if edge.Age > 0 {
 		d.with("age", edge.Age)
 	}
-}
-
-// cdnName names a CDN: whose it is, else what its headers say.
-func cdnName(e *page.Edge) string {
-	if e.CDN != "" {
-		return e.CDN
-	}
-	return clipped(visible(e.ID))
 }
 
 // badStatus: no file, or an error.

@@ -1,6 +1,7 @@
 package review
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -20,7 +21,7 @@ const www = "www."
 
 // partnerOf is the name that comes with one, and why; "" where none does.
 func (f *facts) partnerOf(v *visit) (partner, rule string) {
-	if !f.profile.File.ImpliedNames || v.method == order.MethodHTTP01 || f.Data.Suffix(v.base, true).Registrable == "" {
+	if _, notIP := netip.ParseAddr(v.base); notIP == nil || !f.profile.File.ImpliedNames || v.method == order.MethodHTTP01 || f.Data.Suffix(v.base, true).Registrable == "" {
 		return "", ""
 	}
 	if bare, ok := strings.CutPrefix(v.base, www); ok {

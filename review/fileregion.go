@@ -179,7 +179,7 @@ func (f *facts) glance(v *visit, r *reading, c *scheme) outlook {
 	}
 	h := r.last()
 	edge, _ := page.ReadEdge(h)
-	x.address, x.status, x.cdn, x.edge = ipOf(h), h.Status, cdnName(&edge), edge.ID
+	x.address, x.status, x.cdn, x.edge = ipOf(h), h.Status, edge.CDN, edge.ID
 	switch r.outcome {
 	case fetchUnknown, fetchGuarded:
 	case fetchFile:
