@@ -268,7 +268,9 @@ func related(a, b *Finding) bool {
 func samePlaces(a, b *Finding) bool {
 	theirs, ok := a.Parameters["perspectives"].([]string)
 	if !ok {
-		return true
+		if theirs, ok = a.Parameters["bad"].([]string); !ok { // of files
+			return true
+		}
 	}
 	places, ok := b.Parameters["perspectives"].([]string)
 	if !ok {
