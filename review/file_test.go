@@ -349,3 +349,30 @@ func TestNoFileNoProof(t *testing.T) {
 		}
 	})
 }
+
+// TestFallBackNotSeen: where the redirect begins anew with IPv6, and nobody could
+// look, the name is not known to fail, nor to pass.
+func TestFallBackNotSeen(t *testing.T) {
+	t.Parallel()
+	const six = "2a10:4155:10::26"
+	n := shop(web(func(r fakeRequest) fakeAnswer {
+		switch {
+		case r.address == six:
+			return closedWeb
+		case r.https:
+			return fakeAnswer{status: 200, body: labKey}
+		}
+		return fakeAnswer{status: 301, location: "https://shop.orchard.net" + r.path}
+	}))
+	n.orchard().add("shop AAAA " + six)
+	n.unknownWeb = func(q evidence.HTTPQuestion) string {
+		if q.Address == six {
+			return evidence.UnknownUnreachable
+		}
+		return ""
+	}
+	r := (&trial{net: n, order: fileOrder(order.MethodHTTP01), profile: "letsencrypt"}).judge(t)
+	if r.Verdict != VerdictUnknown {
+		t.Errorf("%s %v", r.Verdict, network(r))
+	}
+}

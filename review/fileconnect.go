@@ -125,7 +125,7 @@ func (f *facts) ipv6Broken(s *sink, v *visit, c *scheme, r, working *reading) {
 	problem := "content"
 	switch r.outcome {
 	case fetchDial:
-		if r.hop == 0 && (c.chosen == nil || c.chosen.fetch.Family != "ipv6") {
+		if r.hop == 0 && (c.chosen == nil || c.chosen.fetch.Family != "ipv6" || c.chosen.outcome == fetchUnknown) {
 			conditions = []string{"dial"}
 		}
 		problem = connectWord(r.dial.Error)

@@ -32,7 +32,9 @@ type internet struct {
 	web *fakeWeb
 	// blindWeb says why no address is fetched from.
 	blindWeb string
-	asked    []evidence.Question
+	// unknownWeb says why a question about a URL cannot be asked.
+	unknownWeb func(q evidence.HTTPQuestion) string
+	asked      []evidence.Question
 }
 
 // A fakeZone has the same records on every server unless own says otherwise.
@@ -188,6 +190,11 @@ func (n *internet) answer(q evidence.Question) evidence.Observation {
 		return n.shake(o)
 	}
 	if q.HTTP != nil {
+		if n.unknownWeb != nil {
+			if o.Unknown = n.unknownWeb(*q.HTTP); o.Unknown != "" {
+				return o
+			}
+		}
 		o.HTTP = n.web.exchange(n, q.Perspective, *q.HTTP)
 		for i := range o.HTTP.Fetches {
 			if n.blindWeb != "" {

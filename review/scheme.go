@@ -73,7 +73,10 @@ func (f *facts) weigh(v *visit, c *scheme) {
 		c.standing = proven
 	case r.outcome == fetchGuarded && f.splitDNS(v.base):
 		c.standing, c.why = blocked, whySplit
-	case r.outcome == fetchUnknown, r.outcome <= fetchDial && c.some(fetchUnknown) != nil:
+	case r.outcome == fetchUnknown:
+		// It need not be one of the readings: see fallBack.
+		c.standing, c.why = blocked, r.fetch.Unknown
+	case r.outcome <= fetchDial && c.some(fetchUnknown) != nil:
 		c.standing, c.why = blocked, c.some(fetchUnknown).fetch.Unknown
 	default:
 		c.standing = unproven
