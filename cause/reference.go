@@ -63,12 +63,17 @@ func ReferenceIn(short string, lang Language) (title, url string) {
 	return sourceReference(short, lang)
 }
 
+// lazily compiles an expression when it is first used.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
 // sectionList is how the catalogue writes sections: "6.1.5", "3.2.2.1, .7",
 // "3.2.2.4.18-.20", "6.1.1.3(3)(4), 4.9.1.1", "App. B".
-var sectionList = regexp.MustCompile(`^(App\. [A-Z]|[0-9.]+)(\([0-9.]+\))*(-\.[0-9]+)?(, (App\. [A-Z]|[0-9.]+)(\([0-9.]+\))*)*$`)
+var sectionList = lazily(`^(App\. [A-Z]|[0-9.]+)(\([0-9.]+\))*(-\.[0-9]+)?(, (App\. [A-Z]|[0-9.]+)(\([0-9.]+\))*)*$`)
 
 func forumReference(document, sections, url string, lang Language) (string, string) {
-	if !sectionList.MatchString(sections) {
+	if !sectionList().MatchString(sections) {
 		return "", ""
 	}
 	return document + section(sections, lang), url
@@ -89,10 +94,10 @@ func section(sections string, lang Language) string {
 
 // rfcText is how the catalogue writes RFCs: "8555", "8555 7.4", "5280 A.1",
 // "1035, 5890".
-var rfcText = regexp.MustCompile(`^([0-9]{1,5})(?: ([0-9A-Z][0-9.]*))?((?:, [0-9]{1,5})*)$`)
+var rfcText = lazily(`^([0-9]{1,5})(?: ([0-9A-Z][0-9.]*))?((?:, [0-9]{1,5})*)$`)
 
 func rfcReference(text string, lang Language) (title, url string) {
-	m := rfcText.FindStringSubmatch(text)
+	m := rfcText().FindStringSubmatch(text)
 	if m == nil {
 		return "", ""
 	}

@@ -83,23 +83,38 @@ func (a *app) rootCommand() *cobra.Command {
 }
 
 // commands lists the subcommands; help shows them in the order of their names.
+// Where the first argument names one, that alone is made: the words of all the
+// others would be looked up for nothing.
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{
-		a.checkCommand(),
-		a.causesCommand(),
-		a.csrCommand(),
-		a.explainCommand(),
-		a.perspectiveCommand(),
-		a.profileCommand(),
-		a.replayCommand(),
-		a.schemaCommand(),
-		a.doctorCommand(),
-		a.dataCommand(),
-		a.versionCommand(),
-		a.dnsCommand(),
-		a.labCommand(),
-		a.exitCodesTopic(),
+	all := []struct {
+		name string
+		make func() *cobra.Command
+	}{
+		{"check", a.checkCommand},
+		{"causes", a.causesCommand},
+		{"csr", a.csrCommand},
+		{"explain", a.explainCommand},
+		{"perspective", a.perspectiveCommand},
+		{"profile", a.profileCommand},
+		{"replay", a.replayCommand},
+		{"schema", a.schemaCommand},
+		{"doctor", a.doctorCommand},
+		{"data", a.dataCommand},
+		{"version", a.versionCommand},
+		{"dns", a.dnsCommand},
+		{"lab", a.labCommand},
+		{"exit-codes", a.exitCodesTopic},
 	}
+	for _, c := range all {
+		if len(a.args) > 0 && a.args[0] == c.name {
+			return []*cobra.Command{c.make()}
+		}
+	}
+	list := make([]*cobra.Command, 0, len(all))
+	for _, c := range all {
+		list = append(list, c.make())
+	}
+	return list
 }
 
 // helpCommand is `assay help [COMMAND]`, with an error for what there is no help on.
