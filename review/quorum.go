@@ -153,6 +153,28 @@ func (f *facts) compareCAA() {
 		}
 		f.addComparison(c)
 	}
+	f.comparePartnersCAA()
+}
+
+// comparePartnersCAA: the records of a name that comes with another have to permit,
+// too.
+func (f *facts) comparePartnersCAA() {
+	for i, v := range f.visits() {
+		g := f.partner(v)
+		if g == nil || !g.lookable(&g.names[0]) {
+			continue
+		}
+		c := &comparison{check: checkCAA, subject: g.names[0].subject(), here: g.caaVote(&g.names[0])}
+		for j := range f.places[1:] {
+			there := f.from(&f.places[j+1])
+			if visits := there.visits(); i < len(visits) {
+				if h := there.partner(visits[i]); h != nil {
+					c.count(h.caaVote(&h.names[0]))
+				}
+			}
+		}
+		f.addComparison(c)
+	}
 }
 
 // caaVote is what the place that is looked from says of CAA: permission, or not.

@@ -12,6 +12,7 @@ import (
 
 	"assay/cause"
 	"assay/evidence"
+	"assay/order"
 )
 
 // A view is a world in which some places see no record, some CAA records that
@@ -342,4 +343,24 @@ func TestNoFalseQuorum(t *testing.T) {
 			t.Fatalf("the applicant is blamed: %+v %v", v, network(r))
 		}
 	})
+}
+
+// TestQuorumOfPartner: the CAA records of the name that comes with another have to
+// permit from as many places as those of the name itself.
+func TestQuorumOfPartner(t *testing.T) {
+	t.Parallel()
+	for forbidden, want := range map[string]Verdict{"": VerdictPass, "P3": VerdictPass, "P3P4": VerdictWait, "P0": VerdictWait, "P0P1P2P3P4P5": VerdictWait} {
+		n := shop(giving(fakeFile, labValue))
+		n.fault = func(place, server string, q evidence.DNSQuestion, c *evidence.DNSCopy) {
+			if strings.HasSuffix(server, ".orchard.net") && q.Type == "CAA" && q.Name == "www.orchard.net" && strings.Contains(forbidden, place) {
+				c.Status, c.Answer = "NOERROR", []evidence.Record{{Owner: q.Name, Type: "CAA", Data: `0 issue "other-ca.net"`}}
+			}
+		}
+		tr := &trial{net: n, order: fileOrder(order.MethodFile, "orchard.net"), places: someOf(6)}
+		if r := tr.judge(t); r.Verdict != want {
+			t.Errorf("%q forbid: %s, want %s: %v", forbidden, r.Verdict, want, network(r))
+		} else {
+			textsComplete(t, r)
+		}
+	}
 }
