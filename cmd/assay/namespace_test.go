@@ -128,7 +128,7 @@ func (n *namespaces) serveSites() {
 	through := func(edge string) string {
 		return `add_header Via "1.1 cdn-` + edge + `" always; add_header X-Cache "MISS from ` + edge + `" always;`
 	}
-	conf := n.write("nginx.conf", `daemon off; pid `+n.dir+`/nginx.pid; error_log stderr; user root;
+	conf := n.write("nginx.conf", `daemon off; master_process off; pid `+n.dir+`/nginx.pid; error_log stderr; user root;
 events { worker_connections 256; }
 http {
 access_log off; default_type text/plain;

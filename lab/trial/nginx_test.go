@@ -150,24 +150,16 @@ func serveNginx(t *testing.T, w *lab.World, sites []string) {
 		servers.WriteString(strings.NewReplacer("$DIR", dir, "$TLS", "ssl_certificate "+dir+"/site.pem; ssl_certificate_key "+dir+"/site.pem;").Replace(site) + "\n")
 	}
 	conf := filepath.Join(dir, "nginx.conf")
-	writeFile(t, conf, fmt.Sprintf(`daemon off; pid %[1]s/pid; error_log stderr; %[2]s
+	writeFile(t, conf, fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log stderr;
 events { worker_connections 64; }
 http { access_log off; default_type text/plain;
 client_body_temp_path %[1]s/t1; proxy_temp_path %[1]s/t2; fastcgi_temp_path %[1]s/t3; uwsgi_temp_path %[1]s/t4; scgi_temp_path %[1]s/t5;
-%[3]s}
-`, dir, userLine(), servers.String()))
+%[2]s}
+`, dir, servers.String()))
 	runNginx(t, exec.Command("nginx", "-p", dir, "-c", conf), open)
 }
 
 const home = "<!doctype html><html><head><title>Orchard</title></head><body><h1>Apples</h1></body></html>\n"
-
-// userLine lets nginx read what the test wrote.
-func userLine() string {
-	if os.Getuid() == 0 {
-		return "user root;"
-	}
-	return ""
-}
 
 func writeCertificate(t *testing.T, dir string) {
 	t.Helper()
@@ -207,7 +199,7 @@ func runNginx(t *testing.T, c *exec.Cmd, ports []int) {
 		t.Fatalf("Debian package nginx: %v", err)
 	}
 	t.Cleanup(func() {
-		_ = c.Process.Signal(os.Interrupt) // its worker ends with it
+		_ = c.Process.Kill() // one process: it has no worker
 		_ = c.Wait()
 	})
 	for end := time.Now().Add(time.Minute); len(ports) > 0; {
