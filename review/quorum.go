@@ -147,9 +147,9 @@ func (f *facts) compareCAA() {
 		if n.same != i || !f.lookable(n) {
 			continue
 		}
-		c := &comparison{check: checkCAA, subject: n.subject(), here: f.caaVote(n)}
+		c := &comparison{check: checkCAA, subject: n.subject(), here: f.believe(f.caaVote(n))}
 		for j := range f.places[1:] {
-			c.count(f.from(&f.places[j+1]).caaVote(n))
+			c.count(f.believe(f.from(&f.places[j+1]).caaVote(n)))
 		}
 		f.addComparison(c)
 	}
@@ -164,12 +164,12 @@ func (f *facts) comparePartnersCAA() {
 		if g == nil || !g.lookable(&g.names[0]) {
 			continue
 		}
-		c := &comparison{check: checkCAA, subject: g.names[0].subject(), here: g.caaVote(&g.names[0])}
+		c := &comparison{check: checkCAA, subject: g.names[0].subject(), here: f.believe(g.caaVote(&g.names[0]))}
 		for j := range f.places[1:] {
 			there := f.from(&f.places[j+1])
 			if visits := there.visits(); i < len(visits) {
 				if h := there.partner(visits[i]); h != nil {
-					c.count(h.caaVote(&h.names[0]))
+					c.count(f.believe(h.caaVote(&h.names[0])))
 				}
 			}
 		}
@@ -212,7 +212,7 @@ func (f *facts) caaVote(n *nameFact) vote {
 	if c.settled && c.failed == nil {
 		_, _, _, v.partly = f.caaFork(n, c)
 	}
-	return f.believe(v)
+	return v
 }
 
 // count adds what a remote place says.

@@ -364,3 +364,27 @@ func TestQuorumOfPartner(t *testing.T) {
 		}
 	}
 }
+
+// TestLyingResolver: a remote place whose own resolver invents answers is not
+// believed, of CAA neither.
+func TestLyingResolver(t *testing.T) {
+	t.Parallel()
+	n := healthy()
+	n.resolvers = map[string]func(evidence.DNSQuestion) *evidence.DNSAnswer{"192.0.2.53:53": func(q evidence.DNSQuestion) *evidence.DNSAnswer {
+		if q.Type != "A" {
+			return nil
+		}
+		return &evidence.DNSAnswer{Status: "NOERROR", Security: "insecure", Answer: []evidence.Record{{Owner: q.Name, Type: "A", Data: "198.18.0.9"}}}
+	}}
+	view{forbidden: "P4"}.apply(n)
+	places := six()
+	places[3].Resolver = "192.0.2.53:53"
+	r := (&trial{net: n, places: places}).judge(t)
+	want := []string{
+		"info dns.resolver-rewrites@orchard.net",
+		"unknown perspective.unavailable@P3 <- dns.resolver-rewrites@orchard.net",
+	}
+	if diff := cmp.Diff(want, network(r)); diff != "" || r.Verdict != VerdictUnknown {
+		t.Errorf("%s (-want +got)\n%s", r.Verdict, diff)
+	}
+}

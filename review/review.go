@@ -11,7 +11,8 @@
 // siblings: name.go, word.go, key.go, csr.go, organization.go, phone.go,
 // request.go, limit.go; what is seen on the network in delegation.go, servers.go,
 // dnssec.go, record.go, value.go, region.go, caches.go, address.go, tls.go, caa.go,
-// perspective.go. rules.go lists them all.
+// perspective.go, placeset.go. quorum.go compares what the places see, matrix.go
+// lists it. rules.go lists them all.
 package review
 
 import (
