@@ -167,6 +167,26 @@ func TestFileHealthy(t *testing.T) {
 	}
 }
 
+// TestFileStrict: with the switch strict no redirect is allowed, and it is the
+// redirect that is found.
+func TestFileStrict(t *testing.T) {
+	t.Parallel()
+	w := web(func(r fakeRequest) fakeAnswer {
+		if r.https {
+			return rightFile
+		}
+		return fakeAnswer{status: 301, location: "https://shop.orchard.net" + fakeFile}
+	})
+	for switches, want := range map[string]string{`"strict"`: "wait file.redirected@shop.orchard.net", "": "warn file.redirected@shop.orchard.net"} {
+		tr := &trial{net: shop(w), order: fileOrder(order.MethodFile), toml: "name = \"own\"\ninherits = \"cloud\"\nversion = \"1\"\nswitches = [" + switches + "]\n"}
+		r := tr.judge(t)
+		if got := network(r); !slices.Contains(got, want) || len(got) != 1 || (tr.facts.proofs()[0].standing() == proven) != (switches == "") {
+			t.Errorf("switches %s: %v", switches, got)
+		}
+		textsComplete(t, r)
+	}
+}
+
 // TestACMEFile: http-01 as Boulder decides it.
 func TestACMEFile(t *testing.T) {
 	t.Parallel()
