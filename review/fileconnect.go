@@ -69,7 +69,7 @@ func (f *facts) handshakeFails(s *sink, v *visit, c *scheme, conditions ...strin
 		d.with("version", h.TLS.Version)
 	}
 	if plainName(host) {
-		d.reproduce("openssl s_client -connect " + h.Dial.Address + " -servername " + host)
+		d.reproduce("openssl s_client -connect " + h.Dial.Address + " -servername " + host + " </dev/null")
 	}
 }
 

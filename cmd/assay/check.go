@@ -53,6 +53,9 @@ func (a *app) checkCommand() *cobra.Command {
 			if err := a.fitting(c, &f); err != nil {
 				return err
 			}
+			if !c.Flags().Changed("profile") {
+				f.profile = defaultProfile(order.Method(f.method))
+			}
 			switch {
 			case f.batch != "":
 				return a.batch(c, &f, names)
@@ -68,7 +71,7 @@ func (a *app) checkCommand() *cobra.Command {
 	s.StringVar(&f.csr, "csr", "", a.text.Text("flag.csr"))
 	s.StringVar(&f.product, "product", "", a.text.Text("flag.product"))
 	s.StringVar(&f.order, "order", "", a.text.Text("flag.order"))
-	s.StringVar(&f.profile, "profile", "cloud", a.text.Text("flag.profile"))
+	s.StringVar(&f.profile, "profile", "cloud", a.text.Text("flag.check-profile"))
 	s.StringVar(&f.at, "at", "", a.text.Text("flag.at"))
 	s.StringVar(&f.history, "history", "", a.text.Text("flag.history"))
 	s.StringVar(&f.lists, "lists", "", a.text.Text("flag.lists"))
@@ -85,6 +88,16 @@ func (a *app) checkCommand() *cobra.Command {
 	s.StringVar(&f.places, "perspectives", "", a.text.Text("flag.perspectives"))
 	f.network = a.network(c)
 	return c
+}
+
+// defaultProfile is whose rules a check goes by where none are named: those of
+// letsencrypt for a method of ACME that cloud does not offer.
+func defaultProfile(m order.Method) string {
+	switch m {
+	case order.MethodHTTP01, order.MethodDNS01, order.MethodTLSALPN01:
+		return "letsencrypt"
+	}
+	return "cloud"
 }
 
 // fitting refuses flags that contradict each other.
