@@ -333,7 +333,7 @@ func TestDelay(t *testing.T) {
 func TestNonsense(t *testing.T) {
 	t.Parallel()
 	for change, want := range map[string]string{
-		`zones: {orchard.net: {remove: nobody A}}`:                        "nothing to remove",
+		`zones: {orchard.net: {remove: nobody A}}`:                     "nothing to remove",
 		`zones: {orchard.net: {remove: www}}`:                          "selects no records",
 		`zones: {orchard.net: {add: 'www NOTYPE x'}}`:                  "NOTYPE",
 		`zones: {orchard.net: {add: 'www.other.net. A 1.2.3.4'}}`:      "outside of the zone",
