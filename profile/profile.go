@@ -205,7 +205,8 @@ type DNS struct {
 	// Subnets are client networks in CIDR notation, of different parts of the
 	// world. Where a record is missing, servers are asked for it on their behalf
 	// (RFC 7871): an answer that depends on them is one that depends on where
-	// one asks.
+	// one asks. Where a single place looks, the first and the one in the middle
+	// are asked about always, the others where one of these differs.
 	Subnets []string `toml:"subnets" json:"subnets"`
 }
 

@@ -237,17 +237,20 @@ func (f *facts) subnetOutlooks(v *visit, here *outlook) []outlook {
 		}
 	}
 	var list []outlook
-	for _, subnet := range f.profile.DNS.Subnets {
+	other := func(subnet string) (address string) {
 		z := f.resolve(f.primary(), evidence.DNSQuestion{Name: v.base, Type: "A", Subnet: subnet})
 		public, _, _ := f.sortAddresses(z.records())
-		if len(known) == 0 {
-			continue // nobody knows yet what is seen from here
+		if len(known) == 0 || len(public) == 0 || slices.ContainsFunc(public, func(a string) bool { return known[a] }) {
+			return "" // the same as here, or nobody knows yet what is seen from here
 		}
-		i := slices.IndexFunc(public, func(a string) bool { return !known[a] })
-		if i < 0 || slices.ContainsFunc(public, func(a string) bool { return known[a] }) {
+		return public[0]
+	}
+	for _, subnet := range f.askedSubnets(func(subnet string) bool { return other(subnet) != "" }) {
+		address := other(subnet)
+		if address == "" {
 			continue
 		}
-		o := f.fetch(f.primary(), evidence.HTTPQuestion{URL: v.url(here.https), Address: public[i]})
+		o := f.fetch(f.primary(), evidence.HTTPQuestion{URL: v.url(here.https), Address: address})
 		if o == nil || o.HTTP == nil || len(o.HTTP.Fetches) == 0 {
 			continue
 		}
