@@ -16,13 +16,10 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"runtime"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"assay"
+	"assay/bench/measure"
 	"assay/cause"
 	"assay/evidence"
 	"assay/lab"
@@ -148,12 +145,12 @@ func throughput(signed bool, each time.Duration) error {
 	const rounds = 3
 	var ours, least, rate float64
 	for range rounds {
-		cpu, second, err := drive(func() error { return look(p) }, each/rounds)
+		cpu, second, err := measure.Drive(func() error { return look(p) }, each/rounds)
 		if err != nil {
 			return err
 		}
 		ours, rate = ours+cpu/rounds, rate+second/rounds
-		if cpu, _, err = drive(bare.look, each/rounds); err != nil {
+		if cpu, _, err = measure.Drive(bare.look, each/rounds); err != nil {
 			return err
 		}
 		least += cpu / rounds
@@ -173,7 +170,7 @@ func reviews(each time.Duration) error {
 		Expect: map[string]order.Expectation{"orchard.net": {Value: lab.Value}},
 	}
 	r := &assay.Reviewer{Lang: "-", Now: func() time.Time { return lab.Clock }, Places: []perspective.Place{perspective.NewLocal(p)}}
-	cpu, rate, err := drive(func() error {
+	cpu, rate, err := measure.Drive(func() error {
 		report, err := r.Review(context.Background(), file.Resolve())
 		if err != nil {
 			return err
@@ -192,64 +189,16 @@ func reviews(each time.Duration) error {
 	return w.Close()
 }
 
-// drive calls f from 32 places at the same time. It returns the CPU time of one
-// call in nanoseconds and calls a second.
-func drive(f func() error, each time.Duration) (cpu, rate float64, err error) {
-	var done atomic.Int64
-	var failed atomic.Pointer[error]
-	var all sync.WaitGroup
-	before, began := cpuTime(), time.Now()
-	for range 32 {
-		all.Go(func() {
-			for time.Since(began) < each && failed.Load() == nil {
-				if err := f(); err != nil {
-					failed.Store(&err)
-				}
-				done.Add(1)
-			}
-		})
-	}
-	all.Wait()
-	if err := failed.Load(); err != nil {
-		return 0, 0, *err
-	}
-	n := float64(done.Load())
-	return float64(cpuTime()-before) / n, n / time.Since(began).Seconds(), nil
-}
-
 func memory() error {
 	w, p, err := open(false, 200*time.Millisecond, 2*time.Second)
 	if err != nil {
 		return err
 	}
-	var before, m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	var all sync.WaitGroup
-	var failed atomic.Pointer[error]
-	for range 1000 {
-		all.Go(func() {
-			if err := look(p); err != nil {
-				failed.Store(&err)
-			}
-		})
+	used, err := measure.Together(1000, func() error { return look(p) })
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "a look failed:", err)
 	}
-	stop := make(chan struct{})
-	go func() { all.Wait(); close(stop) }()
-	peak := uint64(0)
-	for waiting := true; waiting; {
-		select {
-		case <-stop:
-			waiting = false
-		case <-time.After(10 * time.Millisecond):
-		}
-		runtime.ReadMemStats(&m)
-		peak = max(peak, m.HeapInuse+m.StackInuse)
-	}
-	if err := failed.Load(); err != nil {
-		fmt.Fprintln(os.Stderr, "a look failed:", *err)
-	}
-	fmt.Printf("  %d MB in use at most (%d MB before), %d MB resident at most, servers included\n", peak>>20, (before.HeapInuse+before.StackInuse)>>20, resident()>>20)
+	fmt.Printf("  %d MB in use at most (%d MB before), %d MB resident at most, servers included\n", used.Peak>>20, used.Before>>20, used.Resident>>20)
 	return w.Close()
 }
 
@@ -258,16 +207,4 @@ func name(signed bool) string {
 		return "signed"
 	}
 	return "unsigned"
-}
-
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func resident() uint64 {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return uint64(u.Maxrss) << 10
 }

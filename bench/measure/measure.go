@@ -1,4 +1,5 @@
-// Package measure times two functions in turn, so that a ratio between them
+// Package measure takes the figures of the benchmarks: two functions timed in turn,
+// calls under load, memory of many at once. In turn, so that a ratio between two
 // holds even while the machine's speed drifts.
 package measure
 

@@ -18,15 +18,12 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"assay"
+	"assay/bench/measure"
 	"assay/cause"
 	"assay/lab"
 	"assay/lab/trial"
@@ -274,37 +271,12 @@ func (m method) throughput(each time.Duration, real bool) error {
 	if err := review(); err != nil {
 		return err
 	}
-	cpu, rate, err := drive(review, each)
+	cpu, rate, err := measure.Drive(review, each)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("  %-20s %8.0f /s %8.0f µs %8.0f /s\n", m.name, rate, cpu/1000, 2e9/cpu)
 	return w.Close()
-}
-
-// drive calls f from 32 places at the same time. It returns the CPU time of one
-// call in nanoseconds and calls a second.
-func drive(f func() error, each time.Duration) (cpu, rate float64, err error) {
-	var done atomic.Int64
-	var failed atomic.Pointer[error]
-	var all sync.WaitGroup
-	before, began := cpuTime(), time.Now()
-	for range 32 {
-		all.Go(func() {
-			for time.Since(began) < each && failed.Load() == nil {
-				if err := f(); err != nil {
-					failed.Store(&err)
-				}
-				done.Add(1)
-			}
-		})
-	}
-	all.Wait()
-	if err := failed.Load(); err != nil {
-		return 0, 0, *err
-	}
-	n := float64(done.Load())
-	return float64(cpuTime()-before) / n, n / time.Since(began).Seconds(), nil
 }
 
 func memory() error {
@@ -323,47 +295,12 @@ func memory() error {
 	if err := review(); err != nil {
 		return err
 	}
-	var before, now runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	var all sync.WaitGroup
-	var failed atomic.Pointer[error]
 	began := time.Now()
-	for range 1000 {
-		all.Go(func() {
-			if err := review(); err != nil {
-				failed.Store(&err)
-			}
-		})
-	}
-	over := make(chan struct{})
-	go func() { all.Wait(); close(over) }()
-	peak := uint64(0)
-	for waiting := true; waiting; {
-		select {
-		case <-over:
-			waiting = false
-		case <-time.After(10 * time.Millisecond):
-		}
-		runtime.ReadMemStats(&now)
-		peak = max(peak, now.HeapInuse+now.StackInuse)
-	}
-	if err := failed.Load(); err != nil {
-		return *err
+	used, err := measure.Together(1000, review)
+	if err != nil {
+		return err
 	}
 	fmt.Printf("  in %v: %d MB in use at most (%d MB before), %d MB resident at most, servers included\n",
-		time.Since(began).Round(10*time.Millisecond), peak>>20, (before.HeapInuse+before.StackInuse)>>20, resident()>>20)
+		time.Since(began).Round(10*time.Millisecond), used.Peak>>20, used.Before>>20, used.Resident>>20)
 	return w.Close()
-}
-
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func resident() uint64 {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return uint64(u.Maxrss) << 10
 }
