@@ -1,15 +1,18 @@
 // Command web measures whole reviews of an order that is validated by file: DNS,
 // CAA, HTTP and HTTPS, in the laboratory on loopback.
 //
-//	go run ./bench/web            all of it
-//	go run ./bench/web -for 5s    each measurement longer
-//	go run ./bench/web -nginx     web servers are nginx (Debian package nginx-light)
+//	go run ./bench/web               all of it
+//	go run ./bench/web -for 10s      each measurement longer
+//	go run ./bench/web -web lab      web servers are the laboratory's, not nginx
+//
+// The servers of the laboratory run in a process of their own, so memory and CPU
+// time here are what reviewing takes; those of the servers stand beside them. Both
+// share the machine, and so does nginx, which serves the files where it is
+// installed (Debian package nginx-light) and links have no delay.
 //
 // The top-level zone is known, the name's own zone never is. The floor of a
 // review is its round trips: one for the delegation, then at the same time the
 // questions, and for a file the address, the connection, TLS and the request.
-// Times on a shared machine say little; CPU time a review, servers of the
-// laboratory included (nginx is not), says what the machine could do alone.
 package main
 
 import (
@@ -18,6 +21,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"os/exec"
 	"runtime/debug"
 	"runtime/pprof"
 	"time"
@@ -37,10 +41,16 @@ import (
 func main() {
 	each := flag.Duration("for", 5*time.Second, "how long each measurement takes")
 	profiled := flag.String("cpuprofile", "", "write a profile")
-	real := flag.Bool("nginx", false, "web servers are nginx")
+	web := flag.String("web", "", "web servers without delay: nginx or lab; default nginx, where it is installed")
 	only := flag.String("only", "", "latency, throughput or memory")
 	flag.Parse()
 	log.SetFlags(0)
+	if flag.Arg(0) == serving {
+		if err := serve(os.Stdin, os.Stdout); err != nil {
+			log.Fatal("servers: ", err)
+		}
+		return
+	}
 	debug.SetGCPercent(400) // as the program does for batches
 	if *profiled != "" {
 		f, err := os.Create(*profiled)
@@ -52,12 +62,16 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := run(*each, *real, *only); err != nil {
+	if err := run(*each, *web, *only); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(each time.Duration, real bool, only string) error {
+func run(each time.Duration, web, only string) error {
+	real := web == "nginx"
+	if _, err := exec.LookPath("nginx"); web == "" {
+		real = err == nil
+	}
 	for _, part := range []struct {
 		name string
 		run  func() error
@@ -90,8 +104,12 @@ func latency() error {
 }
 
 func throughput(each time.Duration, real bool) error {
-	fmt.Println("\nThroughput of whole reviews from one place, 32 at a time: a second now, CPU time of one,")
-	fmt.Println("reviews a second that two cores alone could do")
+	with := "the laboratory's"
+	if real {
+		with = "nginx"
+	}
+	fmt.Printf("\nThroughput of whole reviews from one place, 32 at a time, web servers: %s. Reviews a second now,\n", with)
+	fmt.Println("CPU time of one here, of the servers for it, and reviews a second that two cores for this process could do")
 	for _, m := range methods {
 		if err := m.throughput(each, real); err != nil {
 			return err
@@ -139,42 +157,66 @@ func (m method) file() *order.File {
 	}
 }
 
+// A scene is a world that runs, and places that look at it.
+type scene struct {
+	servers *servers
+	web     *nginx // nil: the laboratory's
+	places  []perspective.Place
+}
+
 // open starts a world with places that have seen the top-level zone.
-func open(c lab.Change, places int, delay, patience time.Duration, real bool) (*lab.World, []perspective.Place, func(), error) {
-	none := func() {}
+func open(c lab.Change, places int, delay, patience time.Duration, real bool) (s *scene, err error) {
 	c.Perspectives = map[string]lab.PerspectiveChange{}
 	for i := range places {
 		id := fmt.Sprintf("P%d", i)
 		c.Places = append(c.Places, id)
 		c.Perspectives[id] = lab.PerspectiveChange{Delay: delay}
 	}
-	w, err := lab.New(c, lab.Options{})
-	if err != nil {
-		return nil, nil, none, err
+	s = &scene{}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.servers, err = start(c); err != nil {
+		return s, err
 	}
-	if err := w.Start(); err != nil {
-		return nil, nil, none, err
-	}
-	stop := none
-	var list []perspective.Place
-	for i := range places {
-		config := trial.Config(w.Probe(i))
+	for i, p := range s.servers.places {
+		config := trial.Config(p)
 		config.DNS.PerServer, config.DNS.PerTarget = -1, -1
 		config.DNS.Try, config.DNS.Tries, config.DNS.Question = patience, 3, 10*patience
 		config.DNS.Hedge = patience // a busy machine is not what is measured
 		config.DNS.Dialer.Timeout = max(config.DNS.Dialer.Timeout, patience/4)
 		if i == 0 && real {
-			if stop, err = nginx(config.DNS.Dialer.Map); err != nil {
-				return nil, nil, none, err
+			if s.web, err = startNginx(config.DNS.Dialer.Map); err != nil {
+				return s, err
 			}
 		}
 		p, err := probe.New(config)
 		if err != nil {
-			return nil, nil, stop, err
+			return s, err
 		}
-		list = append(list, perspective.NewLocal(p))
+		s.places = append(s.places, perspective.NewLocal(p))
 	}
-	return w, list, stop, nil
+	return s, nil
+}
+
+func (s *scene) close() {
+	if s.servers != nil {
+		s.servers.stop()
+	}
+	if s.web != nil {
+		s.web.stop()
+	}
+}
+
+// used is the CPU time and the resident memory of all servers until now.
+func (s *scene) used() (cpu time.Duration, resident uint64, err error) {
+	if cpu, resident, err = s.servers.used(); err != nil || s.web == nil {
+		return cpu, resident, err
+	}
+	more, also, err := s.web.used()
+	return cpu + more, resident + also, err
 }
 
 // reviewer reviews from places; what is not as expected is an error: a fast
@@ -199,12 +241,12 @@ func (m method) reviewer(places []perspective.Place) (func() error, error) {
 }
 
 func (m method) latency(places int, delay time.Duration) error {
-	w, list, stop, err := open(world(), places, delay, 5*time.Second, false)
+	s, err := open(world(), places, delay, 5*time.Second, false)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	review, err := m.reviewer(list)
+	defer s.close()
+	review, err := m.reviewer(s.places)
 	if err != nil {
 		return err
 	}
@@ -218,26 +260,26 @@ func (m method) latency(places int, delay time.Duration) error {
 	}
 	floor := time.Duration(m.trips) * delay
 	fmt.Printf("  %-20s %d %6v %8v %6.2f×\n", m.name, places, delay, best.Round(time.Millisecond), float64(best)/float64(floor))
-	return w.Close()
+	return nil
 }
 
 // blackHole: an address on which nothing is ever heard costs its time-out once.
 func blackHole() error {
 	m := methods[2]
 	const delay = 100 * time.Millisecond
-	w, list, stop, err := open(lab.Change{
+	s, err := open(lab.Change{
 		Zones: map[string]lab.ZoneChange{"orchard.net": {ZoneCopy: lab.ZoneCopy{Add: lab.Strings{"@ A 45.155.10.22"}}}},
 		Sites: map[string]lab.SiteChange{"w2": {WebChange: lab.WebChange{Filters: []lab.Filter{{Do: "drop"}}}}},
 	}, 1, delay, 5*time.Second, false)
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer s.close()
 	p, err := profile.Named(m.profile)
 	if err != nil {
 		return err
 	}
-	r := &assay.Reviewer{Profile: p, Lang: "-", Now: func() time.Time { return lab.Clock }, Places: list}
+	r := &assay.Reviewer{Profile: p, Lang: "-", Now: func() time.Time { return lab.Clock }, Places: s.places}
 	best := time.Hour
 	for range 3 {
 		began := time.Now()
@@ -250,45 +292,58 @@ func blackHole() error {
 			return fmt.Errorf("the review finds %v", report.Findings)
 		}
 	}
-	floor := 3*delay + dialTimeout(w)
+	floor := 3*delay + dialTimeout(s)
 	fmt.Printf("  %-20s %d %6v %8v %6.2f× of the round trips and one time-out\n", m.name, 1, delay, best.Round(time.Millisecond), float64(best)/float64(floor))
-	return w.Close()
+	return nil
 }
 
 // dialTimeout is how long one attempt to connect takes at most.
-func dialTimeout(w *lab.World) time.Duration { return trial.Config(w.Probe(0)).DNS.Dialer.Timeout }
+func dialTimeout(s *scene) time.Duration {
+	return trial.Config(s.servers.places[0]).DNS.Dialer.Timeout
+}
 
 func (m method) throughput(each time.Duration, real bool) error {
-	w, list, stop, err := open(world(), 1, 0, 5*time.Second, real)
+	s, err := open(world(), 1, 0, 5*time.Second, real)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	review, err := m.reviewer(list)
+	defer s.close()
+	review, err := m.reviewer(s.places)
 	if err != nil {
 		return err
 	}
 	if err := review(); err != nil {
 		return err
 	}
+	before, _, err := s.used()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
 	cpu, rate, err := measure.Drive(review, each)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  %-20s %8.0f /s %8.0f µs %8.0f /s\n", m.name, rate, cpu/1000, 2e9/cpu)
-	return w.Close()
-}
-
-func memory() error {
-	fmt.Println("\nMemory of 1,000 whole reviews by file at the same time, links of 200 ms")
-	defer debug.SetGCPercent(debug.SetGCPercent(100)) // as it is where nothing else is said
-	m := methods[2]
-	w, list, stop, err := open(world(), 1, 200*time.Millisecond, time.Minute, false)
+	reviews := rate * time.Since(began).Seconds()
+	after, _, err := s.used()
 	if err != nil {
 		return err
 	}
-	defer stop()
-	review, err := m.reviewer(list)
+	theirs := float64(after-before) / reviews
+	fmt.Printf("  %-20s %8.0f /s %8.0f µs %8.0f µs %8.0f /s\n", m.name, rate, cpu/1000, theirs/1000, 2e9/cpu)
+	return nil
+}
+
+func memory() error {
+	fmt.Println("\nMemory of 1,000 whole reviews by file at the same time, links of 200 ms, web servers: the laboratory's")
+	defer debug.SetGCPercent(debug.SetGCPercent(100)) // as it is where nothing else is said
+	m := methods[2]
+	s, err := open(world(), 1, 200*time.Millisecond, time.Minute, false)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	review, err := m.reviewer(s.places)
 	if err != nil {
 		return err
 	}
@@ -300,7 +355,12 @@ func memory() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  in %v: %d MB in use at most (%d MB before), %d MB resident at most, servers included\n",
-		time.Since(began).Round(10*time.Millisecond), used.Peak>>20, used.Before>>20, used.Resident>>20)
-	return w.Close()
+	took := time.Since(began)
+	_, theirs, err := s.used()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  in %v: %d MB in use at most (%d MB before), %d MB resident at most; servers %d MB resident at most\n",
+		took.Round(10*time.Millisecond), used.Peak>>20, used.Before>>20, used.Resident>>20, theirs>>20)
+	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"assay/bench/measure"
 	"assay/lab"
 	"assay/probe/dial"
 )
@@ -31,13 +32,36 @@ http {
 }
 `
 
-// nginx serves the file instead of the site of the laboratory, and is put into
-// the map.
-func nginx(m dial.Map) (stop func(), err error) {
+// nginx serves the file instead of the site of the laboratory.
+type nginx struct {
+	dir string
+	cmd *exec.Cmd
+}
+
+func (n *nginx) stop() {
+	if n.cmd.Process != nil {
+		_ = n.cmd.Process.Kill()
+		_ = n.cmd.Wait()
+	}
+	_ = os.RemoveAll(n.dir)
+}
+
+func (n *nginx) used() (cpu time.Duration, resident uint64, err error) {
+	return measure.Process(n.cmd.Process.Pid)
+}
+
+// startNginx runs it, and puts it into the map.
+func startNginx(m dial.Map) (_ *nginx, err error) {
 	dir, err := os.MkdirTemp("", "assay-bench")
 	if err != nil {
 		return nil, err
 	}
+	n := &nginx{dir: dir, cmd: exec.Command("nginx", "-c", filepath.Join(dir, "nginx.conf"), "-e", "/dev/null")}
+	defer func() {
+		if err != nil {
+			n.stop()
+		}
+	}()
 	web, acme := filepath.Join(dir, ".well-known", "pki-validation"), filepath.Join(dir, ".well-known", "acme-challenge")
 	ports := [2]int{}
 	for i := range ports {
@@ -67,15 +91,9 @@ func nginx(m dial.Map) (stop func(), err error) {
 			return nil, err
 		}
 	}
-	cmd := exec.Command("nginx", "-c", filepath.Join(dir, "nginx.conf"), "-e", "/dev/null")
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
+	n.cmd.Stderr = os.Stderr
+	if err = n.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("nginx (Debian package nginx-light): %w", err)
-	}
-	stop = func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = os.RemoveAll(dir)
 	}
 	for i, port := range []uint16{80, 443} {
 		really := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(ports[i]))
@@ -86,14 +104,13 @@ func nginx(m dial.Map) (stop func(), err error) {
 				break
 			}
 			if try > 100 {
-				stop()
 				return nil, err
 			}
 			time.Sleep(50 * time.Millisecond) // another process starts
 		}
 		m[dial.Endpoint{Network: "tcp", AddrPort: netip.AddrPortFrom(netip.MustParseAddr(lab.AddressWeb1), port)}] = really
 	}
-	return stop, nil
+	return n, nil
 }
 
 func freePort() (int, error) {
