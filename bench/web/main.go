@@ -24,6 +24,8 @@ import (
 	"os/exec"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
+	"strings"
 	"time"
 
 	"assay"
@@ -43,6 +45,7 @@ func main() {
 	profiled := flag.String("cpuprofile", "", "write a profile")
 	web := flag.String("web", "", "web servers without delay: nginx or lab; default nginx, where it is installed")
 	only := flag.String("only", "", "latency, throughput or memory")
+	holds := flag.String("method", "", "only methods whose name holds this")
 	flag.Parse()
 	log.SetFlags(0)
 	if flag.Arg(0) == serving {
@@ -62,33 +65,28 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := run(*each, *web, *only); err != nil {
-		log.Fatal(err)
+	if _, err := exec.LookPath("nginx"); err == nil && *web == "" {
+		*web = "nginx"
 	}
-}
-
-func run(each time.Duration, web, only string) error {
-	real := web == "nginx"
-	if _, err := exec.LookPath("nginx"); web == "" {
-		real = err == nil
-	}
+	chosen := slices.DeleteFunc(methods(), func(m method) bool { return !strings.Contains(m.name, *holds) })
 	for _, part := range []struct {
 		name string
 		run  func() error
 	}{
-		{"latency", latency}, {"throughput", func() error { return throughput(each, real) }}, {"memory", memory},
+		{"latency", func() error { return latency(chosen) }},
+		{"throughput", func() error { return throughput(chosen, *each, *web == "nginx") }},
+		{"memory", memory},
 	} {
-		if only != "" && only != part.name {
+		if *only != "" && *only != part.name {
 			continue
 		}
 		if err := part.run(); err != nil {
-			return err
+			log.Fatal(err)
 		}
 	}
-	return nil
 }
 
-func latency() error {
+func latency(methods []method) error {
 	fmt.Println("Latency of a whole review, best of 6: method, places, link (round trip), time, floor")
 	for _, m := range methods {
 		for _, places := range []int{1, 3, 6} {
@@ -103,7 +101,7 @@ func latency() error {
 	return blackHole()
 }
 
-func throughput(each time.Duration, real bool) error {
+func throughput(methods []method, each time.Duration, real bool) error {
 	with := "the laboratory's"
 	if real {
 		with = "nginx"
@@ -143,11 +141,15 @@ func world() lab.Change {
 	return lab.Change{Sites: map[string]lab.SiteChange{"w1": {HTTP: files, HTTPS: files}}}
 }
 
-var methods = []method{
-	{"TXT and CAA", "cloud", order.MethodDNS, lab.Value, 2},
-	{"http-01", "letsencrypt", order.MethodHTTP01, keyAuthorization, 4},
-	{"file, both schemes", "private", order.MethodFile, lab.Value, 5},
-	{"file, www as well", "cloud", order.MethodFile, lab.Value, 5},
+var bothSchemes = method{"file, both schemes", "private", order.MethodFile, lab.Value, 5}
+
+func methods() []method {
+	return []method{
+		{"TXT and CAA", "cloud", order.MethodDNS, lab.Value, 2},
+		{"http-01", "letsencrypt", order.MethodHTTP01, keyAuthorization, 4},
+		bothSchemes,
+		{"file, www as well", "cloud", order.MethodFile, lab.Value, 5},
+	}
 }
 
 func (m method) file() *order.File {
@@ -265,7 +267,7 @@ func (m method) latency(places int, delay time.Duration) error {
 
 // blackHole: an address on which nothing is ever heard costs its time-out once.
 func blackHole() error {
-	m := methods[2]
+	m := bothSchemes
 	const delay = 100 * time.Millisecond
 	s, err := open(lab.Change{
 		Zones: map[string]lab.ZoneChange{"orchard.net": {ZoneCopy: lab.ZoneCopy{Add: lab.Strings{"@ A 45.155.10.22"}}}},
@@ -337,7 +339,7 @@ func (m method) throughput(each time.Duration, real bool) error {
 func memory() error {
 	fmt.Println("\nMemory of 1,000 whole reviews by file at the same time, links of 200 ms, web servers: the laboratory's")
 	defer debug.SetGCPercent(debug.SetGCPercent(100)) // as it is where nothing else is said
-	m := methods[2]
+	m := bothSchemes
 	s, err := open(world(), 1, 200*time.Millisecond, time.Minute, false)
 	if err != nil {
 		return err
