@@ -43,6 +43,7 @@ import (
 func main() {
 	each := flag.Duration("for", 5*time.Second, "how long each measurement takes")
 	profiled := flag.String("cpuprofile", "", "write a profile")
+	allocated := flag.String("memprofile", "", "write a profile of what is allocated")
 	web := flag.String("web", "", "web servers without delay: nginx or lab; default nginx, where it is installed")
 	only := flag.String("only", "", "latency, throughput or memory")
 	holds := flag.String("method", "", "only methods whose name holds this")
@@ -55,16 +56,7 @@ func main() {
 		return
 	}
 	debug.SetGCPercent(400) // as the program does for batches
-	if *profiled != "" {
-		f, err := os.Create(*profiled)
-		if err != nil {
-			log.Fatal(err)
-		}
-		if err := pprof.StartCPUProfile(f); err != nil {
-			log.Fatal(err)
-		}
-		defer pprof.StopCPUProfile()
-	}
+	defer profiles(*profiled, *allocated)()
 	if _, err := exec.LookPath("nginx"); err == nil && *web == "" {
 		*web = "nginx"
 	}
@@ -82,6 +74,36 @@ func main() {
 		}
 		if err := part.run(); err != nil {
 			log.Fatal(err)
+		}
+	}
+}
+
+// profiles begins to write the profiles that are wanted, and returns what ends that.
+func profiles(cpu, allocated string) (end func()) {
+	var files [2]*os.File
+	for i, name := range []string{cpu, allocated} {
+		if name == "" {
+			continue
+		}
+		f, err := os.Create(name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		files[i] = f
+	}
+	if files[0] != nil {
+		if err := pprof.StartCPUProfile(files[0]); err != nil {
+			log.Fatal(err)
+		}
+	}
+	return func() {
+		if files[0] != nil {
+			pprof.StopCPUProfile()
+		}
+		if files[1] != nil {
+			if err := pprof.Lookup("allocs").WriteTo(files[1], 0); err != nil {
+				log.Fatal(err)
+			}
 		}
 	}
 }
