@@ -103,14 +103,11 @@ func inside(a netip.Addr) (netip.Addr, bool) {
 }
 
 func (s *Set) block(a netip.Addr) (Block, bool) {
-	for _, b := range s.blocks() {
-		if b.Prefix.Contains(a) {
-			return b, true
-		}
-	}
-	for _, b := range multicast {
-		if b.Prefix.Contains(a) {
-			return b, true
+	for _, list := range [2][]Block{s.blocks(), multicast} {
+		for i := range list { // by index: every dial comes here, and a row is large
+			if list[i].Prefix.Contains(a) {
+				return list[i], true
+			}
 		}
 	}
 	if a.Is6() && !a.Is4In6() && !globalUnicast.Contains(a) {
