@@ -2,9 +2,11 @@ package dial
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 )
 
 // maxIdle bounds the sockets that are kept open for the next datagram.
@@ -18,7 +20,7 @@ const maxIdle = 512
 // is safe for concurrent use. What it keeps is closed with it, by the collector.
 type Sockets struct {
 	mu   sync.Mutex
-	idle map[socketKey][]*net.UDPConn
+	idle map[socketKey][]*Socket
 	n    int
 }
 
@@ -31,6 +33,7 @@ type socketKey struct {
 // A Socket is connected to one address.
 type Socket struct {
 	*net.UDPConn
+	raw  syscall.RawConn
 	from *Sockets
 	key  socketKey
 }
@@ -43,48 +46,52 @@ func (s *Sockets) Dial(ctx context.Context, d *Dialer, to netip.AddrPort) (*Sock
 	}
 	source := d.sourceFor(target)
 	key := socketKey{source.Addr(), target.Addr().Unmap().Is4()}
-	for conn := s.take(key); conn != nil; conn = s.take(key) {
-		if reconnect(conn, target) == nil {
-			return &Socket{conn, s, key}, nil
+	for kept := s.take(key); kept != nil; kept = s.take(key) {
+		if reconnect(kept.raw, target) == nil {
+			return kept, nil
 		}
-		_ = conn.Close()
+		_ = kept.Close()
 	}
 	conn, err := dialUDP(source, target)
 	if err != nil {
 		return nil, err
 	}
-	return &Socket{conn, s, key}, nil
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &Socket{conn, raw, s, key}, nil
 }
 
-func (s *Sockets) take(key socketKey) *net.UDPConn {
+func (s *Sockets) take(key socketKey) *Socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := s.idle[key]
 	if len(list) == 0 {
 		return nil
 	}
-	conn := list[len(list)-1]
+	last := list[len(list)-1]
 	s.idle[key], s.n = list[:len(list)-1], s.n-1
-	return conn
+	return last
 }
 
 // Keep gives the socket back for another exchange: nobody may use it any more, or
 // set a deadline on it. Otherwise it is closed.
 func (s *Socket) Keep() {
-	if !canReconnect || !s.from.put(s.key, s.UDPConn) {
+	if !canReconnect || !s.from.put(s) {
 		_ = s.Close()
 	}
 }
 
-func (s *Sockets) put(key socketKey, conn *net.UDPConn) bool {
+func (s *Sockets) put(socket *Socket) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.n >= maxIdle {
 		return false
 	}
 	if s.idle == nil {
-		s.idle = map[socketKey][]*net.UDPConn{}
+		s.idle = map[socketKey][]*Socket{}
 	}
-	s.idle[key], s.n = append(s.idle[key], conn), s.n+1
+	s.idle[socket.key], s.n = append(s.idle[socket.key], socket), s.n+1
 	return true
 }

@@ -1,8 +1,8 @@
 package dial
 
 import (
-	"net"
 	"net/netip"
+	"os"
 	"syscall"
 	"unsafe"
 )
@@ -11,20 +11,15 @@ const canReconnect = true
 
 // reconnect disconnects a socket, throws away what is still in it, and connects it
 // to another address of the same family.
-func reconnect(conn *net.UDPConn, to netip.AddrPort) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
+func reconnect(raw syscall.RawConn, to netip.AddrPort) error {
 	var failed error
 	if err := raw.Control(func(fd uintptr) {
 		if failed = disconnect(fd); failed != nil {
 			return
 		}
-		var buf [1]byte
+		var buf [1]byte // the rest of a datagram is thrown away with it
 		for range maxQueued {
-			_, _, err := syscall.Recvfrom(int(fd), buf[:], syscall.MSG_DONTWAIT|syscall.MSG_TRUNC)
-			if err == syscall.EAGAIN {
+			if _, err := syscall.Read(int(fd), buf[:]); err == syscall.EAGAIN {
 				failed = syscall.Connect(int(fd), sockaddr(to))
 				return
 			}
@@ -34,6 +29,38 @@ func reconnect(conn *net.UDPConn, to netip.AddrPort) error {
 		return err
 	}
 	return failed
+}
+
+// Exchange sends one datagram and reads the next. It sends where the runtime
+// already listens for what comes: [net.UDPConn.Read] would first try to read what
+// cannot be there yet, and only then wait.
+func (s *Socket) Exchange(out, in []byte) (n int, err error) {
+	sent := false
+	var failed error
+	err = s.raw.Read(func(fd uintptr) (done bool) {
+		if !sent {
+			sent = true
+			_, failed = syscall.Write(int(fd), out)
+			return failed != nil
+		}
+		for {
+			if n, failed = syscall.Read(int(fd), in); failed != syscall.EINTR {
+				return failed != syscall.EAGAIN
+			}
+		}
+	})
+	switch {
+	case err != nil: // the deadline
+		return 0, err
+	case failed == syscall.EAGAIN || failed == syscall.EINTR: // of the sending
+		if _, err := s.Write(out); err != nil {
+			return 0, err
+		}
+		return s.UDPConn.Read(in)
+	case failed != nil:
+		return 0, os.NewSyscallError("exchange", failed)
+	}
+	return n, nil
 }
 
 // maxQueued bounds the datagrams and errors that are thrown away.

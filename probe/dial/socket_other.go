@@ -4,10 +4,18 @@ package dial
 
 import (
 	"errors"
-	"net"
 	"net/netip"
+	"syscall"
 )
 
 const canReconnect = false
 
-func reconnect(*net.UDPConn, netip.AddrPort) error { return errors.ErrUnsupported }
+func reconnect(syscall.RawConn, netip.AddrPort) error { return errors.ErrUnsupported }
+
+// Exchange sends one datagram and reads the next.
+func (s *Socket) Exchange(out, in []byte) (int, error) {
+	if _, err := s.Write(out); err != nil {
+		return 0, err
+	}
+	return s.Read(in)
+}

@@ -91,3 +91,51 @@ func listen(t *testing.T) *net.UDPConn {
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
+
+// TestExchange: what is sent is answered, silence ends with the deadline, and that
+// nobody listens shows; each on a socket that was used before.
+func TestExchange(t *testing.T) {
+	t.Parallel()
+	echo := listen(t)
+	go func() {
+		buf := make([]byte, 100)
+		for {
+			n, from, err := echo.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			if string(buf[:n]) != "silence" {
+				_, _ = echo.WriteToUDPAddrPort(buf[:n], from)
+				_, _ = echo.WriteToUDPAddrPort([]byte("late"), from)
+			}
+		}
+	}()
+	d := &dial.Dialer{Data: data.Embedded(), Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	var s dial.Sockets
+	for _, c := range []struct {
+		send, got, failure string
+		patience           time.Duration
+		nobody             bool
+	}{
+		{"first", "first", "", 10 * time.Second, false},
+		{"silence", "", "timeout", time.Millisecond, false},
+		{"nobody", "", "refused", 10 * time.Second, true},
+		{"last", "last", "", 10 * time.Second, false},
+	} {
+		to := echo.LocalAddr().(*net.UDPAddr).AddrPort()
+		if c.nobody {
+			to = netip.MustParseAddrPort("127.0.0.1:1")
+		}
+		conn, err := s.Dial(context.Background(), d, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(c.patience))
+		buf := make([]byte, 100)
+		n, err := conn.Exchange([]byte(c.send), buf)
+		if string(buf[:n]) != c.got || dial.Failure(err) != c.failure {
+			t.Errorf("%s: %q, %v", c.send, buf[:n], err)
+		}
+		conn.Keep()
+	}
+}

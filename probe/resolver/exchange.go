@@ -100,13 +100,13 @@ type buffer struct {
 
 // datagrams sends a query and reads datagrams until one answers it. What does
 // not answer it is dropped and waiting goes on: forged answers must not count.
-func (b *buffer) datagrams(conn net.Conn, sent []byte, end int) received {
-	if _, err := conn.Write(sent); err != nil {
-		return received{status: failure(err)}
-	}
+func (b *buffer) datagrams(conn *dial.Socket, sent []byte, end int) received {
 	status := ""
-	for range maxForeign {
-		n, err := conn.Read(b.got[:])
+	n, err := conn.Exchange(sent, b.got[:])
+	for i := range maxForeign {
+		if i > 0 {
+			n, err = conn.Read(b.got[:])
+		}
 		if err != nil {
 			if word := failure(err); word != "timeout" || status == "" {
 				status = word
