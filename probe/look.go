@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"assay/evidence"
+	"assay/internal/stack"
 	"assay/probe/resolver"
 )
 
@@ -29,7 +30,10 @@ func (l *Look) Answer(ctx context.Context, questions []evidence.Question) []evid
 	hosts := &hosts{look: l}
 	var all sync.WaitGroup
 	for i := range questions {
-		all.Go(func() { list[i] = l.answer(ctx, questions[i], hosts) })
+		all.Go(func() {
+			stack.Grow8()
+			list[i] = l.answer(ctx, questions[i], hosts)
+		})
 	}
 	all.Wait()
 	return list

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"assay/evidence"
+	"assay/internal/stack"
 )
 
 // MaxAddresses bounds the addresses of one family that are visited.
@@ -78,7 +79,10 @@ func (s *Set) Each(name string, visit func(a netip.Addr, unknown string)) {
 				if why != "" {
 					visit(a, why)
 				} else {
-					wait.Go(func() { visit(a, "") })
+					wait.Go(func() {
+						stack.Grow16() // TLS goes deep
+						visit(a, "")
+					})
 				}
 			}
 		})
