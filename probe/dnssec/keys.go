@@ -206,6 +206,15 @@ func (k *Keys) Verify(rrset, sigs []dns.RR, at time.Time, w *Work) Result {
 	return v.Result
 }
 
+// Insecure is what [Keys.Answer] says of every answer of a zone that needs no
+// signatures, for those who do not need to know what was found; false for others.
+func (k *Keys) Insecure() (Result, bool) {
+	if k == nil || k.trust.State != Insecure {
+		return Result{}, false
+	}
+	return k.trust, true
+}
+
 // untrusted is the answer of keys that are not Secure.
 func (k *Keys) untrusted() (Result, bool) {
 	if k == nil {
