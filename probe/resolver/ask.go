@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/dns"
 
 	"assay/evidence"
+	"assay/internal/stack"
 	"assay/probe/dial"
 )
 
@@ -95,6 +96,7 @@ func (p *peer) onlyPlain() bool {
 //   - cut short: over TCP
 //   - another error: once more
 func (l *Look) ask(ctx context.Context, server string, address netip.Addr, q query, target string) *reply {
+	stack.Grow8()
 	return l.put(ctx, &asking{
 		reply: reply{server: server, address: address}, q: q, target: target,
 		to: netip.AddrPortFrom(address, 53), dialer: l.r.c.Dialer,
@@ -103,6 +105,8 @@ func (l *Look) ask(ctx context.Context, server string, address netip.Addr, q que
 
 func (l *Look) put(ctx context.Context, a *asking) *reply {
 	a.l, a.ctx, a.network, a.peer = l, ctx, "udp", l.peer(a.address)
+	l.r.asking.Add(1)
+	defer l.r.asking.Add(-1)
 	if l.transport(a.q, a.address, &a.reply, &a.network) {
 		a.run()
 	}

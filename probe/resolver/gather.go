@@ -59,8 +59,12 @@ func (l *Look) each(ctx context.Context, z *zone, q query) <-chan *reply {
 	return replies
 }
 
-// some asks servers of a zone until accept takes a reply: two at once, another
-// for each that fails, and two more each Config.Hedge. It returns the reply
+// busy is how many questions wait for servers where it is no longer two that are
+// asked at once: about what five reviews ask at the same time.
+const busy = 64
+
+// some asks servers of a zone until accept takes a reply: two at once (one, when
+// busy), another for each that fails, and two more each Config.Hedge. It returns the reply
 // taken, or nil, and all that came until then.
 func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) bool) (won *reply, all []*reply) {
 	if z.resolver != "" {
@@ -76,8 +80,8 @@ func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) b
 	ready := l.ready(z)
 	var late <-chan endpoint // addresses of servers without glue, as they are found
 	running, allowed := 0, 2
-	if q.qtype == dns.TypeDNSKEY {
-		allowed = 1 // every server is asked the question itself meanwhile
+	if q.qtype == dns.TypeDNSKEY || l.r.asking.Load() > busy {
+		allowed = 1 // for keys: every server is asked the question itself meanwhile
 	}
 	if q.subnet.IsValid() {
 		// It is compared with what the same server gives to others: always one and
@@ -175,6 +179,11 @@ func order(e endpoint, noIPv6 bool) int {
 // them as they are found. For servers of servers only a few are looked up, so
 // that delegations cannot multiply questions (NXNSAttack).
 func (l *Look) late(ctx context.Context, z *zone) <-chan endpoint {
+	if z.kept || !slices.ContainsFunc(z.servers, func(s *server) bool { return len(s.glue) == 0 }) {
+		none := make(chan endpoint)
+		close(none)
+		return none
+	}
 	found := make(chan endpoint, maxEndpoints)
 	var left atomic.Int32
 	left.Add(1)
@@ -188,7 +197,7 @@ func (l *Look) late(ctx context.Context, z *zone) <-chan endpoint {
 		bound = 3
 	}
 	for _, s := range z.servers {
-		if len(s.glue) > 0 || z.kept || bound == 0 {
+		if len(s.glue) > 0 || bound == 0 {
 			continue
 		}
 		bound--

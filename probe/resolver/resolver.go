@@ -10,7 +10,8 @@
 // delegation and one for all its questions: every server of the zone is asked at
 // the same time, the zone's keys with them; the DS records come with the
 // referral. Servers are never asked one after the other: where one answer is
-// enough two are asked at once, and more as time passes.
+// enough two are asked at once, and more as time passes. While much is under way
+// it is one at first: who asks everybody twice to be quick is not quick then.
 package resolver
 
 import (
@@ -97,6 +98,7 @@ type Resolver struct {
 	sockets dial.Sockets
 	budget  *budget
 	lacks   atomic.Pointer[lacking]
+	asking  atomic.Int32 // questions that wait for a server now
 	trusted *dial.Dialer // reaches Config.Trusted
 	https   *http.Client
 
