@@ -1,0 +1,158 @@
+// Package store keeps the order service's state: what it writes it keeps, all
+// of it or none.
+//
+// A [Store] is one interface over two engines, SQLite ([assay/internal/store/sqlite])
+// and PostgreSQL ([assay/internal/store/postgres]); package storetest is the suite
+// both must pass. Writes go through [Store.Write]: one function is one unit, and
+// units of concurrent callers share a commit (group commit), each under a
+// savepoint of its own, so that one that fails takes nothing from the others.
+// When Write returns nil the unit is on disk.
+//
+// The store knows no rules and no clock: times come in with the rows. It guards
+// what a defect above must not break: states are words of [order.States], a
+// change names the version it read, a validation value is used once.
+//
+// Times have microseconds and are UTC; the zero time is "never".
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"assay/evidence"
+	"assay/order"
+)
+
+// Errors that callers act on.
+var (
+	// ErrNotFound: there is no such row, or it belongs to another tenant.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: the row changed since it was read, or exists already.
+	ErrConflict = errors.New("changed meanwhile")
+	// ErrLeaseLost: the lease ended and another process holds the row.
+	ErrLeaseLost = errors.New("lease lost")
+	// ErrFull: the disk is full; nothing of the unit was kept. The caller can try again.
+	ErrFull = errors.New("no space left for the database")
+	// ErrUnavailable: the database cannot be reached or was stopped. Whether the
+	// unit was kept is unknown only where the error came at the commit
+	// ([ErrUnsure]).
+	ErrUnavailable = errors.New("database not available")
+	// ErrUnsure wraps ErrUnavailable where the connection broke at the commit.
+	ErrUnsure = errors.New("the commit was not confirmed")
+)
+
+// A Store is one database. It is safe for concurrent use by goroutines and, on
+// PostgreSQL, by processes.
+type Store interface {
+	Reader
+	// Write runs fn in a transaction under a savepoint of its own and returns
+	// when it is on disk. fn may run again where the engine asks for it
+	// (serialization, a lost connection before the commit), so it changes
+	// nothing but through tx and its own variables, and does no other I/O. An
+	// error of fn rolls its unit back and is returned as it is.
+	Write(ctx context.Context, fn func(tx Tx) error) error
+	// Engine is "sqlite" or "postgres".
+	Engine() string
+	// Ping reports whether the database answers.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Reader reads what is committed. Lists are ordered newest first and paged by
+// the key of their last row (keyset): no offset, no count.
+type Reader interface {
+	// Order returns one order of a tenant; tenant "" is any.
+	Order(ctx context.Context, tenant, id string) (*Order, error)
+	Orders(ctx context.Context, f OrderFilter) ([]OrderRow, error)
+	// Challenges are the validation values of an order, by name.
+	Challenges(ctx context.Context, orderID string) ([]order.Challenge, error)
+	// PastOrders are orders of any tenant that share a CSR digest, a keyprint or
+	// a registrable domain with q, or belong to its account, newest first; see
+	// [evidence.TopicOrders]. The caller hides what is another tenant's.
+	PastOrders(ctx context.Context, q PastQuery) ([]PastOrder, error)
+	Validations(ctx context.Context, tenant, account, profile string, domains []string) ([]Validation, error)
+
+	Review(ctx context.Context, orderID string, number int) (*Review, error) // 0: the newest
+	Reviews(ctx context.Context, orderID string, before, limit int) ([]ReviewRow, error)
+	// EachReview calls fn with every review from the newest of each order, or
+	// all of them, until fn fails; for profile try.
+	EachReview(ctx context.Context, tenant string, newestOnly bool, fn func(*Review) error) error
+	Observations(ctx context.Context, orderID string, ids []string) ([]evidence.Observation, error)
+
+	Token(ctx context.Context, id string) (*Token, error)
+	Tokens(ctx context.Context, tenant string, after string, limit int) ([]Token, error)
+	Tenant(ctx context.Context, id string) (*Tenant, error)
+	Tenants(ctx context.Context, after string, limit int) ([]Tenant, error)
+	Account(ctx context.Context, tenant, id string) (*Account, error)
+
+	// Entries are audit entries of a tenant ("": all), newest first.
+	Entries(ctx context.Context, f EntryFilter) ([]Entry, error)
+	// OrderEntries are the entries of an order after a version, oldest first:
+	// what followers of an order are told.
+	OrderEntries(ctx context.Context, orderID string, afterVersion int64, limit int) ([]Entry, error)
+	// Sealed calls fn with every sealed entry from a place in the chain on.
+	Sealed(ctx context.Context, from int64, fn func(*Entry) error) error
+	Heads(ctx context.Context) ([]Head, error)
+
+	Request(ctx context.Context, token, key string) (*Request, error)
+	Secret(ctx context.Context, id string) ([]byte, error)
+	// Stats are counts for metrics and readiness, from indexes.
+	Stats(ctx context.Context, now time.Time) (Stats, error)
+}
+
+// Tx is a unit of writing. Reads through it see the unit's own writes.
+type Tx interface {
+	// Order reads one order as of now, for a change of it.
+	Order(tenant, id string) (*Order, error)
+	// InsertOrder writes a new order with its names, keys, values and what is
+	// due for it. ErrConflict: the id or a value exists.
+	InsertOrder(o *Order, extra NewOrder) error
+	// UpdateOrder writes an order that is still at version o.Version and makes
+	// that o.Version+1. ErrConflict otherwise.
+	UpdateOrder(o *Order) error
+	// ReplaceOrder is UpdateOrder for one whose names, keys or values changed too.
+	ReplaceOrder(o *Order, extra NewOrder) error
+
+	// SetDue says what is due and when; it ends a lease. Due row absent: a new one.
+	SetDue(d Due) error
+	// ClearDue removes what is due of these kinds; none: all.
+	ClearDue(orderID string, kinds ...DueKind) error
+	// TakeDue leases up to limit rows that are due, oldest first, to an owner until a time.
+	TakeDue(now time.Time, owner string, until time.Time, limit int) ([]Due, error)
+	// FinishDue checks that owner still holds the lease and removes the row.
+	// ErrLeaseLost: it does not, and the unit must be given up.
+	FinishDue(d Due, owner string) error
+
+	// InsertReview writes a review and those observations that are new.
+	InsertReview(r *Review, seen []evidence.Observation) error
+	// RepeatReview notes that a later check saw the same.
+	RepeatReview(id string, at time.Time) error
+	PutValidation(v Validation) error
+
+	PutTenant(t Tenant) error
+	PutAccount(a Account) error
+	PutToken(t Token) error
+
+	// Append writes an audit entry; its place in the chain comes later.
+	Append(e Entry) error
+	// Unsealed are entries without a place, oldest first.
+	Unsealed(limit int) ([]Entry, error)
+	// LastSealed is the end of the chain; Seq 0 for an empty one.
+	LastSealed() (Head, error)
+	// Seal gives entries their place and hash. ErrConflict: another sealer did.
+	Seal(entries []Entry) error
+	PutHead(h Head) error
+
+	// PutRequest keeps the answer to a request; ErrConflict: the key is there.
+	PutRequest(r Request) error
+	PutSecret(id string, sealed []byte, at time.Time) error
+	// TakeLease takes or renews what one process does for all.
+	TakeLease(name, owner string, now, until time.Time) (bool, error)
+	// Prune removes up to limit rows that retention lets go: answered requests,
+	// reviews and observations of ended orders. It returns how many.
+	Prune(p Prune, limit int) (int, error)
+	// Erase replaces an order's body and removes its observations and reviews'
+	// reports (erasure of personal data); the audit chain stays.
+	Erase(orderID string, body []byte) error
+}
