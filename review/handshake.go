@@ -37,7 +37,7 @@ func (f *facts) handshakes() []*handshake {
 	f.handshakesSet = true
 	for i := range f.Order.Challenges {
 		c := &f.Order.Challenges[i]
-		if n := f.nameOf(c.Name); n != nil && f.challengeMethod(c) == order.MethodTLSALPN01 && f.connectable(n) {
+		if n := f.nameOf(c.Name); n != nil && f.challengeMethod(c) == order.MethodTLSALPN01 && f.connectable(n) && !f.settled(c) {
 			f.addHandshake(n, c.Value, true)
 		}
 	}

@@ -94,7 +94,9 @@ func (f *facts) targets() []*target {
 // are looked at for readiness.
 func (f *facts) findTargets() {
 	for i := range f.Order.Challenges {
-		f.addChallenge(&f.Order.Challenges[i])
+		if c := &f.Order.Challenges[i]; !f.settled(c) {
+			f.addChallenge(c)
+		}
 	}
 	for i := range f.names {
 		n := &f.names[i]
@@ -202,20 +204,13 @@ func (f *facts) addAddress(t *target) {
 }
 
 // challenged reports whether a name has a challenge, or lies below one whose
-// method covers it.
+// method covers it, or needs none.
 func (f *facts) challenged(n *nameFact) bool {
+	if f.validated(n) {
+		return true
+	}
 	for i := range f.Order.Challenges {
-		c := &f.Order.Challenges[i]
-		method := c.Method
-		if method == "" {
-			method = f.Order.Method
-		}
-		parsed := name.Parse(c.Name)
-		terms := methodOf(f.profile, method)
-		if parsed.Base == n.Base && (!n.Wildcard || terms == nil || terms.Wildcard) {
-			return true
-		}
-		if parsed.Base != "" && n.Below(parsed.Base) && terms != nil && terms.Parent && f.withinDomain(parsed.Base, n) {
+		if f.covers(&f.Order.Challenges[i], n) {
 			return true
 		}
 	}

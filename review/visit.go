@@ -50,7 +50,7 @@ func (f *facts) visits() []*visit {
 	if !f.visitsSet {
 		f.visitsSet = true
 		for i := range f.Order.Challenges {
-			if c := &f.Order.Challenges[i]; isFileMethod(f.challengeMethod(c)) && c.Value != "" {
+			if c := &f.Order.Challenges[i]; isFileMethod(f.challengeMethod(c)) && c.Value != "" && !f.settled(c) {
 				f.addVisit(c)
 			}
 		}
