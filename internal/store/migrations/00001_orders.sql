@@ -93,18 +93,26 @@ CREATE TABLE challenges (
     type       TEXT NOT NULL DEFAULT '',
     owner      TEXT NOT NULL DEFAULT '',
     url        TEXT NOT NULL DEFAULT '',
-    value      TEXT NOT NULL UNIQUE,
+    value      TEXT NOT NULL,
     origin     TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     PRIMARY KEY (order_id, name, method, value)
 );
 
+-- Which order a value belongs to, for ever: also where one value is shown for
+-- several names, and after it was replaced.
+CREATE TABLE challenge_values (
+    value    TEXT PRIMARY KEY,
+    order_id TEXT NOT NULL REFERENCES orders (id)
+);
+CREATE INDEX challenge_values_order ON challenge_values (order_id);
+
 -- What is due for an order, taken by lease.
 CREATE TABLE due (
     order_id TEXT NOT NULL REFERENCES orders (id),
     kind     TEXT NOT NULL CHECK (kind IN ('check', 'deadline', 'reminder')),
-    due_at   BIGINT NOT NULL,
+    due_at   BIGINT NOT NULL,            -- while it is leased: when the lease ends
     lease    TEXT NOT NULL DEFAULT '',   -- who holds it
     until    BIGINT NOT NULL DEFAULT 0,  -- when the lease ends
     attempt  BIGINT NOT NULL DEFAULT 0,  -- times it was taken and not finished
@@ -217,6 +225,7 @@ DROP TABLE validations;
 DROP TABLE observations;
 DROP TABLE reviews;
 DROP TABLE due;
+DROP TABLE challenge_values;
 DROP TABLE challenges;
 DROP TABLE order_keys;
 DROP TABLE order_names;

@@ -1,0 +1,167 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"assay/internal/store"
+)
+
+const entryColumns = `id, at, tenant, actor, role, action, subject, order_id, order_version, data, private, COALESCE(seq, 0), hash`
+
+func scanEntry(scan func(...any) error) (e store.Entry, err error) {
+	var at int64
+	var data []byte
+	err = scan(&e.ID, &at, &e.Tenant, &e.Actor, &e.Role, &e.Action, &e.Subject, &e.Order, &e.OrderVersion, &data, &e.Private, &e.Seq, &e.Hash)
+	e.At, e.Data = fromMicros(at), data
+	return e, err
+}
+
+func (t *tx) Append(e store.Entry) error {
+	return t.exec(`INSERT INTO audit (id, at, tenant, actor, role, action, subject, order_id, order_version, data, private)
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)`,
+		e.ID, micros(e.At), e.Tenant, e.Actor, e.Role, e.Action, e.Subject, e.Order, e.OrderVersion, []byte(e.Data), e.Private)
+}
+
+func (t *tx) Unsealed(limit int) ([]store.Entry, error) {
+	return collect(t.ctx, t.q, t.dialect, scanEntry, `SELECT `+entryColumns+` FROM audit WHERE seq IS NULL ORDER BY at, id LIMIT $1`, limit)
+}
+
+func (t *tx) LastSealed() (store.Head, error) {
+	heads, err := collect(t.ctx, t.q, t.dialect, scanHead, `SELECT seq, hash, at, hash FROM audit WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1`)
+	if err != nil || len(heads) == 0 {
+		return store.Head{}, err
+	}
+	heads[0].Signature = nil
+	return heads[0], nil
+}
+
+func scanHead(scan func(...any) error) (h store.Head, err error) {
+	var at int64
+	err = scan(&h.Seq, &h.Hash, &at, &h.Signature)
+	h.At = fromMicros(at)
+	return h, err
+}
+
+// Seal writes places that the unique index guards: of two sealers one fails.
+func (t *tx) Seal(entries []store.Entry) error {
+	for i := range entries {
+		e := &entries[i]
+		n, err := t.execN(`UPDATE audit SET seq=$1, hash=$2 WHERE id=$3 AND seq IS NULL`, e.Seq, e.Hash, e.ID)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fmt.Errorf("audit entry %s: %w", e.ID, store.ErrConflict)
+		}
+	}
+	return nil
+}
+
+func (t *tx) PutHead(h store.Head) error {
+	return t.exec(`INSERT INTO audit_heads (seq, hash, at, signature) VALUES ($1,$2,$3,$4) ON CONFLICT (seq) DO NOTHING`,
+		h.Seq, h.Hash, micros(h.At), h.Signature)
+}
+
+func (t *tx) PutRequest(r store.Request) error {
+	return t.exec(`INSERT INTO requests (token, key, digest, status, headers, body, created_at) VALUES ($1,$2,$3,$4,$5,$6,$7)`,
+		r.Token, r.Key, r.Digest, r.Status, []byte(r.Headers), r.Body, micros(r.Created))
+}
+
+func (t *tx) PutSecret(id string, sealed []byte, at time.Time) error {
+	return t.exec(`INSERT INTO secrets (id, sealed, created_at) VALUES ($1,$2,$3)
+		ON CONFLICT (id) DO UPDATE SET sealed=excluded.sealed, created_at=excluded.created_at`, id, sealed, micros(at))
+}
+
+func (t *tx) TakeLease(name, owner string, now, until time.Time) (bool, error) {
+	n, err := t.execN(`INSERT INTO leases (name, owner, until) VALUES ($1,$2,$3)
+		ON CONFLICT (name) DO UPDATE SET owner=excluded.owner, until=excluded.until WHERE leases.owner = excluded.owner OR leases.until <= $4`,
+		name, owner, micros(until), micros(now))
+	return n == 1, err
+}
+
+func (t *tx) Prune(p store.Prune, limit int) (int, error) {
+	var total int64
+	if !p.Requests.IsZero() {
+		n, err := t.execN(`DELETE FROM requests WHERE (token, key) IN (SELECT token, key FROM requests WHERE created_at < $1 ORDER BY created_at LIMIT $2)`,
+			micros(p.Requests), limit)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	if p.Reviews.IsZero() || int(total) >= limit {
+		return int(total), nil
+	}
+	n, err := t.execN(`DELETE FROM reviews WHERE id IN (SELECT r.id FROM reviews r JOIN orders o ON o.id = r.order_id
+		WHERE o.ended_at > 0 AND o.ended_at < $1 AND r.number > 1 AND r.id <> o.review ORDER BY o.ended_at LIMIT $2)`, micros(p.Reviews), limit-int(total))
+	return int(total + n), err
+}
+
+func (t *tx) Erase(orderID string, body []byte) error {
+	n, err := t.execN(`UPDATE orders SET body=$1, version=version+1 WHERE id=$2`, body, orderID)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return store.ErrNotFound
+	}
+	if err := t.exec(`DELETE FROM observations WHERE order_id=$1`, orderID); err != nil {
+		return err
+	}
+	return t.exec(`UPDATE reviews SET report=$1, seen=$2 WHERE order_id=$3`, pack([]byte("null")), pack([]byte("[]")), orderID)
+}
+
+// Entries lists audit entries, newest first.
+func (r reader) Entries(ctx context.Context, f store.EntryFilter) ([]store.Entry, error) {
+	w := &where{}
+	w.equal("tenant", f.Tenant)
+	w.equal("order_id", f.Order)
+	w.equal("actor", f.Actor)
+	w.equal("action", f.Action)
+	if !f.Since.IsZero() {
+		w.add("at >= ?", micros(f.Since))
+	}
+	if !f.Until.IsZero() {
+		w.add("at < ?", micros(f.Until))
+	}
+	if !f.BeforeAt.IsZero() {
+		w.add("(at, id) < (?, ?)", micros(f.BeforeAt), f.BeforeID)
+	}
+	if f.Order != "" {
+		w.add("order_id <> ''")
+	}
+	return collect(ctx, r.q, r.dialect, scanEntry, `SELECT `+entryColumns+` FROM audit`+w.sql()+` ORDER BY at DESC, id DESC LIMIT `+w.arg(limited(f.Limit)), w.args...)
+}
+
+// OrderEntries lists what happened to an order, oldest first.
+func (r reader) OrderEntries(ctx context.Context, orderID string, after int64, limit int) ([]store.Entry, error) {
+	return collect(ctx, r.q, r.dialect, scanEntry, `SELECT `+entryColumns+` FROM audit WHERE order_id = $1 AND order_id <> '' AND order_version > $2
+		ORDER BY order_version, at, id LIMIT $3`, orderID, after, limited(limit))
+}
+
+// Sealed walks the chain.
+func (r reader) Sealed(ctx context.Context, from int64, fn func(*store.Entry) error) error {
+	const page = 1000
+	for {
+		entries, err := collect(ctx, r.q, r.dialect, scanEntry, `SELECT `+entryColumns+` FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2`, from, page)
+		if err != nil {
+			return err
+		}
+		for i := range entries {
+			if err := fn(&entries[i]); err != nil {
+				return err
+			}
+			from = entries[i].Seq + 1
+		}
+		if len(entries) < page {
+			return nil
+		}
+	}
+}
+
+// Heads lists the signed heads, oldest first.
+func (r reader) Heads(ctx context.Context) ([]store.Head, error) {
+	return collect(ctx, r.q, r.dialect, scanHead, `SELECT seq, hash, at, signature FROM audit_heads ORDER BY seq`)
+}

@@ -1,0 +1,116 @@
+// Package sqlstore is the store over database/sql, one text of SQL for SQLite
+// and PostgreSQL. Packages sqlite and postgres open it.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+	"time"
+
+	"assay/internal/store"
+)
+
+// A Dialect is what differs between the engines.
+type Dialect struct {
+	// Name is store.Store's Engine.
+	Name string
+	// Begin starts a transaction that writes.
+	Begin string
+	// SkipLocked ends a SELECT of rows that other processes may hold.
+	SkipLocked string
+	// ForUpdate ends a SELECT of a row that the transaction will change.
+	ForUpdate string
+	// Lanes is how many transactions may be open at once.
+	Lanes int
+	// Translate turns an error of the driver into one of package store, nil
+	// where it is none of those.
+	Translate func(error) error
+	// Retry reports an error after which the unit can simply run again.
+	Retry func(error) bool
+}
+
+// A DB is an open store.
+type DB struct {
+	reader
+	dialect Dialect
+	write   *sql.DB
+	read    *sql.DB
+	units   chan *unit
+	stop    chan struct{}
+	once    sync.Once
+	lanes   sync.WaitGroup
+	closers []func() error
+}
+
+// New starts a store on open databases: write is used by dialect.Lanes
+// connections at once, read by any number. Both may be the same. The closers
+// are called by Close, in order.
+func New(d Dialect, write, read *sql.DB, closers ...func() error) *DB {
+	db := &DB{
+		dialect: d, write: write, read: read,
+		units: make(chan *unit, maxBatch), stop: make(chan struct{}), closers: closers,
+	}
+	db.reader = reader{q: pool{read}, dialect: &db.dialect}
+	for range max(1, d.Lanes) {
+		db.lanes.Add(1)
+		go db.lane()
+	}
+	return db
+}
+
+// Engine names the engine.
+func (db *DB) Engine() string { return db.dialect.Name }
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	var one int
+	return db.wrap(db.read.QueryRowContext(ctx, "SELECT 1").Scan(&one))
+}
+
+// Close ends all units that were begun and closes the databases.
+func (db *DB) Close() error {
+	db.once.Do(func() { close(db.stop) })
+	db.lanes.Wait()
+	err := db.write.Close()
+	if db.read != db.write {
+		if e := db.read.Close(); err == nil {
+			err = e
+		}
+	}
+	for _, c := range db.closers {
+		if e := c(); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+func (db *DB) wrap(err error) error { return wrap(&db.dialect, err) }
+
+func wrap(d *Dialect, err error) error {
+	if err == nil {
+		return nil
+	}
+	if t := d.Translate(err); t != nil {
+		return t
+	}
+	return err
+}
+
+// micros is how times are kept: 0 is never.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
+
+var _ store.Store = (*DB)(nil)

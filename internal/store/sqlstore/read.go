@@ -1,0 +1,499 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"assay/evidence"
+	"assay/internal/store"
+	"assay/order"
+)
+
+// A reader reads through a pool, or through the connection of a unit.
+type reader struct {
+	q       querier
+	dialect *Dialect
+}
+
+const (
+	maxRows     = 1000
+	rowColumns  = `id, tenant, account, state, phase, reason, product, kind, profile, method, name, names, verdict, review, paused, created_at, submitted_at, deadline, changed_at, ended_at, version`
+	fullColumns = rowColumns + `, body, identical, manual_at, ready_at, deleted_at`
+)
+
+// limited bounds how many rows a list gives.
+func limited(n int) int { return min(max(n, 1), maxRows) }
+
+// collect runs a query and scans its rows.
+func collect[T any](ctx context.Context, q querier, d *Dialect, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.rows(ctx, query, args...)
+	if err != nil {
+		return nil, wrap(d, err)
+	}
+	defer rows.Close()
+	list := []T{}
+	for rows.Next() {
+		v, err := scan(rows.Scan)
+		if err != nil {
+			return nil, wrap(d, err)
+		}
+		list = append(list, v)
+	}
+	return list, wrap(d, rows.Err())
+}
+
+// one is collect for the one row there can be.
+func one[T any](ctx context.Context, q querier, d *Dialect, scan func(func(...any) error) (T, error), query string, args ...any) (*T, error) {
+	list, err := collect(ctx, q, d, scan, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, store.ErrNotFound
+	}
+	return &list[0], nil
+}
+
+// where builds the condition of a query from what is set.
+type where struct {
+	terms []string
+	args  []any
+}
+
+func (w *where) arg(v any) string {
+	w.args = append(w.args, v)
+	return "$" + strconv.Itoa(len(w.args))
+}
+
+// add adds a condition; each ? is the next argument.
+func (w *where) add(term string, args ...any) {
+	for _, a := range args {
+		term = strings.Replace(term, "?", w.arg(a), 1)
+	}
+	w.terms = append(w.terms, term)
+}
+
+func (w *where) equal(column, value string) {
+	if value != "" {
+		w.add(column+" = ?", value)
+	}
+}
+
+func (w *where) sql() string {
+	if len(w.terms) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.terms, " AND ")
+}
+
+func scanRow(scan func(...any) error, more ...any) (r store.OrderRow, err error) {
+	var created, submitted, deadline, changed, ended int64
+	into := append([]any{
+		&r.ID, &r.Tenant, &r.Account, &r.State, &r.Phase, &r.Reason, &r.Product, &r.Kind, &r.Profile, &r.Method, &r.Name, &r.Names,
+		&r.Verdict, &r.Review, &r.Paused, &created, &submitted, &deadline, &changed, &ended, &r.Version,
+	}, more...)
+	err = scan(into...)
+	r.Created, r.Submitted, r.Deadline = fromMicros(created), fromMicros(submitted), fromMicros(deadline)
+	r.Changed, r.Ended = fromMicros(changed), fromMicros(ended)
+	return r, err
+}
+
+func scanOrderRow(scan func(...any) error) (store.OrderRow, error) { return scanRow(scan) }
+
+func scanOrder(scan func(...any) error) (o store.Order, err error) {
+	var body []byte
+	var manual, ready, deleted int64
+	o.OrderRow, err = scanRow(scan, &body, &o.Identical, &manual, &ready, &deleted)
+	if err != nil {
+		return o, err
+	}
+	o.ManualAt, o.ReadyAt, o.Deleted = fromMicros(manual), fromMicros(ready), fromMicros(deleted)
+	o.Order = &order.Order{}
+	if err := json.Unmarshal(body, o.Order); err != nil {
+		return o, fmt.Errorf("the stored order %s: %w", o.ID, err)
+	}
+	return o, nil
+}
+
+// Order reads one order of a tenant.
+func (r reader) Order(ctx context.Context, tenant, id string) (*store.Order, error) {
+	return r.order(ctx, tenant, id, "")
+}
+
+func (r reader) order(ctx context.Context, tenant, id, lock string) (*store.Order, error) {
+	query := `SELECT ` + fullColumns + ` FROM orders WHERE id = $1` + lock
+	if tenant == "" {
+		return one(ctx, r.q, r.dialect, scanOrder, query, id)
+	}
+	return one(ctx, r.q, r.dialect, scanOrder, `SELECT `+fullColumns+` FROM orders WHERE id = $1 AND tenant = $2`+lock, id, tenant)
+}
+
+// Orders lists orders, newest first.
+func (r reader) Orders(ctx context.Context, f store.OrderFilter) ([]store.OrderRow, error) {
+	w := &where{}
+	from := "orders o"
+	w.equal("o.tenant", f.Tenant)
+	w.equal("o.account", f.Account)
+	w.equal("o.state", string(f.State))
+	w.add("o.deleted_at = 0")
+	created, id := "o.created_at", "o.id"
+	if f.Name != "" {
+		// From the names: their index has the order of the list.
+		from, created, id = "order_names n JOIN orders o ON o.id = n.order_id", "n.created_at", "n.order_id"
+		w.equal("n.tenant", f.Tenant)
+		w.equal("n.name", f.Name)
+	}
+	if f.Domain != "" {
+		w.add("EXISTS (SELECT 1 FROM order_names d WHERE d.order_id = o.id AND d.domain = ?)", f.Domain)
+	}
+	if f.Before.ID != "" {
+		w.add("("+created+", "+id+") < (?, ?)", micros(f.Before.Created), f.Before.ID)
+	}
+	columns := "o." + strings.ReplaceAll(rowColumns, ", ", ", o.")
+	query := `SELECT ` + columns + ` FROM ` + from + w.sql() + ` ORDER BY ` + created + ` DESC, ` + id + ` DESC LIMIT ` + w.arg(limited(f.Limit))
+	return collect(ctx, r.q, r.dialect, scanOrderRow, query, w.args...)
+}
+
+// Challenges are the validation values of an order.
+func (r reader) Challenges(ctx context.Context, orderID string) ([]order.Challenge, error) {
+	return collect(ctx, r.q, r.dialect, func(scan func(...any) error) (c order.Challenge, err error) {
+		var created, expires int64
+		err = scan(&c.Name, &c.Method, &c.Type, &c.Owner, &c.URL, &c.Value, &c.Origin, &created, &expires)
+		c.Created, c.Expires = fromMicros(created), fromMicros(expires)
+		return c, err
+	}, `SELECT name, method, type, owner, url, value, origin, created_at, expires_at FROM challenges WHERE order_id = $1 ORDER BY name, method, value`, orderID)
+}
+
+// PastOrders finds orders to compare with: each way in by its own index, so
+// that none of them looks at every order.
+func (r reader) PastOrders(ctx context.Context, q store.PastQuery) ([]store.PastOrder, error) {
+	limit := limited(cmp.Or(q.Limit, 200))
+	found := map[string]bool{}
+	var ids []string
+	look := func(query string, args ...any) error {
+		list, err := collect(ctx, r.q, r.dialect, scanText, query, args...)
+		for _, id := range list {
+			if id != q.Except && !found[id] {
+				found[id] = true
+				ids = append(ids, id)
+			}
+		}
+		return err
+	}
+	for kind, digest := range map[string]string{"csr": q.CSR, "key": q.Key} {
+		if digest == "" {
+			continue
+		}
+		if err := look(`SELECT order_id FROM order_keys WHERE digest = $1 AND kind = $2 LIMIT $3`, digest, kind, limit); err != nil {
+			return nil, err
+		}
+	}
+	for _, d := range q.Domains {
+		err := look(`SELECT order_id FROM order_names WHERE domain = $1 AND created_at >= $2 ORDER BY created_at DESC, order_id DESC LIMIT $3`, d, micros(q.Since), limit)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if q.Account != "" {
+		err := look(`SELECT id FROM orders WHERE tenant = $1 AND account = $2 AND deleted_at = 0 AND created_at >= $3 ORDER BY created_at DESC, id DESC LIMIT $4`,
+			q.Tenant, q.Account, micros(q.Since), limit)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return r.past(ctx, ids, limit)
+}
+
+func scanText(scan func(...any) error) (s string, err error) { return s, scan(&s) }
+
+// pair is a row of two texts, the first an order's number.
+type pair struct{ id, a, b string }
+
+// past reads orders and what belongs to them, one query a table.
+func (r reader) past(ctx context.Context, ids []string, limit int) ([]store.PastOrder, error) {
+	if len(ids) > maxRows {
+		ids = ids[:maxRows]
+	}
+	in, args := listOf(ids)
+	rows, err := collect(ctx, r.q, r.dialect, scanOrderRow, `SELECT `+rowColumns+` FROM orders WHERE id IN `+in+` AND submitted_at > 0`, args...)
+	if err != nil {
+		return nil, err
+	}
+	at := map[string]*store.PastOrder{}
+	list := make([]store.PastOrder, len(rows))
+	for i := range rows {
+		list[i].OrderRow = rows[i]
+		at[rows[i].ID] = &list[i]
+	}
+	for _, part := range []struct {
+		query string
+		put   func(*store.PastOrder, pair)
+	}{
+		{`SELECT order_id, name, '' FROM order_names WHERE order_id IN ` + in + ` ORDER BY order_id, name`, func(p *store.PastOrder, v pair) { p.AllNames = append(p.AllNames, v.a) }},
+		{`SELECT order_id, kind, digest FROM order_keys WHERE order_id IN ` + in, func(p *store.PastOrder, v pair) {
+			if v.a == "csr" {
+				p.CSR = v.b
+			} else {
+				p.Key = v.b
+			}
+		}},
+		{`SELECT order_id, value, '' FROM challenge_values WHERE order_id IN ` + in + ` ORDER BY order_id, value`, func(p *store.PastOrder, v pair) { p.Values = append(p.Values, v.a) }},
+		{`SELECT DISTINCT order_id, domain, '' FROM validations WHERE order_id IN ` + in, func(p *store.PastOrder, _ pair) { p.Validated = true }},
+	} {
+		pairs, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v pair, err error) { return v, scan(&v.id, &v.a, &v.b) }, part.query, args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range pairs {
+			if p := at[v.id]; p != nil {
+				part.put(p, v)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b store.PastOrder) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
+	})
+	return list[:min(len(list), limit)], nil
+}
+
+func listOf(ids []string) (string, []any) {
+	w := &where{}
+	marks := make([]string, len(ids))
+	for i, id := range ids {
+		marks[i] = w.arg(id)
+	}
+	return "(" + strings.Join(marks, ",") + ")", w.args
+}
+
+// Validations are those of an applicant for these domains.
+func (r reader) Validations(ctx context.Context, tenant, account, profile string, domains []string) ([]store.Validation, error) {
+	if len(domains) == 0 {
+		return nil, nil
+	}
+	w := &where{}
+	w.equal("tenant", tenant)
+	w.equal("account", account)
+	marks := make([]string, len(domains))
+	for i, d := range domains {
+		marks[i] = w.arg(d)
+	}
+	w.terms = append(w.terms, "domain IN ("+strings.Join(marks, ",")+")")
+	w.equal("profile", profile)
+	return collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v store.Validation, err error) {
+		var wildcard, at int64
+		err = scan(&v.Tenant, &v.Account, &v.Domain, &v.Method, &v.Profile, &wildcard, &v.Order, &v.Review, &at)
+		v.Wildcard, v.At = wildcard != 0, fromMicros(at)
+		return v, err
+	}, `SELECT tenant, account, domain, method, profile, wildcard, order_id, review, validated_at FROM validations`+w.sql()+` ORDER BY validated_at DESC`, w.args...)
+}
+
+const reviewRowColumns = `r.id, r.order_id, r.number, r.mode, r.trigger, r.verdict, r.causes, r.profile, r.first_at, r.last_at, r.checks`
+
+func scanReviewRow(scan func(...any) error, more ...any) (r store.ReviewRow, err error) {
+	var causes string
+	var first, last int64
+	into := append([]any{&r.ID, &r.Order, &r.Number, &r.Mode, &r.Trigger, &r.Verdict, &causes, &r.Profile, &first, &last, &r.Checks}, more...)
+	err = scan(into...)
+	r.First, r.Last = fromMicros(first), fromMicros(last)
+	if causes != "" {
+		r.Causes = strings.Split(causes, ",")
+	}
+	return r, err
+}
+
+func scanReview(scan func(...any) error) (v store.Review, err error) {
+	var report, seen []byte
+	v.ReviewRow, err = scanReviewRow(scan, &v.Tenant, &report, &seen)
+	if err != nil {
+		return v, err
+	}
+	if v.Report, err = unpack(report); err != nil {
+		return v, fmt.Errorf("the stored review %s: %w", v.ID, err)
+	}
+	ids, err := unpack(seen)
+	if err != nil {
+		return v, fmt.Errorf("the stored review %s: %w", v.ID, err)
+	}
+	return v, json.Unmarshal(ids, &v.Seen)
+}
+
+// Review reads one review of an order; number 0 is the newest.
+func (r reader) Review(ctx context.Context, orderID string, number int) (*store.Review, error) {
+	query := `SELECT ` + reviewRowColumns + `, o.tenant, r.report, r.seen FROM reviews r JOIN orders o ON o.id = r.order_id WHERE r.order_id = $1`
+	if number > 0 {
+		return one(ctx, r.q, r.dialect, scanReview, query+` AND r.number = $2`, orderID, number)
+	}
+	return one(ctx, r.q, r.dialect, scanReview, query+` ORDER BY r.number DESC LIMIT 1`, orderID)
+}
+
+// Reviews lists the reviews of an order, newest first.
+func (r reader) Reviews(ctx context.Context, orderID string, before, limit int) ([]store.ReviewRow, error) {
+	if before <= 0 {
+		before = 1 << 30
+	}
+	return collect(ctx, r.q, r.dialect, func(scan func(...any) error) (store.ReviewRow, error) { return scanReviewRow(scan) },
+		`SELECT `+reviewRowColumns+` FROM reviews r WHERE r.order_id = $1 AND r.number < $2 ORDER BY r.number DESC LIMIT $3`, orderID, before, limited(limit))
+}
+
+// EachReview walks the reviews of a tenant by the number of their order.
+func (r reader) EachReview(ctx context.Context, tenant string, newestOnly bool, fn func(*store.Review) error) error {
+	const page = 100
+	after, number := "", 0
+	for {
+		w := &where{}
+		w.equal("o.tenant", tenant)
+		w.add("(r.order_id, r.number) > (?, ?)", after, number)
+		if newestOnly {
+			w.add("o.review = r.id")
+		}
+		query := `SELECT ` + reviewRowColumns + `, o.tenant, r.report, r.seen FROM reviews r JOIN orders o ON o.id = r.order_id` + w.sql() +
+			` ORDER BY r.order_id, r.number LIMIT ` + w.arg(page)
+		list, err := collect(ctx, r.q, r.dialect, scanReview, query, w.args...)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if err := fn(&list[i]); err != nil {
+				return err
+			}
+			after, number = list[i].Order, list[i].Number
+		}
+		if len(list) < page {
+			return nil
+		}
+	}
+}
+
+// Observations are those of an order with these ids, in their order; nil ids: all.
+func (r reader) Observations(ctx context.Context, orderID string, ids []string) ([]evidence.Observation, error) {
+	query, args := `SELECT id, body FROM observations WHERE order_id = $1`, []any{orderID}
+	list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (o evidence.Observation, err error) {
+		var id string
+		var body []byte
+		if err = scan(&id, &body); err != nil {
+			return o, err
+		}
+		raw, err := unpack(body)
+		if err != nil {
+			return o, fmt.Errorf("observation %s: %w", id, err)
+		}
+		return o, json.Unmarshal(raw, &o)
+	}, query, args...)
+	if err != nil || ids == nil {
+		return list, err
+	}
+	at := make(map[string]int, len(list))
+	for i := range list {
+		at[list[i].ID] = i
+	}
+	picked := make([]evidence.Observation, 0, len(ids))
+	for _, id := range ids {
+		i, ok := at[id]
+		if !ok {
+			return nil, fmt.Errorf("observation %s of order %s: %w", id, orderID, store.ErrNotFound)
+		}
+		picked = append(picked, list[i])
+	}
+	return picked, nil
+}
+
+func scanToken(scan func(...any) error) (k store.Token, err error) {
+	var scopes string
+	var created, expires, revoked int64
+	err = scan(&k.ID, &k.Tenant, &k.Account, &k.Role, &scopes, &k.Name, &k.Hash, &created, &expires, &revoked)
+	k.Scopes = strings.Fields(scopes)
+	k.Created, k.Expires, k.Revoked = fromMicros(created), fromMicros(expires), fromMicros(revoked)
+	return k, err
+}
+
+const tokenColumns = `id, tenant, account, role, scopes, name, hash, created_at, expires_at, revoked_at`
+
+// Token reads one token.
+func (r reader) Token(ctx context.Context, id string) (*store.Token, error) {
+	return one(ctx, r.q, r.dialect, scanToken, `SELECT `+tokenColumns+` FROM tokens WHERE id = $1`, id)
+}
+
+// Tokens lists a tenant's tokens by id.
+func (r reader) Tokens(ctx context.Context, tenant, after string, limit int) ([]store.Token, error) {
+	return collect(ctx, r.q, r.dialect, scanToken, `SELECT `+tokenColumns+` FROM tokens WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3`, tenant, after, limited(limit))
+}
+
+func scanTenant(scan func(...any) error) (v store.Tenant, err error) {
+	var created, closed int64
+	err = scan(&v.ID, &v.Name, &created, &closed)
+	v.Created, v.Closed = fromMicros(created), fromMicros(closed)
+	return v, err
+}
+
+// Tenant reads one tenant.
+func (r reader) Tenant(ctx context.Context, id string) (*store.Tenant, error) {
+	return one(ctx, r.q, r.dialect, scanTenant, `SELECT id, name, created_at, closed_at FROM tenants WHERE id = $1`, id)
+}
+
+// Tenants lists tenants by id.
+func (r reader) Tenants(ctx context.Context, after string, limit int) ([]store.Tenant, error) {
+	return collect(ctx, r.q, r.dialect, scanTenant, `SELECT id, name, created_at, closed_at FROM tenants WHERE id > $1 ORDER BY id LIMIT $2`, after, limited(limit))
+}
+
+// Account reads one account.
+func (r reader) Account(ctx context.Context, tenant, id string) (*store.Account, error) {
+	return one(ctx, r.q, r.dialect, func(scan func(...any) error) (a store.Account, err error) {
+		var verified, created, deactivated int64
+		err = scan(&a.Tenant, &a.ID, &verified, &a.Agreement, &created, &deactivated)
+		a.Verified, a.Created, a.Deactivated = verified != 0, fromMicros(created), fromMicros(deactivated)
+		return a, err
+	}, `SELECT tenant, id, verified, agreement, created_at, deactivated_at FROM accounts WHERE tenant = $1 AND id = $2`, tenant, id)
+}
+
+// Request reads the answer to a request.
+func (r reader) Request(ctx context.Context, token, key string) (*store.Request, error) {
+	return one(ctx, r.q, r.dialect, func(scan func(...any) error) (v store.Request, err error) {
+		var created int64
+		var headers []byte
+		err = scan(&v.Token, &v.Key, &v.Digest, &v.Status, &headers, &v.Body, &created)
+		v.Headers, v.Created = headers, fromMicros(created)
+		return v, err
+	}, `SELECT token, key, digest, status, headers, body, created_at FROM requests WHERE token = $1 AND key = $2`, token, key)
+}
+
+// Secret reads what is sealed under an id.
+func (r reader) Secret(ctx context.Context, id string) ([]byte, error) {
+	v, err := one(ctx, r.q, r.dialect, func(scan func(...any) error) (b []byte, err error) { return b, scan(&b) }, `SELECT sealed FROM secrets WHERE id = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	return *v, nil
+}
+
+// Stats counts what is under way.
+func (r reader) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
+	var s store.Stats
+	count := func(into *int64, query string, args ...any) error {
+		v, err := one(ctx, r.q, r.dialect, func(scan func(...any) error) (n sql.NullInt64, err error) { return n, scan(&n) }, query, args...)
+		if err == nil {
+			*into = v.Int64
+		}
+		return err
+	}
+	var oldest int64
+	err := errors.Join(
+		count(&s.Open, `SELECT COUNT(*) FROM due WHERE kind = 'deadline'`),
+		count(&s.Due, `SELECT COUNT(*) FROM due WHERE due_at <= $1`, micros(now)),
+		count(&s.Leased, `SELECT COUNT(*) FROM due WHERE until > $1`, micros(now)),
+		count(&oldest, `SELECT MIN(due_at) FROM due`),
+		count(&s.Unsealed, `SELECT COUNT(*) FROM audit WHERE seq IS NULL`),
+	)
+	s.OldestDue = fromMicros(oldest)
+	return s, err
+}
