@@ -67,6 +67,10 @@ func differsByRegion(f *facts, s *sink, t *target) {
 		return
 	}
 	z := f.here(t)
+	if z.state == unseen && f.asksSubnets() {
+		// What they get is asked at the same time as what is seen from here.
+		f.askedSubnets(func(subnet string) bool { f.ofSubnet(t, subnet); return false })
+	}
 	if z.state != answered {
 		return
 	}
@@ -165,7 +169,7 @@ func (f *facts) subnetsDiffer(t *target, z *sight, sights map[string]*sight) (wi
 		here[c.Address] = false
 	}
 	look := func(subnet string) (x *sight, there, differs bool) {
-		x = f.resolve(f.primary(), evidence.DNSQuestion{Name: t.owner, Type: t.typ, Subnet: subnet})
+		x = f.ofSubnet(t, subnet)
 		l := x.first()
 		if x.state != answered || l == nil {
 			return x, false, false
@@ -192,6 +196,11 @@ func (f *facts) subnetsDiffer(t *target, z *sight, sights map[string]*sight) (wi
 		return nil, nil
 	}
 	return with, without
+}
+
+// ofSubnet is what the only place gets on behalf of clients of a network.
+func (f *facts) ofSubnet(t *target, subnet string) *sight {
+	return f.resolve(f.primary(), evidence.DNSQuestion{Name: t.owner, Type: t.typ, Subnet: subnet})
 }
 
 // askedSubnets are the networks on whose behalf servers are asked: the first one
