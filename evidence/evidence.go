@@ -14,6 +14,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"sync"
 	"time"
 )
 
@@ -113,8 +114,20 @@ func (o Observation) digest() string {
 			At: o.At, Millis: o.Millis, Unknown: o.Unknown, Lookup: o.Lookup, Network: o.Network,
 		})
 	}
-	return digest(o)
+	b := rooms.Get().(*[]byte)
+	*b = appendObservation((*b)[:0], &o)
+	h := hash(*b)
+	if cap(*b) <= maxRoom {
+		rooms.Put(b)
+	}
+	return h
 }
+
+// maxRoom is the largest room that is kept for the next observation, in bytes.
+const maxRoom = 64 << 10
+
+// rooms are where observations are written to be hashed.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
 
 // A lookup is an [Observation] of a lookup, with the same JSON. encoding/json
 // first makes a plan of a type and all it may hold: an offline check needs that
@@ -142,6 +155,10 @@ func digest(v any) string {
 	if err != nil {
 		panic("evidence: plain data does not marshal: " + err.Error())
 	}
+	return hash(raw)
+}
+
+func hash(raw []byte) string {
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:8])
 }
