@@ -63,11 +63,9 @@ func startNginx(m dial.Map) (_ *nginx, err error) {
 		}
 	}()
 	web, acme := filepath.Join(dir, ".well-known", "pki-validation"), filepath.Join(dir, ".well-known", "acme-challenge")
-	ports := [2]int{}
-	for i := range ports {
-		if ports[i], err = freePort(); err != nil {
-			return nil, err
-		}
+	ports, err := freePorts()
+	if err != nil {
+		return nil, err
 	}
 	certificate, key, err := selfSigned()
 	if err != nil {
@@ -113,13 +111,17 @@ func startNginx(m dial.Map) (_ *nginx, err error) {
 	return n, nil
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// freePorts finds two: each is held until both are, or they might be the same.
+func freePorts() (ports [2]int, err error) {
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return ports, err
+		}
+		defer l.Close()
+		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return ports, nil
 }
 
 func selfSigned() (certificate, key string, err error) {
