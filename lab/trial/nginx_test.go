@@ -135,12 +135,19 @@ func serveNginx(t *testing.T, w *lab.World, sites []string) {
 	writeCertificate(t, dir)
 	var servers strings.Builder
 	var open []int
+	var held []net.Listener
 	for i, site := range sites {
 		at := netip.AddrFrom4([4]byte{45, 155, 10, byte(21 + i)})
 		for _, port := range []uint16{80, 443} {
 			here, placeholder := netip.MustParseAddrPort("127.0.0.1:1"), fmt.Sprintf("$PORT%d", port) // nothing listens on port 1
 			if strings.Contains(site, placeholder) {
-				free := freePort(t)
+				// Held until all are chosen: two that are free one after the other may be the same.
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				held = append(held, l)
+				free := l.Addr().(*net.TCPAddr).Port
 				here = netip.AddrPortFrom(here.Addr(), uint16(free))
 				open = append(open, free)
 				site = strings.ReplaceAll(site, placeholder, here.String())
@@ -156,6 +163,9 @@ http { access_log off; default_type text/plain;
 client_body_temp_path %[1]s/t1; proxy_temp_path %[1]s/t2; fastcgi_temp_path %[1]s/t3; uwsgi_temp_path %[1]s/t4; scgi_temp_path %[1]s/t5;
 %[2]s}
 `, dir, servers.String()))
+	for _, l := range held {
+		_ = l.Close()
+	}
 	runNginx(t, exec.Command("nginx", "-p", dir, "-c", conf), open)
 }
 
