@@ -110,6 +110,18 @@ func FromHistory(history []order.Earlier) []Order {
 	return orders
 }
 
+// WithRecords returns a source that answers from other records and the same
+// lists, which must not be closed before it. The records' CSRs must be text.
+func (s *Source) WithRecords(r *Records) (*Source, error) {
+	index, err := indexOrders(r.Orders, s.data)
+	if err != nil {
+		return nil, err
+	}
+	c := *s
+	c.records, c.orders, c.closers = r, index, nil
+	return &c, nil
+}
+
 // WithOrders returns a source that knows further earlier orders: those of the
 // order file at hand. It shares everything else with s, which must not be
 // closed before it.

@@ -146,14 +146,16 @@ type Kind string
 
 // The kinds of problem.
 const (
-	Invalid     Kind = "invalid"     // the request cannot be read or makes no sense
-	Refused     Kind = "refused"     // the review refuses it: see Report
-	NotFound    Kind = "not-found"   // no such thing, or not yours
-	Forbidden   Kind = "forbidden"   // the role or its scopes do not allow it
-	Conflict    Kind = "conflict"    // changed since it was read
-	WrongState  Kind = "wrong-state" // see Allowed
-	TooMany     Kind = "too-many"    // a rate limit; see RetryAt
-	Unavailable Kind = "unavailable" // the database is; nothing was done
+	Invalid  Kind = "invalid"   // the request cannot be read or makes no sense
+	Refused  Kind = "refused"   // the review refuses it: see Report
+	NotFound Kind = "not-found" // no such thing, or not yours
+	// Unauthenticated: nobody, or nobody known, asks.
+	Unauthenticated Kind = "unauthenticated"
+	Forbidden       Kind = "forbidden"   // the role or its scopes do not allow it
+	Conflict        Kind = "conflict"    // changed since it was read
+	WrongState      Kind = "wrong-state" // see Allowed
+	TooMany         Kind = "too-many"    // a rate limit; see RetryAt
+	Unavailable     Kind = "unavailable" // the database is; nothing was done
 )
 
 // A Problem is an error for whoever asked. Its text is a message of package

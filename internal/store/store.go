@@ -67,6 +67,8 @@ type Reader interface {
 	Orders(ctx context.Context, f OrderFilter) ([]OrderRow, error)
 	// Challenges are the validation values of an order, by name.
 	Challenges(ctx context.Context, orderID string) ([]order.Challenge, error)
+	// DueOf is what is due for an order, by kind.
+	DueOf(ctx context.Context, orderID string) ([]Due, error)
 	// PastOrders are orders of any tenant that share a CSR digest, a keyprint or
 	// a registrable domain with q, or belong to its account, newest first; see
 	// [evidence.TopicOrders]. The caller hides what is another tenant's.
@@ -105,6 +107,10 @@ type Reader interface {
 type Tx interface {
 	// Order reads one order as of now, for a change of it.
 	Order(tenant, id string) (*Order, error)
+	// LockKey returns the numbers of the orders with a digest (see [OrderKey]). Until
+	// the unit ends no other unit gets an answer for the same digest, so that of
+	// two who bring the same key one sees the other.
+	LockKey(k OrderKey) ([]string, error)
 	// InsertOrder writes a new order with its names, keys, values and what is
 	// due for it. ErrConflict: the id or a value exists.
 	InsertOrder(o *Order, extra NewOrder) error
@@ -132,6 +138,8 @@ type Tx interface {
 
 	PutTenant(t Tenant) error
 	PutAccount(a Account) error
+	// EnsureAccount is PutAccount for one that is not there yet, and nothing else.
+	EnsureAccount(a Account) error
 	PutToken(t Token) error
 
 	// Append writes an audit entry; its place in the chain comes later.

@@ -21,6 +21,9 @@ type Dialect struct {
 	SkipLocked string
 	// ForUpdate ends a SELECT of a row that the transaction will change.
 	ForUpdate string
+	// Lock takes a lock on a text until the transaction ends; "" where there is
+	// one writer at a time anyway.
+	Lock string
 	// Lanes is how many transactions may be open at once.
 	Lanes int
 	// Translate turns an error of the driver into one of package store, nil

@@ -172,6 +172,11 @@ func (r reader) Challenges(ctx context.Context, orderID string) ([]order.Challen
 	}, `SELECT name, method, type, owner, url, value, origin, created_at, expires_at FROM challenges WHERE order_id = $1 ORDER BY name, method, value`, orderID)
 }
 
+// DueOf is what is due for an order.
+func (r reader) DueOf(ctx context.Context, orderID string) ([]store.Due, error) {
+	return collect(ctx, r.q, r.dialect, scanDue, `SELECT order_id, kind, due_at, attempt FROM due WHERE order_id = $1 ORDER BY kind`, orderID)
+}
+
 // PastOrders finds orders to compare with: each way in by its own index, so
 // that none of them looks at every order.
 func (r reader) PastOrders(ctx context.Context, q store.PastQuery) ([]store.PastOrder, error) {

@@ -44,6 +44,21 @@ func (t *tx) Order(tenant, id string) (*store.Order, error) {
 	return t.order(t.ctx, tenant, id, t.dialect.ForUpdate)
 }
 
+// LockKey finds the orders with a digest, and keeps others from doing so.
+func (t *tx) LockKey(k store.OrderKey) ([]string, error) {
+	if t.dialect.Lock != "" {
+		if _, err := collect(t.ctx, t.q, t.dialect, scanNothing, t.dialect.Lock, k.Kind+":"+k.Digest); err != nil {
+			return nil, err
+		}
+	}
+	return collect(t.ctx, t.q, t.dialect, scanText, `SELECT order_id FROM order_keys WHERE digest = $1 AND kind = $2 ORDER BY order_id`, k.Digest, k.Kind)
+}
+
+func scanNothing(scan func(...any) error) (struct{}, error) {
+	var ignored any
+	return struct{}{}, scan(&ignored)
+}
+
 func (t *tx) InsertOrder(o *store.Order, extra store.NewOrder) error {
 	body, err := bodyOf(o.Order)
 	if err != nil {
@@ -272,6 +287,11 @@ func (t *tx) PutAccount(a store.Account) error {
 	return t.exec(`INSERT INTO accounts (tenant, id, verified, agreement, created_at, deactivated_at) VALUES ($1,$2,$3,$4,$5,$6)
 		ON CONFLICT (tenant, id) DO UPDATE SET verified=excluded.verified, agreement=excluded.agreement, deactivated_at=excluded.deactivated_at`,
 		a.Tenant, a.ID, flag(a.Verified), a.Agreement, micros(a.Created), micros(a.Deactivated))
+}
+
+func (t *tx) EnsureAccount(a store.Account) error {
+	return t.exec(`INSERT INTO accounts (tenant, id, verified, agreement, created_at, deactivated_at) VALUES ($1,$2,$3,$4,$5,$6)
+		ON CONFLICT (tenant, id) DO NOTHING`, a.Tenant, a.ID, flag(a.Verified), a.Agreement, micros(a.Created), micros(a.Deactivated))
 }
 
 func (t *tx) PutToken(k store.Token) error {
