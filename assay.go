@@ -46,7 +46,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"sync"
 	"time"
 
@@ -88,6 +87,9 @@ type Reviewer struct {
 	// Places are where to look at the network from, the primary first; none:
 	// nothing is dialled and the scope is the order itself.
 	Places []perspective.Place
+	// Live is set where the network has to be looked at: without a place to look
+	// from the verdict is then unknown, instead of one on the order itself.
+	Live bool
 	// OnProgress, where set, is told how far a review has come: when a round of
 	// questions begins, and when a place has answered its part. The calls of one
 	// review come one after the other; those of concurrent reviews do not.
@@ -105,41 +107,17 @@ type Progress struct {
 	Elapsed time.Duration
 }
 
-// maxRounds bounds how often a review may ask further questions.
-const maxRounds = 8
-
 // Review judges an order and returns the report. The order is not changed. The
 // error is the context's, or says that the reviewer itself is not usable; an
 // order is never too broken to get a report, and a network never too broken.
 // When ctx ends, so does the review, at once and without a report.
 func (r *Reviewer) Review(ctx context.Context, o *order.Order) (*review.Report, error) {
-	in, set, err := r.input()
+	l, err := r.Look(o)
 	if err != nil {
 		return nil, err
 	}
-	c := review.Prepare(o, set)
-	if len(r.Places) > 1 { // the primary place signs nothing
-		ctx = perspective.WithOrder(ctx, orderDigest(o))
-	}
-	round := r.begin()
-	defer round.close()
-	for range maxRounds {
-		questions := c.Ask(in)
-		if len(questions) == 0 {
-			report := c.Judge(in)
-			report.Timing = round.timing
-			if r.Lang != "-" {
-				report.Localize(cmp.Or(r.Lang, cause.English))
-			}
-			return report, nil
-		}
-		seen, err := round.answer(ctx, questions, in.At)
-		if err != nil {
-			return nil, err
-		}
-		in.Seen = append(in.Seen, seen...)
-	}
-	return nil, fmt.Errorf("the review still asks questions after %d rounds", maxRounds)
+	defer l.Close()
+	return l.Review(ctx, l.in.Mode, l.in.At)
 }
 
 // orderDigest is what remote perspectives sign as the order: it tells them
@@ -174,6 +152,9 @@ func (r *Reviewer) input() (review.Input, *data.Set, error) {
 	set := r.Data
 	if set == nil {
 		set = data.Embedded()
+	}
+	if r.Live {
+		in.Scope = review.ScopeNetwork
 	}
 	return in, set, nil
 }

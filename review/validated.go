@@ -3,6 +3,7 @@ package review
 import (
 	"slices"
 
+	"assay/cause"
 	"assay/name"
 	"assay/order"
 )
@@ -13,6 +14,33 @@ import (
 func (f *facts) validated(n *nameFact) bool {
 	list := f.checks().Validated
 	return slices.Contains(list, n.Clean) || slices.Contains(list, n.Text)
+}
+
+// Proven are the challenges of which a report, judged from the same input, shows
+// that they validate names of the order. ok is false where a name is not
+// validated: something that decides was left open, or what was seen on the
+// network is in the way. That a person has to decide does not count. Challenges
+// whose names were validated before are not listed: their value was not looked
+// for.
+func (c *Case) Proven(in Input, r *Report) (list []order.Challenge, ok bool) {
+	f := c.facts(in)
+	if in.Scope != ScopeNetwork || len(in.Perspectives) == 0 || f.undecided() {
+		return nil, false
+	}
+	for i := range r.Findings {
+		fd := &r.Findings[i]
+		if fd.Level == cause.Refuse || fd.Level.Blocks() && (slices.Contains(networkStages, fd.Stage) || fd.Stage == "limit") {
+			return nil, false
+		}
+	}
+	for i := range c.Order.Challenges {
+		ch := &c.Order.Challenges[i]
+		covers := slices.ContainsFunc(f.names, func(n nameFact) bool { return f.covers(ch, &n) })
+		if ch.Value != "" && covers && !f.settled(ch) {
+			list = append(list, *ch)
+		}
+	}
+	return list, true
 }
 
 // settled reports whether every name that a challenge is for was validated.
