@@ -26,6 +26,16 @@ func Steps() []Step {
 	}
 }
 
+// Sparse reports whether an order of an age is looked at as seldom as it gets.
+func Sparse(age time.Duration) bool {
+	for _, s := range Steps() {
+		if s.Until != 0 && age < s.Until {
+			return false
+		}
+	}
+	return true
+}
+
 // A Plan is what the next look depends on.
 type Plan struct {
 	// Began is when following began, Last when the last look did.

@@ -105,3 +105,12 @@ func TestFromAndFinal(t *testing.T) {
 		}
 	}
 }
+
+func TestSparse(t *testing.T) {
+	t.Parallel()
+	for age, want := range map[time.Duration]bool{-time.Hour: false, 0: false, 24*time.Hour - 1: false, 24 * time.Hour: true, 72 * time.Hour: true} {
+		if got := Sparse(age); got != want {
+			t.Errorf("%s: %v", age, got)
+		}
+	}
+}
