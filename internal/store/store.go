@@ -99,6 +99,9 @@ type Reader interface {
 
 	Request(ctx context.Context, token, key string) (*Request, error)
 	Secret(ctx context.Context, id string) ([]byte, error)
+	// NextDue is when something is due next, the zero time where nothing is. What
+	// is under way counts from the end of its lease.
+	NextDue(ctx context.Context) (time.Time, error)
 	// Stats are counts for metrics and readiness, from indexes.
 	Stats(ctx context.Context, now time.Time) (Stats, error)
 }
