@@ -1,0 +1,138 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"assay/internal/store"
+	"assay/name"
+	"assay/order"
+	"assay/profile"
+)
+
+// reuseWindow is how long a validation may be used under a profile at a time:
+// the dated row in days or the one in hours, whichever came later (BR 4.2.1).
+func reuseWindow(p *profile.Profile, at time.Time, plan string) time.Duration {
+	days, byDay, hasDays := p.On(profile.DCVReuseDays, at, plan)
+	hours, byHour, hasHours := p.On(profile.DCVReuseHours, at, plan)
+	if hasHours && (!hasDays || byHour.From.After(byDay.From)) {
+		return time.Duration(hours) * time.Hour
+	}
+	return time.Duration(days) * 24 * time.Hour
+}
+
+// validatedNames lists the names of an order, in A-label form, that need no
+// validation now: the same account of the same tenant validated them, or
+// a name above them, by the same method under the same profile, within the
+// profile's window. A validation dated later than now proves nothing: the
+// clock was wrong then, or is now.
+func (s *Service) validatedNames(ctx context.Context, o *store.Order, p *profile.Profile) ([]string, error) {
+	at := s.now()
+	window := reuseWindow(p, at, o.Order.Plan)
+	if window <= 0 || o.Account == "" {
+		return nil, nil
+	}
+	names := make([]name.Name, len(o.Order.Names))
+	var domains []string
+	for i, text := range o.Order.Names {
+		names[i] = name.Parse(text)
+		for _, d := range s.above(names[i].Base) {
+			if !slices.Contains(domains, d) {
+				domains = append(domains, d)
+			}
+		}
+	}
+	if len(domains) == 0 {
+		return nil, nil
+	}
+	found, err := s.Store.Validations(ctx, o.Tenant, o.Account, o.Profile, domains)
+	if err != nil {
+		return nil, fmt.Errorf("earlier validations: %w", err)
+	}
+	var valid []string
+	for i := range names {
+		n := &names[i]
+		terms := termsOf(p, orderMethod(o.Order, n), at)
+		if terms == nil || n.Wildcard && !terms.Wildcard {
+			continue
+		}
+		if slices.ContainsFunc(found, func(v store.Validation) bool {
+			return v.Method == terms.Name && !v.At.After(at) && !at.After(v.At.Add(window)) && s.stands(&v, n, terms)
+		}) {
+			valid = append(valid, n.Clean)
+		}
+	}
+	return valid, nil
+}
+
+// stands reports whether a validation stands for a name: it is of that name, or
+// of one above it and the method covers what lies below (BR 3.2.2.4).
+func (s *Service) stands(v *store.Validation, n *name.Name, terms *profile.Method) bool {
+	if v.Domain == n.Base {
+		return !n.Wildcard || v.Wildcard
+	}
+	return v.Wildcard && terms.Parent && slices.Contains(s.above(n.Base), v.Domain)
+}
+
+// above are a name and those above it, up to its registrable domain.
+func (s *Service) above(base string) []string {
+	if base == "" {
+		return nil
+	}
+	top := s.Data.Suffix(base, true).Registrable
+	list := []string{base}
+	for n := base; top != "" && n != top; {
+		_, rest, ok := strings.Cut(n, ".")
+		if !ok {
+			break
+		}
+		n = rest
+		list = append(list, n)
+	}
+	return list
+}
+
+// orderMethod is the method by which a name of an order is validated.
+func orderMethod(o *order.Order, n *name.Name) order.Method {
+	for i := range o.Challenges {
+		c := &o.Challenges[i]
+		if parsed := name.Parse(c.Name); c.Method != "" && parsed.Base == n.Base {
+			return c.Method
+		}
+	}
+	return o.Method
+}
+
+// termsOf are a profile's terms for a method that is in force at a time, else nil.
+func termsOf(p *profile.Profile, m order.Method, at time.Time) *profile.Method {
+	for i := range p.Methods {
+		if t := &p.Methods[i]; t.Name == m && (t.Until.IsZero() || at.Before(t.Until)) {
+			return t
+		}
+	}
+	return nil
+}
+
+// validations are what a check that proved challenges leaves for later orders.
+func validations(o *store.Order, p *profile.Profile, proven []order.Challenge, reviewID string, at time.Time) []store.Validation {
+	list := make([]store.Validation, 0, len(proven))
+	for i := range proven {
+		c := &proven[i]
+		method := c.Method
+		if method == "" {
+			method = o.Method
+		}
+		terms, n := termsOf(p, method, at), name.Parse(c.Name)
+		if terms == nil || n.Base == "" {
+			continue
+		}
+		list = append(list, store.Validation{
+			Tenant: o.Tenant, Account: o.Account, Domain: n.Base, Method: method, Profile: o.Profile,
+			Wildcard: terms.Parent, Order: o.ID, Review: reviewID, At: at,
+		})
+	}
+	return list
+}
