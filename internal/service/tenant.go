@@ -31,7 +31,7 @@ func (s *Service) Bootstrap(ctx context.Context) (token string, created bool, er
 		if err := tx.PutTenant(store.Tenant{ID: RootTenant, Name: RootTenant, Created: now}); err != nil {
 			return false, err
 		}
-		if err := s.ensureAccount(tx, RootTenant, RootTenant); err != nil {
+		if err := s.ensureAccount(tx, RootTenant, RootTenant, true); err != nil {
 			return false, err
 		}
 		err := tx.PutToken(store.Token{
@@ -48,9 +48,10 @@ func (s *Service) Bootstrap(ctx context.Context) (token string, created bool, er
 	return text, true, nil
 }
 
-// ensureAccount makes an account that is not there yet.
-func (s *Service) ensureAccount(tx store.Tx, tenant, id string) error {
-	return tx.EnsureAccount(store.Account{Tenant: tenant, ID: id, Created: s.now()})
+// ensureAccount makes an account that is not there yet. verified says that
+// somebody vouches for who it is: an administrator who hands out a token for it.
+func (s *Service) ensureAccount(tx store.Tx, tenant, id string, verified bool) error {
+	return tx.EnsureAccount(store.Account{Tenant: tenant, ID: id, Verified: verified, Created: s.now()})
 }
 
 // A TenantView is a tenant.

@@ -136,7 +136,7 @@ func (s *Service) NewToken(ctx context.Context, p Principal, r TokenRequest) (To
 		Created: now, Expires: now.AddDate(0, 0, r.Days),
 	}
 	return unit(ctx, s, func(tx store.Tx) (TokenView, error) {
-		if err := s.ensureAccount(tx, t.Tenant, t.Account); err != nil {
+		if err := s.ensureAccount(tx, t.Tenant, t.Account, true); err != nil {
 			return TokenView{}, err
 		}
 		if err := tx.PutToken(t); err != nil {

@@ -235,3 +235,17 @@ type Stats struct {
 	OldestDue time.Time
 	Unsealed  int64
 }
+
+// Standing is what the cloud's numbers and the rules of what is allowed depend on.
+func (o *OrderRow) Standing() order.Standing {
+	return order.Standing{
+		Order: o.State, Phase: o.Phase, Product: o.Product, Kind: o.Kind, Method: o.Method, Submitted: o.Submitted, Created: o.Created,
+	}
+}
+
+// Standing is that of the row, with what only the whole order says.
+func (o *Order) Standing() order.Standing {
+	s := o.OrderRow.Standing()
+	s.Free = o.Order.Plan == "free"
+	return s
+}

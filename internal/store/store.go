@@ -163,7 +163,7 @@ type Tx interface {
 	// Prune removes up to limit rows that retention lets go: answered requests,
 	// reviews and observations of ended orders. It returns how many.
 	Prune(p Prune, limit int) (int, error)
-	// Erase replaces an order's body and removes its observations and reviews'
-	// reports (erasure of personal data); the audit chain stays.
-	Erase(orderID string, body []byte) error
+	// Erase removes what an order's reviews kept: reports and observations. The
+	// audit chain stays.
+	Erase(orderID string) error
 }

@@ -99,14 +99,7 @@ func (t *tx) Prune(p store.Prune, limit int) (int, error) {
 	return int(total + n), err
 }
 
-func (t *tx) Erase(orderID string, body []byte) error {
-	n, err := t.execN(`UPDATE orders SET body=$1, version=version+1 WHERE id=$2`, body, orderID)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return store.ErrNotFound
-	}
+func (t *tx) Erase(orderID string) error {
 	if err := t.exec(`DELETE FROM observations WHERE order_id=$1`, orderID); err != nil {
 		return err
 	}

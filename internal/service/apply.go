@@ -1,0 +1,256 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"assay"
+	"assay/csr"
+	"assay/internal/store"
+	"assay/order"
+	"assay/profile"
+	"assay/review"
+)
+
+// maxNames bounds the names of one order, whatever the profile: the largest
+// certificates that browsers take have a few thousand.
+const maxNames = 1000
+
+// errRaced: between the review and the unit another order came with the same key.
+var errRaced = errors.New("another order with this CSR or key came meanwhile")
+
+// Apply takes an order: it is reviewed as it stands (nothing is dialled), and
+// unless that refuses it, it is kept, gets its validation values, and is looked
+// at at once. A draft is kept whatever the review says, and submitted later.
+func (s *Service) Apply(ctx context.Context, p Principal, in Application) (*View, error) {
+	if err := allow(p, MayWriteOrders); err != nil {
+		return nil, err
+	}
+	prof, err := s.profileOf(in.Profile)
+	if err != nil {
+		return nil, err
+	}
+	for attempt := 0; ; attempt++ {
+		v, err := s.apply(ctx, p, in, prof)
+		if errors.Is(err, errRaced) && attempt < 3 {
+			continue // the review now sees the other order
+		}
+		return v, problemOf(err)
+	}
+}
+
+func (s *Service) profileOf(asked string) (*profile.Profile, error) {
+	if asked == "" {
+		asked = s.Profile
+	}
+	p, err := s.Profiles(asked)
+	if err != nil {
+		return nil, &Problem{Kind: Invalid, Message: "service.profile", Pairs: []any{"Profile", asked}, Err: err}
+	}
+	return p, nil
+}
+
+func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *profile.Profile) (*View, error) {
+	o, err := s.intake(p, &in, prof)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.ensure(ctx, o); err != nil {
+		return nil, err
+	}
+	challenges, err := s.challenges(o.Order, prof, o.Created)
+	if err != nil {
+		return nil, err
+	}
+	if !in.Draft {
+		s.submit(o, prof)
+	}
+	report, sharing, err := s.judge(ctx, o, challenges, prof, order.ActionSubmit)
+	if err != nil {
+		return nil, err
+	}
+	if o.Review, err = s.random(8); err != nil {
+		return nil, err
+	}
+	if report.Verdict == review.VerdictRefuse && !in.Draft {
+		return nil, &Problem{Kind: Refused, Message: "service.refused", Report: report}
+	}
+	extra := store.NewOrder{Names: s.orderNames(o.Order), Keys: orderKeys(o.Order), Challenges: challenges}
+	if !in.Draft {
+		extra.Due = s.firstDue(o)
+	}
+	v, err := unit(ctx, s, func(tx store.Tx) (*View, error) {
+		if err := raced(tx, o, extra.Keys, sharing); err != nil {
+			return nil, err
+		}
+		written := *o
+		if err := tx.InsertOrder(&written, extra); err != nil {
+			return nil, err
+		}
+		if err := s.keepReview(tx, &written, report, "submit", nil); err != nil {
+			return nil, err
+		}
+		action := "order.submit"
+		if in.Draft {
+			action = "order.draft"
+		}
+		data := map[string]any{"state": string(o.State), "names": o.Names, "profile": o.Profile, "product": string(o.Product), "verdict": o.Verdict}
+		if err := s.audit(tx, p, &written, action, "", data); err != nil {
+			return nil, err
+		}
+		return s.view(&written, challenges, report, extra.Due, 1), nil
+	})
+	if err == nil {
+		s.wake()
+	}
+	return v, err
+}
+
+// intake makes the order's row out of what was asked for.
+func (s *Service) intake(p Principal, in *Application, prof *profile.Profile) (*store.Order, error) {
+	own := in.Order
+	if err := notYours(&own); err != nil {
+		return nil, err
+	}
+	if own.Account == "" || p.Role == RoleApplicant && own.Account == p.Account {
+		own.Account = p.Account
+	} else if p.Role != RoleAdministrator {
+		return nil, &Problem{Kind: Forbidden, Message: "service.other-account", Pairs: []any{"Account", own.Account}}
+	}
+	own.Tenant = p.Tenant
+	complete(&own, prof)
+	// A private key that was pasted goes no further.
+	own.CSR, _, _ = csr.Scrub(own.CSR)
+	id, err := order.NewID(s.Rand)
+	if err != nil {
+		return nil, err
+	}
+	own.ID = id
+	now := s.now()
+	o := &store.Order{Order: &own, OrderRow: store.OrderRow{
+		ID: id, Tenant: p.Tenant, Account: own.Account, State: order.StateDraft, Product: own.Product, Kind: own.Kind,
+		Profile: prof.Name, Method: own.Method, Names: len(own.Names), Created: now, Changed: now,
+	}}
+	if names := s.orderNames(&own); len(names) > 0 {
+		o.Name = names[0].Name
+	}
+	return o, nil
+}
+
+// complete fills in what an applicant may leave out.
+func complete(o *order.Order, prof *profile.Profile) {
+	if o.Product == "" {
+		o.Product = order.DV
+	}
+	if o.Kind == "" {
+		o.Kind = order.New
+	}
+	if o.Method == "" && len(prof.Methods) > 0 {
+		o.Method = prof.Methods[0].Name
+	}
+}
+
+// notYours refuses what only the service says.
+func notYours(o *order.Order) error {
+	field := ""
+	switch {
+	case o.ID != "":
+		field = "id"
+	case o.Tenant != "":
+		field = "tenant"
+	case !o.SubmittedAt.IsZero():
+		field = "submitted_at"
+	case slices.ContainsFunc(o.Challenges, func(c order.Challenge) bool { return c.Origin != "upstream" }):
+		field = "challenges"
+	case len(o.Challenges) > 0:
+		field = "challenges"
+	}
+	if field != "" {
+		return &Problem{Kind: Invalid, Message: "service.not-yours", Pairs: []any{"Field", field}}
+	}
+	if len(o.Names) == 0 {
+		return &Problem{Kind: Invalid, Message: "service.no-names"}
+	}
+	if len(o.Names) > maxNames {
+		return &Problem{Kind: Invalid, Message: "service.too-many-names", Pairs: []any{"Most", maxNames}}
+	}
+	return nil
+}
+
+// submit starts the order's clock.
+func (s *Service) submit(o *store.Order, prof *profile.Profile) {
+	now := s.now()
+	o.State = order.SubmitTo(o.Product, prof.Organization.LetterRequired)
+	o.Phase, o.Reason, o.Paused, o.Identical = order.PhasePreReview, "", "", 0
+	o.Submitted, o.Deadline, o.Changed, o.Ended = now, deadlineOf(prof, now), now, time.Time{}
+	o.Order.SubmittedAt = now
+}
+
+// firstDue is what is due for an order that was just submitted.
+func (s *Service) firstDue(o *store.Order) []store.Due {
+	due := []store.Due{{Kind: store.DueCheck, At: o.Submitted}}
+	if !o.Deadline.IsZero() {
+		due = append(due,
+			store.Due{Kind: store.DueDeadline, At: o.Deadline},
+			store.Due{Kind: store.DueReminder, At: o.Submitted.Add(o.Deadline.Sub(o.Submitted) / 2)})
+	}
+	return due
+}
+
+// ensure makes the order's account where this is its first order.
+func (s *Service) ensure(ctx context.Context, o *store.Order) error {
+	if _, err := s.Store.Account(ctx, o.Tenant, o.Account); !errors.Is(err, store.ErrNotFound) {
+		return problemOf(err)
+	}
+	return problemOf(s.Store.Write(ctx, func(tx store.Tx) error { return s.ensureAccount(tx, o.Tenant, o.Account, false) }))
+}
+
+// judge reviews an order as it stands: nothing is dialled. It also returns the numbers of the
+// orders with the same CSR or key that the review knew of.
+func (s *Service) judge(
+	ctx context.Context, o *store.Order, challenges []order.Challenge, prof *profile.Profile, action order.Action,
+) (*review.Report, map[string]bool, error) {
+	kept, sharing, err := s.gather(ctx, o, action)
+	if err != nil {
+		return nil, nil, err
+	}
+	recs, err := s.Lists.WithRecords(kept)
+	if err != nil {
+		return nil, nil, err
+	}
+	whole := *o.Order
+	whole.Challenges = challenges
+	r := assay.Reviewer{Profile: prof, Data: s.Data, Records: recs, Lang: "-", Mode: review.Attempt, Now: s.now}
+	report, err := r.Review(ctx, &whole)
+	if err == nil {
+		o.Verdict = string(report.Verdict)
+	}
+	return report, sharing, err
+}
+
+// raced reports whether, since the review looked, another order came with the
+// same CSR or key. The store lets one unit at a time ask for a key. Drafts were
+// not submitted and do not count.
+func raced(tx store.Tx, o *store.Order, keys []store.OrderKey, known map[string]bool) error {
+	for _, k := range keys {
+		ids, err := tx.LockKey(k)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if id == o.ID || known[id] {
+				continue
+			}
+			other, err := tx.Order("", id)
+			if err != nil {
+				return err
+			}
+			if !other.Submitted.IsZero() {
+				return errRaced
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,275 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"assay/csr"
+	"assay/internal/store/sqlite"
+	"assay/key"
+	"assay/order"
+)
+
+// testing service: on SQLite, with a clock that the test sets.
+type bed struct {
+	*Service
+	mu  sync.Mutex
+	at  time.Time
+	who map[Role]Principal
+}
+
+func newBed(t *testing.T) *bed {
+	t.Helper()
+	db, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "assay.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	b := &bed{at: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), who: map[Role]Principal{}}
+	if b.Service, err = New(Config{Store: db, Now: b.clock}); err != nil {
+		t.Fatal(err)
+	}
+	token, created, err := b.Bootstrap(context.Background())
+	if err != nil || !created {
+		t.Fatal(created, err)
+	}
+	admin, err := b.Authenticate(context.Background(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.who[RoleAdministrator] = admin
+	for _, role := range Roles() {
+		if role != RoleAdministrator {
+			b.who[role] = Principal{Tenant: RootTenant, Account: "shop", Token: string(role), Role: role}
+		}
+	}
+	if _, err := b.PutAccount(context.Background(), admin, AccountView{ID: "shop", Verified: true}); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bed) clock() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.at
+}
+
+func (b *bed) pass(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.at = b.at.Add(d)
+}
+
+func request(t *testing.T, names ...string) string {
+	t.Helper()
+	k, err := key.New(key.Kinds()[0], rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := csr.New(names, csr.Subject{}, k, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func dv(t *testing.T, names ...string) Application {
+	t.Helper()
+	return Application{Order: order.Order{Product: order.DV, Names: names, Method: order.MethodDNS, CSR: request(t, names...)}}
+}
+
+// TestApply: an order that can pass is kept, has one value, a deadline of three
+// days, and is due at once.
+func TestApply(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	v, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, "shop.orchard.net"))
+	if err != nil {
+		t.Fatal(err, findings(err))
+	}
+	if v.State != order.StatePending || len(v.Challenges) != 1 || len(v.Challenges[0].Value) < 26 || v.Deadline.Sub(*v.SubmittedAt) != 72*time.Hour {
+		t.Errorf("%+v", v)
+	}
+	if v.NextCheck == nil || !v.NextCheck.Equal(*v.SubmittedAt) {
+		t.Errorf("next check %v", v.NextCheck)
+	}
+	again, err := b.Order(ctx, b.who[RoleApplicant], v.ID)
+	if err != nil || again.Challenges[0].Value != v.Challenges[0].Value {
+		t.Errorf("%+v, %v", again, err)
+	}
+	events, err := b.Events(ctx, b.who[RoleAuditor], v.ID, 0, 0)
+	if err != nil || len(events) != 1 || events[0].Action != "order.submit" {
+		t.Errorf("%+v, %v", events, err)
+	}
+}
+
+func findings(err error) any {
+	var p *Problem
+	if errors.As(err, &p) && p.Report != nil {
+		return p.Report.Findings
+	}
+	return nil
+}
+
+// TestRefused: what the review refuses is not kept, and the problem holds why.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	in := dv(t, "shop.orchard.net")
+	in.Order.Names = []string{"shop..orchard.net"}
+	_, err := b.Apply(ctx, b.who[RoleApplicant], in)
+	var p *Problem
+	if !errors.As(err, &p) || p.Kind != Refused || len(p.Report.Findings) == 0 {
+		t.Fatalf("%v", err)
+	}
+	items, _, err := b.Orders(ctx, b.who[RoleApplicant], ListQuery{})
+	if err != nil || len(items) != 0 {
+		t.Errorf("%v, %v", items, err)
+	}
+	in.Draft = true
+	v, err := b.Apply(ctx, b.who[RoleApplicant], in)
+	if err != nil || v.State != order.StateDraft || len(v.Findings) == 0 {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	if _, err := b.Submit(ctx, b.who[RoleApplicant], v.ID, 0); !problemIs(err, Refused) {
+		t.Errorf("a draft that is refused was submitted: %v", err)
+	}
+	in = dv(t, "shop.orchard.net")
+	if v, err = b.Change(ctx, b.who[RoleApplicant], v.ID, v.Version, in); err != nil {
+		t.Fatal(err)
+	}
+	if v, err = b.Submit(ctx, b.who[RoleApplicant], v.ID, v.Version); err != nil || v.State != order.StatePending {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// TestSameKeyAtOnce: of many orders with one CSR that come at once, one is taken.
+func TestSameKeyAtOnce(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	in := dv(t, "shop.orchard.net")
+	var group sync.WaitGroup
+	errs := make([]error, 16)
+	for i := range errs {
+		group.Go(func() { _, errs[i] = b.Apply(ctx, b.who[RoleApplicant], in) })
+	}
+	group.Wait()
+	taken := 0
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			taken++
+		case !problemIs(err, Refused):
+			t.Error(err)
+		}
+	}
+	if taken != 1 {
+		t.Errorf("%d orders with one CSR were taken", taken)
+	}
+}
+
+// TestLife: cancel, resubmit with the same value, verify too often, delete.
+func TestLife(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	p := b.who[RoleApplicant]
+	v, err := b.Apply(ctx, p, dv(t, "shop.orchard.net"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := v.Challenges[0].Value
+	if _, err = b.Delete(ctx, p, v.ID, 0); !problemIs(err, WrongState) {
+		t.Errorf("a pending order was deleted: %v", err)
+	}
+	if v, err = b.Cancel(ctx, p, v.ID, v.Version); err != nil || v.State != order.StateCancelled || v.NextCheck != nil {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	if _, err = b.Cancel(ctx, p, v.ID, v.Version-1); !problemIs(err, Conflict) {
+		t.Errorf("an old version was changed: %v", err)
+	}
+	b.pass(time.Hour)
+	if v, err = b.Resubmit(ctx, p, v.ID, v.Version, nil); err != nil || v.State != order.StatePending || v.Challenges[0].Value != value {
+		t.Fatalf("%+v, %v %v", v, err, findings(err))
+	}
+	if v, err = b.Verify(ctx, p, v.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	version := v.Version
+	b.pass(time.Minute)
+	v, err = b.Verify(ctx, p, v.ID, 0)
+	if err != nil || v.Version != version || len(v.Findings) == 0 || v.Findings[len(v.Findings)-1].Cause != "limit.checked-too-often" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if v, err = b.Cancel(ctx, p, v.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = b.Delete(ctx, p, v.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = b.Order(ctx, p, v.ID); !problemIs(err, NotFound) {
+		t.Errorf("a deleted order is shown: %v", err)
+	}
+}
+
+// TestOthers: what belongs to another account or tenant is not there.
+func TestOthers(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	v, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, "shop.orchard.net"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.NewTenant(ctx, b.who[RoleAdministrator], "other", "Other"); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []Principal{
+		{Tenant: "other", Account: "shop", Role: RoleApplicant, Token: "x"},
+		{Tenant: "other", Account: "shop", Role: RoleAdministrator, Token: "x"},
+		{Tenant: RootTenant, Account: "else", Role: RoleApplicant, Token: "x"},
+	} {
+		if _, err := b.Order(ctx, p, v.ID); !problemIs(err, NotFound) {
+			t.Errorf("%+v reads the order: %v", p, err)
+		}
+		if _, err := b.Cancel(ctx, p, v.ID, 0); !problemIs(err, NotFound) {
+			t.Errorf("%+v cancels the order: %v", p, err)
+		}
+		if items, _, err := b.Orders(ctx, p, ListQuery{}); err != nil || len(items) != 0 {
+			t.Errorf("%+v lists %v, %v", p, items, err)
+		}
+	}
+	for _, role := range []Role{RoleReviewer, RoleAuditor} {
+		if _, err := b.Cancel(ctx, b.who[role], v.ID, 0); !problemIs(err, Forbidden) {
+			t.Errorf("%s cancels: %v", role, err)
+		}
+	}
+}
+
+// TestRequestKey: a repeated request has one effect.
+func TestRequestKey(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	ctx := WithRequest(context.Background(), RequestKey{
+		Token: "t", Key: "k", Digest: []byte("d"),
+		Answer: func(any) (int, []byte, []byte, error) { return 201, []byte("{}"), []byte("body"), nil },
+	})
+	if _, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, "shop.orchard.net")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, "store.orchard.net")); !errors.Is(err, ErrAnswered) {
+		t.Errorf("got %v", err)
+	}
+	items, _, err := b.Orders(context.Background(), b.who[RoleApplicant], ListQuery{})
+	if err != nil || len(items) != 1 {
+		t.Errorf("%v, %v", items, err)
+	}
+	kept, err := b.Store.Request(context.Background(), "t", "k")
+	if err != nil || string(kept.Body) != "body" {
+		t.Errorf("%+v, %v", kept, err)
+	}
+}

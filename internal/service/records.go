@@ -1,0 +1,192 @@
+package service
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"assay"
+	"assay/csr"
+	"assay/evidence"
+	"assay/internal/store"
+	"assay/key"
+	"assay/lookup"
+	"assay/name"
+	"assay/order"
+	"assay/profile"
+)
+
+// records answers a review's questions about what is kept: the operator's lists,
+// and what the store knows of the account, of earlier orders and of the running
+// of this order. action is what is asked now ("" for a check by schedule).
+//
+// Other tenants' orders count only once they were validated, and show nothing: a
+// CSR that leaked must not let a stranger block its owner (DESIGN, tenants).
+func (s *Service) records(ctx context.Context, o *store.Order, action order.Action) (assay.Records, error) {
+	r, _, err := s.gather(ctx, o, action)
+	if err != nil {
+		return nil, err
+	}
+	return s.Lists.WithRecords(r)
+}
+
+// gather reads what records answers from, and the numbers of the orders that
+// share the CSR or the key.
+func (s *Service) gather(ctx context.Context, o *store.Order, action order.Action) (*lookup.Records, map[string]bool, error) {
+	p, err := s.profileOf(o.Profile)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &lookup.Records{
+		// Kept here, and empty where nothing is known: looked, found nothing.
+		Claims: []evidence.Claim{}, Calls: []evidence.Call{}, Letters: []evidence.Letter{}, People: []evidence.Person{},
+		Approvals: []evidence.Approval{}, Orders: []lookup.Order{},
+	}
+	account, err := s.Store.Account(ctx, o.Tenant, o.Account)
+	if err != nil {
+		return nil, nil, problemOf(err)
+	}
+	r.Account = &evidence.Account{
+		ID: account.ID, Verified: account.Verified, Agreement: account.Agreement, Deactivated: !account.Deactivated.IsZero(),
+	}
+	q := s.pastQuery(o, p)
+	past, err := s.Store.PastOrders(ctx, q)
+	if err != nil {
+		return nil, nil, problemOf(err)
+	}
+	sharing := map[string]bool{}
+	for i := range past {
+		if q.CSR != "" && past[i].CSR == q.CSR || q.Key != "" && past[i].Key == q.Key {
+			sharing[past[i].ID] = true
+		}
+		if e, ok := pastOrder(&past[i], o); ok {
+			r.Orders = append(r.Orders, e)
+		}
+	}
+	r.Checks, err = s.checkState(ctx, o, p, action)
+	return r, sharing, err
+}
+
+// pastQuery asks for what rules about reuse and quotas compare with.
+func (s *Service) pastQuery(o *store.Order, p *profile.Profile) store.PastQuery {
+	q := store.PastQuery{Except: o.ID, Tenant: o.Tenant, Account: o.Account}
+	for _, k := range orderKeys(o.Order) {
+		if k.Kind == "csr" {
+			q.CSR = k.Digest
+		} else {
+			q.Key = k.Digest
+		}
+	}
+	for _, n := range s.orderNames(o.Order) {
+		if !slices.Contains(q.Domains, n.Domain) {
+			q.Domains = append(q.Domains, n.Domain)
+		}
+	}
+	months := max(p.Limits.FreeMonths, 1)
+	q.Since = s.now().AddDate(0, -months, 0)
+	return q
+}
+
+// pastOrder is an earlier order as the rules read it; ok is false for one that
+// is none of this order's business.
+func pastOrder(past *store.PastOrder, o *store.Order) (lookup.Order, bool) {
+	if past.Tenant != o.Tenant && !past.Validated {
+		return lookup.Order{}, false
+	}
+	e := lookup.Order{PastOrder: evidence.PastOrder{
+		Order: past.ID, Account: past.Account, SubmittedAt: past.Submitted, Kind: string(past.Kind), Product: string(past.Product),
+		Names: past.AllNames, CSRSHA256: past.CSR, Keyprint: past.Key, Values: past.Values, Validated: past.Validated,
+		State: pastState(past.State),
+	}}
+	if past.State == order.StateIssued {
+		e.IssuedAt = past.Ended
+	}
+	if past.Tenant != o.Tenant {
+		// Its account must not be taken for one of this tenant with the same name.
+		e.Account = "tenant:" + past.Tenant
+	}
+	return e, true
+}
+
+func pastState(s order.State) string {
+	switch s {
+	case order.StateFailed:
+		return "failed"
+	case order.StateCancelled, order.StateCancelling:
+		return "cancelled"
+	case order.StateIssued:
+		return "issued"
+	}
+	return "open"
+}
+
+// checkState is what is known of the running of an order.
+func (s *Service) checkState(ctx context.Context, o *store.Order, p *profile.Profile, action order.Action) (*evidence.CheckState, error) {
+	c := &evidence.CheckState{LastManual: o.ManualAt, State: pastState(o.State), Action: string(action)}
+	if action == "" {
+		c.Action = "schedule"
+	}
+	// Whether the state allows what is asked was judged before, in the unit that
+	// does it: here it would be judged on what may have changed since.
+	for _, a := range o.Standing().Allowed(s.now()) {
+		c.Allowed = append(c.Allowed, string(a))
+	}
+	if !slices.Contains(c.Allowed, c.Action) {
+		c.Allowed = append(c.Allowed, c.Action)
+	}
+	validated, err := s.validatedNames(ctx, o, p)
+	if err != nil {
+		return nil, err
+	}
+	c.Validated = validated
+	return c, nil
+}
+
+// orderNames are an order's names for the store's indexes.
+func (s *Service) orderNames(o *order.Order) []store.OrderName {
+	var names []store.OrderName
+	seen := map[string]bool{}
+	for _, text := range o.Names {
+		n := name.Parse(text)
+		if n.Clean == "" || seen[n.Clean] {
+			continue
+		}
+		seen[n.Clean] = true
+		domain := n.Clean
+		if !n.IP.IsValid() {
+			if r := s.Data.Suffix(n.Base, true).Registrable; r != "" {
+				domain = r
+			} else {
+				domain = n.Base
+			}
+		}
+		names = append(names, store.OrderName{Name: n.Clean, Domain: domain})
+	}
+	return names
+}
+
+// orderKeys are the digests of an order's CSR; none where it has none that can
+// be read.
+func orderKeys(o *order.Order) []store.OrderKey {
+	if o.CSR == "" {
+		return nil
+	}
+	_, request, problem := csr.Load(o.CSR)
+	if problem != nil || request == nil {
+		return nil
+	}
+	keys := []store.OrderKey{{Kind: "csr", Digest: request.SHA256}}
+	if print := key.Print(request.Key); print != "" {
+		keys = append(keys, store.OrderKey{Kind: "key", Digest: print})
+	}
+	return keys
+}
+
+// deadlineOf is when an order submitted at a time must have passed.
+func deadlineOf(p *profile.Profile, submitted time.Time) time.Time {
+	end, ok := p.Deadline.Of(submitted)
+	if !ok {
+		return time.Time{}
+	}
+	return end
+}
