@@ -330,7 +330,7 @@ func (s *Service) keptChallenges(ctx context.Context, o, was *store.Order) ([]or
 
 // Erase takes personal data out of an order that has ended: organization,
 // contacts, and what reviews kept of them. The audit chain holds none.
-func (s *Service) Erase(ctx context.Context, p Principal, id string) (*View, error) {
+func (s *Service) Erase(ctx context.Context, p Principal, id string, version int64) (*View, error) {
 	if _, err := s.find(ctx, p, id, MayErase); err != nil {
 		return nil, err
 	}
@@ -338,6 +338,9 @@ func (s *Service) Erase(ctx context.Context, p Principal, id string) (*View, err
 		o, err := tx.Order(p.Tenant, id)
 		if err != nil {
 			return nil, err
+		}
+		if version != 0 && version != o.Version {
+			return nil, &Problem{Kind: Conflict, Message: "service.version", Pairs: []any{"Version", o.Version}}
 		}
 		if o.State.Open() {
 			return nil, &Problem{Kind: WrongState, Message: "service.erase-open", Allowed: o.State.Allowed()}

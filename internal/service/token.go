@@ -2,25 +2,15 @@ package service
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
+	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"assay/internal/secret"
 	"assay/internal/store"
-)
-
-// The form of a token: assay_<id>_<secret>_<checksum>, in hexadecimal. The
-// checksum tells a token that was copied badly from one that is not valid.
-const (
-	tokenPrefix = "assay"
-	tokenSecret = 32 // random bytes
 )
 
 // MaxTokenDays is the longest life of a token that ends.
@@ -66,40 +56,13 @@ func optional(t time.Time) *time.Time {
 	return &t
 }
 
-// mint makes a token's id, text and hash. SHA-256 once is right for a secret of
-// 256 random bits: there is nothing to guess that a slow hash could slow down.
+// mint makes a token: its id, its text and the hash that is kept.
 func (s *Service) mint() (id, text string, hash []byte, err error) {
-	raw := make([]byte, 6+tokenSecret)
-	if _, err = io.ReadFull(s.Rand, raw); err != nil {
-		return "", "", nil, fmt.Errorf("reading random bytes: %w", err)
+	t, err := secret.NewToken(s.Rand)
+	if err != nil {
+		return "", "", nil, err
 	}
-	id = hex.EncodeToString(raw[:6])
-	body := tokenPrefix + "_" + id + "_" + hex.EncodeToString(raw[6:])
-	sum := sha256.Sum256(raw[6:])
-	return id, body + "_" + checksum(body), sum[:], nil
-}
-
-func checksum(body string) string {
-	return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(body)))
-}
-
-// parseToken reads a token's text. The error never quotes it.
-func parseToken(text string) (id string, secret []byte, err error) {
-	wrong := func(message string) (string, []byte, error) {
-		return "", nil, &Problem{Kind: Unauthenticated, Message: message}
-	}
-	parts := strings.Split(text, "_")
-	if len(text) > 200 || len(parts) != 4 || parts[0] != tokenPrefix {
-		return wrong("service.token.form")
-	}
-	if checksum(strings.Join(parts[:3], "_")) != parts[3] {
-		return wrong("service.token.checksum")
-	}
-	secret, err = hex.DecodeString(parts[2])
-	if err != nil || len(secret) != tokenSecret || len(parts[1]) != 12 {
-		return wrong("service.token.form")
-	}
-	return parts[1], secret, nil
+	return t.ID, t.Text(), t.Hash(), nil
 }
 
 // NewToken makes a token for an account of the own tenant, or, by an
@@ -221,27 +184,28 @@ func (s *Service) RevokeToken(ctx context.Context, p Principal, id string) (Toke
 // Authenticate finds who a token lets in. The error of a token that is not
 // known, has ended or was revoked is the same.
 func (s *Service) Authenticate(ctx context.Context, text string) (Principal, error) {
-	id, secret, err := parseToken(text)
+	presented, err := secret.ParseToken(text)
 	if err != nil {
-		return Principal{}, err
-	}
-	sum := sha256.Sum256(secret)
-	now := s.now()
-	t, ok := s.tokens.get(id, now)
-	if !ok {
-		found, err := s.Store.Token(ctx, id)
-		if err != nil && problemIs(problemOf(err), Unavailable) {
-			return Principal{}, problemOf(err)
+		message := "service.token.form"
+		if errors.Is(err, secret.ErrTokenTyped) {
+			message = "service.token.checksum"
 		}
-		if err != nil {
-			// As long as for one that exists.
-			subtle.ConstantTimeCompare(sum[:], sum[:])
+		return Principal{}, &Problem{Kind: Unauthenticated, Message: message}
+	}
+	now := s.now()
+	t, ok := s.tokens.get(presented.ID, now)
+	if !ok {
+		found, err := s.Store.Token(ctx, presented.ID)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
 			return Principal{}, &Problem{Kind: Unauthenticated, Message: "service.token.invalid"}
+		case err != nil:
+			return Principal{}, problemOf(err)
 		}
 		t = *found
 		s.tokens.put(t, now)
 	}
-	if subtle.ConstantTimeCompare(sum[:], t.Hash) != 1 || !t.Revoked.IsZero() || !t.Expires.IsZero() && !now.Before(t.Expires) {
+	if !presented.Matches(t.Hash) || !t.Revoked.IsZero() || !t.Expires.IsZero() && !now.Before(t.Expires) {
 		return Principal{}, &Problem{Kind: Unauthenticated, Message: "service.token.invalid"}
 	}
 	return Principal{Tenant: t.Tenant, Account: t.Account, Token: t.ID, Role: Role(t.Role), Scopes: t.Scopes}, nil

@@ -269,29 +269,28 @@ func (s *Service) events(ctx context.Context, id string, after int64, limit int)
 // pollEvery is how often a follower looks for what another process changed.
 const pollEvery = time.Second
 
-// Wait returns the events of an order after a version as soon as there are any,
-// none when ctx ends.
-func (s *Service) Wait(ctx context.Context, p Principal, id string, after int64) ([]Event, error) {
+// Wait returns when an order has events after a version, or ctx ends.
+func (s *Service) Wait(ctx context.Context, p Principal, id string, after int64) error {
 	if _, err := s.find(ctx, p, id, MayReadOrders); err != nil {
-		return nil, err
+		return err
 	}
 	changed := s.followers.add(id)
 	defer s.followers.remove(id, changed)
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		events, err := s.events(ctx, id, after, 0)
+		events, err := s.events(ctx, id, after, 1)
 		if ctx.Err() != nil {
-			return []Event{}, nil
+			return nil
 		}
 		if err != nil || len(events) > 0 {
-			return events, err
+			return err
 		}
 		select {
 		case <-changed:
 		case <-tick.C:
 		case <-ctx.Done():
-			return []Event{}, nil
+			return nil
 		}
 	}
 }

@@ -1,0 +1,201 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"assay/cause"
+	"assay/internal/store"
+	"assay/order"
+	"assay/profile"
+	"assay/review"
+)
+
+// A Trial says what other rules, or the same at another time, make of stored
+// reviews. Nothing is dialled: what was seen then is judged again.
+type Trial struct {
+	// Judged is how many reviews were judged again, Skipped how many hold too
+	// little (their data were erased).
+	Judged  int `json:"judged"`
+	Skipped int `json:"skipped,omitempty"`
+	// Changed are the orders whose verdict would be another; at most [MaxChanged].
+	Changed []Changed `json:"changed"`
+	// More is how many further ones there are.
+	More int `json:"more,omitempty"`
+}
+
+// MaxChanged bounds the orders that a trial lists.
+const MaxChanged = 1000
+
+// A Changed is one order whose verdict would be another.
+type Changed struct {
+	Order   string         `json:"order"`
+	Name    string         `json:"name"`
+	State   order.State    `json:"state"`
+	Profile string         `json:"profile"`
+	Was     review.Verdict `json:"was"`
+	Would   review.Verdict `json:"would"`
+	// Added are findings that would be there, Gone the causes that would not.
+	Added []review.Finding `json:"added"`
+	Gone  []cause.ID       `json:"gone"`
+}
+
+// TryProfile judges the newest review of every order of the tenant that was
+// reviewed by a profile of the same name, or by one the new one inherits from,
+// again by the new one.
+func (s *Service) TryProfile(ctx context.Context, p Principal, toml []byte, lang cause.Language) (*Trial, error) {
+	if err := allow(p, MayTryProfiles); err != nil {
+		return nil, err
+	}
+	fresh, err := profile.Parse(toml)
+	if err != nil {
+		return nil, &Problem{Kind: Invalid, Message: "service.profile-file", Pairs: []any{"Why", err.Error()}, Err: err}
+	}
+	return s.trial(ctx, p, lang, func(r *review.Report, _ *store.Order) (*profile.Profile, time.Time) {
+		if r.Profile.Name != fresh.Name && r.Profile.Name != fresh.Inherits {
+			return nil, time.Time{}
+		}
+		return fresh, r.At
+	})
+}
+
+// Forecast judges the newest review of every open order of the tenant as of a
+// later time: which will the dated rules fail, and why. The order and its values
+// move along, and lists count as young as they were, so that nothing fails for
+// having grown old.
+func (s *Service) Forecast(ctx context.Context, p Principal, at time.Time, lang cause.Language) (*Trial, error) {
+	if err := allow(p, MayReadOrders); err != nil {
+		return nil, err
+	}
+	if !at.After(s.now()) {
+		return nil, &Problem{Kind: Invalid, Message: "service.forecast-past", Pairs: []any{"At", at.Format(time.RFC3339)}}
+	}
+	return s.trial(ctx, p, lang, func(r *review.Report, o *store.Order) (*profile.Profile, time.Time) {
+		prof, err := s.profileOf(r.Profile.Name)
+		if err != nil || !o.State.Open() {
+			return nil, time.Time{}
+		}
+		return prof, at
+	})
+}
+
+// trial judges reviews again, by the profile and at the time that with says; nil
+// leaves one out.
+func (s *Service) trial(
+	ctx context.Context, p Principal, lang cause.Language, with func(*review.Report, *store.Order) (*profile.Profile, time.Time),
+) (*Trial, error) {
+	t := &Trial{Changed: []Changed{}}
+	err := s.Store.EachReview(ctx, p.Tenant, true, func(kept *store.Review) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		o, err := s.Store.Order(ctx, p.Tenant, kept.Order)
+		if err != nil {
+			return err
+		}
+		if !p.sees(o) || !o.Deleted.IsZero() {
+			return nil
+		}
+		r, err := s.report(ctx, kept)
+		if err != nil || r.Order == nil {
+			t.Skipped++
+			return ctx.Err()
+		}
+		prof, at := with(r, o)
+		if prof == nil {
+			return nil
+		}
+		t.Judged++
+		t.add(s.judgedAgain(r, o, prof, at, lang))
+		return nil
+	})
+	if err != nil {
+		return nil, problemOf(fmt.Errorf("judging stored reviews again: %w", err))
+	}
+	return t, nil
+}
+
+func (t *Trial) add(c *Changed) {
+	switch {
+	case c == nil:
+	case len(t.Changed) == MaxChanged:
+		t.More++
+	default:
+		t.Changed = append(t.Changed, *c)
+	}
+}
+
+// judgedAgain returns nil where the verdict stays as it was.
+func (s *Service) judgedAgain(old *review.Report, o *store.Order, prof *profile.Profile, at time.Time, lang cause.Language) *Changed {
+	again := s.again(old, prof, at)
+	if !at.Equal(old.At) {
+		withoutAge(again)
+	}
+	if again.Verdict == old.Verdict {
+		return nil
+	}
+	again.Localize(lang)
+	c := &Changed{Order: o.ID, Name: o.Name, State: o.State, Profile: prof.Name, Was: old.Verdict, Would: again.Verdict, Added: []review.Finding{}, Gone: []cause.ID{}}
+	for i := range again.Findings {
+		if !has(old, again.Findings[i].ID) && again.Findings[i].Level.Blocks() {
+			c.Added = append(c.Added, again.Findings[i])
+		}
+	}
+	for i := range old.Findings {
+		if f := &old.Findings[i]; !has(again, f.ID) && f.Level.Blocks() && !slices.Contains(c.Gone, f.Cause) {
+			c.Gone = append(c.Gone, f.Cause)
+		}
+	}
+	return c
+}
+
+func has(r *review.Report, id string) bool {
+	return slices.ContainsFunc(r.Findings, func(f review.Finding) bool { return f.ID == id })
+}
+
+// again judges what was seen once more.
+func (s *Service) again(old *review.Report, prof *profile.Profile, at time.Time) *review.Report {
+	in := review.Input{
+		Profile: prof, Perspectives: old.Perspectives, Seen: old.Observations, At: at, Mode: old.Mode, Scope: old.Scope,
+	}
+	o := old.Order
+	if !at.Equal(old.At) {
+		// As if submitted then: the order's own clocks are no dated rule.
+		later := *o
+		shift := at.Sub(old.At)
+		if !later.SubmittedAt.IsZero() {
+			later.SubmittedAt = later.SubmittedAt.Add(shift)
+		}
+		later.Challenges = slices.Clone(o.Challenges)
+		for i := range later.Challenges {
+			c := &later.Challenges[i]
+			if !c.Created.IsZero() {
+				c.Created = c.Created.Add(shift)
+			}
+			if !c.Expires.IsZero() {
+				c.Expires = c.Expires.Add(shift)
+			}
+		}
+		o = &later
+	}
+	return review.Prepare(o, s.Data).Judge(in)
+}
+
+// withoutAge takes out of a report of another time that lists are too old then.
+func withoutAge(r *review.Report) {
+	kept := r.Findings[:0:0]
+	gravest := review.VerdictPass
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Cause == cause.PolicyInputUnavailable {
+			continue
+		}
+		kept = append(kept, *f)
+		if f.Level.Blocks() && (gravest == review.VerdictPass || f.Level.Rank() < cause.Level(gravest).Rank()) {
+			gravest = review.Verdict(f.Level)
+		}
+	}
+	r.Findings, r.Verdict = kept, gravest
+}

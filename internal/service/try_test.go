@@ -1,0 +1,68 @@
+package service
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"assay/order"
+	"assay/review"
+)
+
+// TestForecast: an order that is fine today and not under the rules of a later
+// date is named with the cause; one that is fine under both is not.
+func TestForecast(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	long := dv(t, "shop.orchard.net")
+	long.Order.Validity = &order.Validity{Days: 150}
+	v, err := b.Apply(ctx, b.who[RoleApplicant], long)
+	if err != nil {
+		t.Fatal(err, findings(err))
+	}
+	short := dv(t, "store.orchard.net")
+	short.Order.Validity = &order.Validity{Days: 90}
+	if _, err := b.Apply(ctx, b.who[RoleApplicant], short); err != nil {
+		t.Fatal(err)
+	}
+	trial, err := b.Forecast(ctx, b.who[RoleAuditor], time.Date(2027, 3, 16, 0, 0, 0, 0, time.UTC), "en")
+	if err != nil || trial.Judged != 2 || len(trial.Changed) != 1 {
+		t.Fatalf("%+v, %v", trial, err)
+	}
+	c := trial.Changed[0]
+	if c.Order != v.ID || c.Would != review.VerdictRefuse || len(c.Added) != 1 || c.Added[0].Title == "" {
+		t.Errorf("%+v", c)
+	}
+	if _, err := b.Forecast(ctx, b.who[RoleAuditor], b.at, "en"); !problemIs(err, Invalid) {
+		t.Errorf("a forecast of now: %v", err)
+	}
+}
+
+// TestTryProfile: a profile that forbids a name names the orders that it would
+// refuse, of this tenant only.
+func TestTryProfile(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	v, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, "a-name-of-more-than-thirty-letters.orchard.net"))
+	if err != nil {
+		t.Fatal(err, findings(err))
+	}
+	if _, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, "shop.orchard.net")); err != nil {
+		t.Fatal(err)
+	}
+	toml := []byte("name = \"strict\"\ntitle = \"Strict\"\nversion = \"1\"\ninherits = \"cloud\"\n[names]\nmax_length = 30\n")
+	trial, err := b.TryProfile(ctx, b.who[RoleAuditor], toml, "zh")
+	if err != nil || trial.Judged != 2 || len(trial.Changed) != 1 || trial.Changed[0].Order != v.ID {
+		t.Fatalf("%+v, %v", trial, err)
+	}
+	other := Principal{Tenant: "other", Account: "x", Role: RoleAuditor}
+	if trial, err = b.TryProfile(ctx, other, toml, "en"); err != nil || trial.Judged != 0 {
+		t.Errorf("%+v, %v", trial, err)
+	}
+	if _, err := b.TryProfile(ctx, b.who[RoleAuditor], []byte("name = 1"), "en"); !problemIs(err, Invalid) {
+		t.Errorf("a broken profile: %v", err)
+	}
+	if _, err := b.TryProfile(ctx, b.who[RoleApplicant], toml, "en"); !problemIs(err, Forbidden) {
+		t.Errorf("an applicant tries a profile: %v", err)
+	}
+}
