@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"sync"
@@ -256,7 +257,7 @@ func TestRequestKey(t *testing.T) {
 	b := newBed(t)
 	ctx := WithRequest(context.Background(), RequestKey{
 		Token: "t", Key: "k", Digest: []byte("d"),
-		Answer: func(any) (int, []byte, []byte, error) { return 201, []byte("{}"), []byte("body"), nil },
+		Answer: func(any) (int, json.RawMessage, []byte, error) { return 201, []byte("{}"), []byte("body"), nil },
 	})
 	if _, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, "shop.orchard.net")); err != nil {
 		t.Fatal(err)

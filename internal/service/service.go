@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -143,7 +144,7 @@ type RequestKey struct {
 	Digest     []byte
 	// Answer writes the answer down. It is called inside the unit and does
 	// nothing else.
-	Answer func(result any) (status int, headers, body []byte, err error)
+	Answer func(result any) (status int, headers json.RawMessage, body []byte, err error)
 }
 
 type requestKey struct{}
