@@ -51,6 +51,8 @@ type Config struct {
 	Identical int
 	// KeepReviews is how long reviews of ended orders are kept whole; 0: for ever.
 	KeepReviews time.Duration
+	// Meter is told what is done in the background; nil: nobody.
+	Meter Meter
 }
 
 // A Service is the order service. It is safe for concurrent use, and any number
@@ -60,6 +62,7 @@ type Service struct {
 	followers followers
 	tokens    tokenCache
 	woken     chan struct{}
+	work      worker
 }
 
 // New makes a service.

@@ -96,6 +96,8 @@ type Reader interface {
 	// Sealed calls fn with every sealed entry from a place in the chain on.
 	Sealed(ctx context.Context, from int64, fn func(*Entry) error) error
 	Heads(ctx context.Context) ([]Head, error)
+	// HasUnsealed reports whether entries wait for their place in the chain.
+	HasUnsealed(ctx context.Context) (bool, error)
 
 	Request(ctx context.Context, token, key string) (*Request, error)
 	Secret(ctx context.Context, id string) ([]byte, error)

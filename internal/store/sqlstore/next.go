@@ -15,3 +15,9 @@ func (r reader) NextDue(ctx context.Context) (time.Time, error) {
 	}
 	return fromMicros(at.Int64), nil
 }
+
+// HasUnsealed reports whether audit entries wait for their place in the chain.
+func (r reader) HasUnsealed(ctx context.Context) (bool, error) {
+	list, err := collect(ctx, r.q, r.dialect, scanText, `SELECT id FROM audit WHERE seq IS NULL LIMIT 1`)
+	return len(list) > 0, err
+}

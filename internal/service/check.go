@@ -1,0 +1,182 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"assay"
+	"assay/evidence"
+	"assay/internal/store"
+	"assay/order"
+	"assay/profile"
+	"assay/review"
+)
+
+// A sight is what one check saw and what it makes of it.
+type sight struct {
+	report  *review.Report
+	profile *profile.Profile
+	// proven are the challenges that it found right; validated says whether every
+	// name of the order is, by them or by a validation that still counts.
+	proven    []order.Challenge
+	validated bool
+}
+
+// check looks at an order and writes down what that changes: one unit, in which
+// the lease ends too, so that a check can neither be lost nor count twice.
+func (s *Service) check(ctx context.Context, d store.Due) error {
+	began := s.now()
+	o, err := s.Store.Order(ctx, "", d.Order)
+	if errors.Is(err, store.ErrNotFound) {
+		return s.drop(ctx, d)
+	}
+	if err != nil {
+		return err
+	}
+	if !toCheck(o, d.Kind) {
+		return s.drop(ctx, d)
+	}
+	p, err := s.Profiles(o.Profile)
+	if err != nil {
+		return fmt.Errorf("order %s: %w", o.ID, err)
+	}
+	last, err := s.Store.Review(ctx, o.ID, 0)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	seen, err := s.look(ctx, o, p, d.Kind)
+	if m := s.Meter; m != nil && ctx.Err() == nil {
+		verdict := review.VerdictUnknown
+		if err == nil {
+			verdict = seen.report.Verdict
+		}
+		m.Checked(verdict, max(s.now().Sub(began), 0), max(began.Sub(d.At), 0))
+	}
+	if err != nil {
+		return err
+	}
+	return s.settle(ctx, d, o, last, seen)
+}
+
+// toCheck reports whether a check that was due still makes sense.
+func toCheck(o *store.Order, kind store.DueKind) bool {
+	if !o.Deleted.IsZero() {
+		return false
+	}
+	return o.State == order.StatePending || o.State == order.StateLetter && kind == store.DueDeadline
+}
+
+// drop takes away work that nothing is to be done about any more.
+func (s *Service) drop(ctx context.Context, d store.Due) error {
+	return s.Store.Write(ctx, func(tx store.Tx) error { return tx.FinishDue(d, s.Owner) })
+}
+
+// look reviews an order from every place, as a precheck first. Where that
+// passes, the same observations are judged again as an attempt: only that
+// decides. At the deadline the world is judged as of the deadline, however late
+// the service comes, and what does not pass then is judged once more as of now,
+// which says that the deadline is over.
+func (s *Service) look(ctx context.Context, o *store.Order, p *profile.Profile, kind store.DueKind) (*sight, error) {
+	now := s.now()
+	at := now
+	deadline := kind == store.DueDeadline
+	if deadline && at.After(o.Deadline) {
+		at = o.Deadline
+	}
+	l, err := s.begin(ctx, o, p, o.State == order.StatePending, at)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	r, err := l.Review(ctx, review.Precheck, at)
+	if err != nil {
+		return nil, err
+	}
+	seen := &sight{report: r, profile: p}
+	if r.Verdict == review.VerdictPass || r.Verdict == review.VerdictReview {
+		attempt, err := l.Review(ctx, review.Attempt, at)
+		if err != nil {
+			return nil, err
+		}
+		if r.Verdict == review.VerdictPass || attempt.Verdict == r.Verdict {
+			seen.report = attempt
+			seen.proven, seen.validated = l.Proven(attempt)
+		}
+	}
+	if deadline && !seen.decided(o) && !(seen.report.Verdict == review.VerdictUnknown && now.Before(o.Deadline.Add(grace))) {
+		late := now
+		if !late.After(o.Deadline) {
+			late = o.Deadline.Add(time.Microsecond)
+		}
+		if seen.report, err = l.Review(ctx, review.Precheck, late); err != nil {
+			return nil, err
+		}
+	}
+	return seen, nil
+}
+
+// grace is how long after its deadline an order waits for a last check that our
+// own faults keep from being made.
+const grace = 24 * time.Hour
+
+// decided reports whether the order needs nothing more of its applicant's
+// servers: it passed, or all that is left is for a person to decide.
+func (v *sight) decided(o *store.Order) bool {
+	if o.State != order.StatePending {
+		return false // it waits for its letter, and nobody looked
+	}
+	return v.report.Verdict == review.VerdictPass || v.report.Verdict == review.VerdictReview && v.validated
+}
+
+// begin prepares looking at an order. What the service knows of the order itself
+// is looked up first, so that no name is looked for that was validated already.
+func (s *Service) begin(ctx context.Context, o *store.Order, p *profile.Profile, live bool, at time.Time) (*assay.Looking, error) {
+	whole, err := s.whole(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	records, err := s.records(ctx, whole, "")
+	if err != nil {
+		return nil, err
+	}
+	asked := allowed{records}
+	known := asked.Answer(evidence.LookupQuestion{Topic: evidence.TopicChecks, Order: whole.ID, Account: whole.Account}, at)
+	r := assay.Reviewer{Profile: p, Data: s.Data, Records: asked, Lang: "-", Now: s.now, Live: live}
+	if live {
+		r.Places = s.Places
+	}
+	return r.Look(whole.Order, known)
+}
+
+// whole is a stored order with what the store keeps apart from its body.
+func (s *Service) whole(ctx context.Context, o *store.Order) (*store.Order, error) {
+	challenges, err := s.Store.Challenges(ctx, o.ID)
+	if err != nil {
+		return nil, fmt.Errorf("the values of order %s: %w", o.ID, err)
+	}
+	whole, body := *o, *o.Order
+	body.ID, body.Tenant, body.Account = o.ID, o.Tenant, o.Account
+	body.Product, body.Kind, body.Method = o.Product, o.Kind, o.Method
+	body.SubmittedAt, body.Challenges = o.Submitted, challenges
+	whole.Order = &body
+	return &whole, nil
+}
+
+// allowed are the records for a check that is made because it is due: whether it
+// comes too soon after the last one, and is allowed, was decided when it was
+// asked for.
+type allowed struct{ assay.Records }
+
+func (a allowed) Answer(q evidence.LookupQuestion, at time.Time) evidence.Observation {
+	o := a.Records.Answer(q, at)
+	if q.Topic != evidence.TopicChecks || o.Lookup == nil || o.Lookup.Checks == nil {
+		return o
+	}
+	answer, checks := *o.Lookup, *o.Lookup.Checks
+	checks.LastManual, checks.Action, checks.Allowed = time.Time{}, "", nil
+	answer.Checks = &checks
+	o.Lookup, o.ID = &answer, ""
+	return o
+}

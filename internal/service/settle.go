@@ -1,0 +1,259 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"assay/cause"
+	"assay/internal/schedule"
+	"assay/internal/store"
+	"assay/order"
+	"assay/review"
+)
+
+// An outcome is what a check makes of an order.
+type outcome struct {
+	// action is what happens to the order; "": it goes on waiting.
+	action order.Action
+	phase  order.Phase
+	reason order.Reason
+	// next is when it is looked at next; the zero time: no check is due.
+	next time.Time
+	// attempt counts checks in a row that could not be made for our faults.
+	attempt   int
+	identical int
+	paused    string
+}
+
+// PausedIdentical is why no check is due for an order of which check after check
+// found the same; asking for a check goes on.
+const PausedIdentical = "identical"
+
+// outcome says what a check makes of an order: every case can be tried
+// without a store or a network.
+func (s *Service) outcome(o *store.Order, last *store.Review, seen *sight, d store.Due, now time.Time) outcome {
+	r := seen.report
+	out := outcome{phase: order.PhaseValidation, identical: o.Identical, paused: o.Paused}
+	overdue := d.Kind == store.DueDeadline && !seen.decided(o)
+	switch {
+	case r.Verdict == review.VerdictPass && o.State == order.StatePending:
+		return outcome{action: order.ActionPass, phase: order.PhaseIssue}
+	case r.Verdict == review.VerdictUnknown && overdue && now.Before(o.Deadline.Add(grace)):
+		out.next, out.attempt = now.Add(backoff(d.Attempt)), d.Attempt
+		return out
+	case overdue || found(r, cause.LimitDeadlinePassed):
+		return outcome{action: order.ActionExpire, reason: order.FailDeadline}
+	case r.Verdict == review.VerdictRefuse:
+		return outcome{action: order.ActionRefuse, reason: order.FailRefused}
+	case r.Verdict == review.VerdictUnknown:
+		out.next, out.attempt = now.Add(backoff(d.Attempt)), d.Attempt
+		if !o.Deadline.IsZero() && !out.next.Before(o.Deadline) {
+			out.next = time.Time{} // the check at the deadline is due
+		}
+		return out
+	}
+	s.plan(&out, o, last, seen, now)
+	return out
+}
+
+// plan says when an order that goes on waiting is looked at next.
+func (s *Service) plan(out *outcome, o *store.Order, last *store.Review, seen *sight, now time.Time) {
+	if seen.decided(o) {
+		out.phase = order.PhaseReview // its applicant has done his part
+	}
+	age := now.Sub(o.Submitted)
+	switch {
+	case asked(o, last):
+		out.identical, out.paused = 0, ""
+	case out.phase == order.PhaseReview || !schedule.Sparse(age) || last == nil || !alike(last, seen.report):
+		out.identical = 0
+	default:
+		out.identical++
+	}
+	if out.identical >= s.Identical {
+		out.paused = PausedIdentical
+	}
+	if out.paused != "" {
+		return
+	}
+	p := schedule.Plan{Began: o.Submitted, Last: now, Deadline: o.Deadline}.From(seen.report)
+	if p.Deadline.IsZero() || seen.decided(o) {
+		p.Deadline = now.AddDate(1, 0, 0) // none that a check could miss
+	}
+	if at, more := p.Next(); more && at.Before(p.Deadline) {
+		out.next = at
+	}
+}
+
+// asked reports whether a person asked for a check after the last one.
+func asked(o *store.Order, last *store.Review) bool {
+	return !o.ManualAt.IsZero() && (last == nil || o.ManualAt.After(last.Last))
+}
+
+func found(r *review.Report, id cause.ID) bool {
+	return slices.ContainsFunc(r.Findings, func(f review.Finding) bool { return f.Cause == id })
+}
+
+// settle writes down what a check saw: the review, the state, what is due next,
+// the validations and the audit entry, and ends the lease. Where the order was
+// changed while it was looked at, what was seen is of another order: it is
+// looked at again.
+func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last *store.Review, seen *sight) error {
+	now := s.now()
+	out := s.outcome(o, last, seen, d, now)
+	same := sameReview(last, seen.report)
+	id := o.Review
+	if same {
+		id = last.ID
+	} else {
+		var err error
+		if id, err = s.random(8); err != nil {
+			return err
+		}
+	}
+	changed := false
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
+		changed = false
+		if err := tx.FinishDue(d, s.Owner); err != nil {
+			return err
+		}
+		cur, err := tx.Order("", o.ID)
+		if err != nil {
+			return err
+		}
+		if cur.Version != o.Version {
+			if !toCheck(cur, d.Kind) {
+				return nil
+			}
+			return tx.SetDue(store.Due{Order: o.ID, Kind: d.Kind, At: now, Attempt: d.Attempt})
+		}
+		before := *cur
+		cur.Verdict, cur.Review = string(seen.report.Verdict), id
+		if same {
+			err = tx.RepeatReview(id, now)
+		} else {
+			err = s.keepReview(tx, cur, seen.report, trigger(o, last), last)
+		}
+		if err != nil {
+			return err
+		}
+		for _, v := range validations(o, seen.profile, seen.proven, id, now) {
+			if err := tx.PutValidation(v); err != nil {
+				return err
+			}
+		}
+		if err := dueNext(tx, d, o, out); err != nil {
+			return err
+		}
+		changed, err = s.change(tx, cur, &before, out, seen, last)
+		return err
+	})
+	if err == nil && changed {
+		s.changed(o.ID)
+	}
+	return err
+}
+
+// dueNext says what is due after a check.
+func dueNext(tx store.Tx, d store.Due, o *store.Order, out outcome) error {
+	if out.action != "" {
+		return tx.ClearDue(o.ID)
+	}
+	if out.next.IsZero() {
+		return nil
+	}
+	kind := store.DueCheck
+	if d.Kind == store.DueDeadline && out.attempt > 0 {
+		kind = store.DueDeadline // that check is still owed
+	}
+	return tx.SetDue(store.Due{Order: o.ID, Kind: kind, At: out.next, Attempt: out.attempt})
+}
+
+// change writes the order and its audit entry where anything about the order
+// itself changed.
+func (s *Service) change(tx store.Tx, o, before *store.Order, out outcome, seen *sight, last *store.Review) (bool, error) {
+	action, now := "check", s.now()
+	if out.action != "" {
+		to, ok := o.State.Next(out.action)
+		if !ok {
+			return false, fmt.Errorf("order %s is %s, which has no %q", o.ID, o.State, out.action)
+		}
+		o.State, action = to, string(out.action)
+		if to == order.StateReady {
+			o.ReadyAt = now
+		}
+		if to.Ended() {
+			o.Ended = now
+		}
+	}
+	o.Phase, o.Reason, o.Paused, o.Identical = out.phase, out.reason, out.paused, out.identical
+	if o.State == before.State && o.Phase == before.Phase && o.Paused == before.Paused && o.Identical == before.Identical &&
+		o.Verdict == before.Verdict && o.Review == before.Review {
+		return false, nil
+	}
+	o.Changed = now
+	if err := tx.UpdateOrder(o); err != nil {
+		return false, err
+	}
+	data := map[string]any{"state": string(o.State), "verdict": o.Verdict, "review": o.Review}
+	for key, value := range map[string]string{"phase": string(o.Phase), "reason": string(o.Reason), "paused": o.Paused} {
+		if value != "" {
+			data[key] = value
+		}
+	}
+	var had []string
+	if last != nil {
+		had = last.Causes
+	}
+	causes := causesOf(seen.report)
+	if added := without(causes, had); len(added) > 0 {
+		data["added"] = added
+	}
+	if removed := without(had, causes); len(removed) > 0 {
+		data["removed"] = removed
+	}
+	if !out.next.IsZero() {
+		data["next_check"] = out.next.UTC().Format(time.RFC3339)
+	}
+	if len(seen.proven) > 0 {
+		data["validated"] = len(seen.proven)
+	}
+	return true, s.audit(tx, itself(o), o, "order."+action, "", data)
+}
+
+// trigger says why a check was made.
+func trigger(o *store.Order, last *store.Review) string {
+	if asked(o, last) {
+		return "manual"
+	}
+	return "schedule"
+}
+
+// alike reports whether a report says the same as a stored review. What was seen
+// may flicker (a page with the time on it): what is wrong does not.
+func alike(last *store.Review, r *review.Report) bool {
+	return last.Verdict == string(r.Verdict) && slices.Equal(last.Causes, causesOf(r))
+}
+
+// sameReview reports whether a review says what the last one said, for the same
+// reasons: every observation that a finding rests on was seen then. What is
+// looked at beside that may come from one server now and from another then.
+func sameReview(last *store.Review, r *review.Report) bool {
+	if last == nil || last.Mode != string(r.Mode) || !alike(last, r) {
+		return false
+	}
+	seen := make(map[string]bool, len(last.Seen))
+	for _, id := range last.Seen {
+		seen[id] = true
+	}
+	for i := range r.Findings {
+		for _, id := range r.Findings[i].Evidence {
+			if !seen[id] {
+				return false
+			}
+		}
+	}
+	return true
+}
