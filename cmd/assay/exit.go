@@ -17,15 +17,17 @@ import (
 
 // The exit codes; `assay help exit-codes` and docs/exit-codes.md list them.
 const (
-	exitPass        = 0
-	exitRefuse      = 1
-	exitWait        = 2
-	exitReview      = 3
-	exitUnknown     = 4
-	exitUsage       = 64 // EX_USAGE
-	exitData        = 65 // EX_DATAERR: an order that could not be judged
-	exitInternal    = 70 // EX_SOFTWARE
-	exitInterrupted = 130
+	exitPass         = 0
+	exitRefuse       = 1
+	exitWait         = 2
+	exitReview       = 3
+	exitUnknown      = 4
+	exitUsage        = 64 // EX_USAGE
+	exitData         = 65 // EX_DATAERR: an order that could not be judged
+	exitUnavailable  = 69 // EX_UNAVAILABLE: the order service cannot be reached
+	exitInternal     = 70 // EX_SOFTWARE
+	exitNoPermission = 77 // EX_NOPERM: not logged in, or the token may not do this
+	exitInterrupted  = 130
 )
 
 func exitCode(v review.Verdict) int {

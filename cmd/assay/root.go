@@ -103,6 +103,10 @@ func (a *app) commands() []*cobra.Command {
 		{"version", a.versionCommand},
 		{"dns", a.dnsCommand},
 		{"lab", a.labCommand},
+		{"login", a.loginCommand},
+		{"logout", a.logoutCommand},
+		{"token", a.tokenCommand},
+		{"order", a.orderCommand},
 		{"exit-codes", a.exitCodesTopic},
 	}
 	for _, c := range all {

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"assay/internal/client"
+	"assay/internal/render"
+	"assay/internal/service"
+	"assay/review"
+)
+
+// An account is where the command line is logged in.
+type account struct {
+	URL         string `json:"url"`
+	Token       string `json:"token"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+}
+
+// maxAccountBytes bounds the file of it.
+const maxAccountBytes = 16 << 10
+
+// accountPath is the file that holds the account; only its owner reads it.
+func (a *app) accountPath() (string, error) {
+	dir := a.getenv("XDG_CONFIG_HOME")
+	if dir == "" {
+		home := a.getenv("HOME")
+		if home == "" {
+			return "", a.usage("ASSAY_URL=… ASSAY_TOKEN=… assay …", "error.no-home")
+		}
+		dir = filepath.Join(home, ".config")
+	}
+	return filepath.Join(dir, "assay", "account.json"), nil
+}
+
+// account is where to send requests: ASSAY_URL and ASSAY_TOKEN, or what assay
+// login wrote down.
+func (a *app) account() (account, error) {
+	own := account{URL: a.getenv("ASSAY_URL"), Token: a.getenv("ASSAY_TOKEN"), Fingerprint: a.getenv("ASSAY_FINGERPRINT")}
+	if own.URL != "" && own.Token != "" {
+		return own, nil
+	}
+	path, err := a.accountPath()
+	if err != nil {
+		return own, err
+	}
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return own, &failure{code: exitNoPermission, what: a.text.Text("login.needed"), next: "assay login URL"}
+	}
+	if err != nil {
+		return own, a.usage("assay login URL", "error.open", "Path", path, "Why", a.why(err))
+	}
+	kept := account{}
+	if err := json.Unmarshal(raw, &kept); err != nil || kept.URL == "" {
+		return own, a.usage("assay login URL", "login.broken", "Path", path)
+	}
+	// What the environment says about another server must not get this token.
+	if own.URL != "" && own.URL != kept.URL {
+		return own, &failure{code: exitNoPermission, what: a.text.Text("login.needed"), next: "assay login " + own.URL}
+	}
+	kept.Token = cmp.Or(own.Token, kept.Token)
+	return kept, nil
+}
+
+// client is a client for the account.
+func (a *app) client() (*client.Client, error) {
+	own, err := a.account()
+	if err != nil {
+		return nil, err
+	}
+	return a.clientOf(own)
+}
+
+func (a *app) clientOf(own account) (*client.Client, error) {
+	c, err := client.New(client.Config{
+		URL: own.URL, Token: own.Token, Fingerprint: own.Fingerprint, Lang: string(a.text.Lang()), Version: review.Engine,
+	})
+	if err != nil {
+		return nil, a.usage("assay login https://…", "login.address", "URL", own.URL, "Why", err)
+	}
+	return c, nil
+}
+
+// call makes one request and turns its error into one for a person.
+func (a *app) call(ctx context.Context, call client.Call, into any) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	return a.served(c.Do(ctx, call, into))
+}
+
+// served turns an error of the service into one for a person.
+func (a *app) served(err error) error {
+	var p *client.Problem
+	var f *failure
+	var dial *net.OpError
+	switch {
+	case err == nil, errors.As(err, &f), errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &p):
+		return a.refusal(p)
+	case errors.Is(err, client.ErrFingerprint):
+		return &failure{code: exitUnavailable, what: a.text.Text("login.other-certificate"), next: "assay login URL --fingerprint …"}
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return &failure{code: exitUnavailable, what: a.text.Text("login.unreachable", "Why", dial.Err), next: "assay serve"}
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err // without the address, which is long
+	}
+	return &failure{code: exitUnavailable, what: a.text.Text("login.unreachable", "Why", err), next: "assay login URL"}
+}
+
+// refusal is what the service does not do, with the findings that say why.
+func (a *app) refusal(p *client.Problem) error {
+	f := &failure{code: exitData, what: p.Error()}
+	switch p.Status {
+	case http.StatusUnauthorized:
+		f.code, f.next = exitNoPermission, "assay login URL"
+	case http.StatusForbidden:
+		f.code, f.next = exitNoPermission, "assay token list"
+	case http.StatusNotFound:
+		f.next = "assay order list"
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		f.code = exitUnavailable
+	}
+	if len(p.Findings) > 0 {
+		f.code = exitRefuse
+		page := render.NewPage(a.width(), a.style(a.err), a.text)
+		page.Findings(p.Findings)
+		if _, err := a.err.Write([]byte(page.String())); err != nil {
+			return err
+		}
+	}
+	if len(p.Allowed) > 0 && f.next == "" {
+		f.next = "assay order " + string(p.Allowed[0]) + " …"
+	}
+	return f
+}
+
+func (a *app) loginCommand() *cobra.Command {
+	var fingerprint string
+	c := &cobra.Command{
+		Use:     "login URL",
+		Short:   a.text.Text("login.short"),
+		Long:    a.text.Text("login.long"),
+		Example: "  assay login http://127.0.0.1:8080\n  assay login https://assay.orchard.net < token",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return a.usage("assay login https://…", "login.needs-url")
+			}
+			return a.interruptible(c, func(ctx context.Context) error { return a.login(ctx, args[0], fingerprint) })
+		},
+	}
+	c.Flags().StringVar(&fingerprint, "fingerprint", "", a.text.Text("flag.fingerprint"))
+	return c
+}
+
+// login asks for a token, tries it, and writes it down. The token never stands on
+// the command line, where other users of the machine could read it.
+func (a *app) login(ctx context.Context, address, fingerprint string) error {
+	own := account{URL: strings.TrimRight(address, "/"), Fingerprint: fingerprint}
+	if _, err := a.clientOf(own); err != nil {
+		return err
+	}
+	token, err := a.askToken()
+	if err != nil {
+		return err
+	}
+	own.Token = token
+	c, err := a.clientOf(own)
+	if err != nil {
+		return err
+	}
+	var who service.Whoami
+	if err := a.served(c.Do(ctx, client.Call{Method: http.MethodGet, Path: "/whoami"}, &who)); err != nil {
+		return err
+	}
+	path, err := a.accountPath()
+	if err != nil {
+		return err
+	}
+	if err := keepAccount(path, own); err != nil {
+		return a.usage("ASSAY_URL=… ASSAY_TOKEN=… assay …", "error.open", "Path", path, "Why", a.why(err))
+	}
+	p := a.page()
+	p.Line(a.text.Text("login.done", "Account", render.Safe(who.Account), "Role", string(who.Role), "Tenant", render.Safe(who.Tenant), "Path", path))
+	return a.print(p)
+}
+
+func (a *app) askToken() (string, error) {
+	if f, ok := a.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if _, err := io.WriteString(a.err, a.text.Text("login.ask")+" "); err != nil {
+			return "", err
+		}
+		raw, err := term.ReadPassword(int(f.Fd()))
+		if _, e := io.WriteString(a.err, "\n"); err == nil {
+			err = e
+		}
+		return strings.TrimSpace(string(raw)), err
+	}
+	line, err := bufio.NewReader(io.LimitReader(a.in, 1<<10)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", a.usage("assay login URL < token", "error.open", "Path", a.text.Text("input.stdin"), "Why", a.why(err))
+	}
+	if line = strings.TrimSpace(line); line == "" {
+		return "", a.usage("assay login URL < token", "login.no-token")
+	}
+	return line, nil
+}
+
+// keepAccount writes the file beside the old one and moves it there.
+func keepAccount(path string, own account) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(own)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".account-*") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(raw, '\n'))
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+func (a *app) logoutCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "logout", Short: a.text.Text("logout.short"), Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			path, err := a.accountPath()
+			if err != nil {
+				return err
+			}
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return a.usage("assay logout", "error.open", "Path", path, "Why", a.why(err))
+			}
+			return nil
+		},
+	}
+}
