@@ -30,6 +30,9 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the row changed since it was read, or exists already.
 	ErrConflict = errors.New("changed meanwhile")
+	// ErrStep: order.Transitions has no step from the state an order is in to the
+	// one it is given.
+	ErrStep = errors.New("an order cannot take this step")
 	// ErrLeaseLost: the lease ended and another process holds the row.
 	ErrLeaseLost = errors.New("lease lost")
 	// ErrFull: the disk is full; nothing of the unit was kept. The caller can try again.
@@ -50,7 +53,9 @@ type Store interface {
 	// when it is on disk. fn may run again where the engine asks for it
 	// (serialization, a lost connection before the commit), so it changes
 	// nothing but through tx and its own variables, and does no other I/O. An
-	// error of fn rolls its unit back and is returned as it is.
+	// error of fn rolls its unit back and is returned as it is; a panic of fn goes
+	// to the caller. A unit that waits does not run where ctx ends; one that began
+	// is waited for.
 	Write(ctx context.Context, fn func(tx Tx) error) error
 	// Engine is "sqlite" or "postgres".
 	Engine() string
@@ -109,6 +114,12 @@ type Reader interface {
 }
 
 // Tx is a unit of writing. Reads through it see the unit's own writes.
+//
+// After an error of a method that writes the unit is lost: whatever follows gives
+// that error, and so does Write where fn returns nil. Statements are sent
+// together, so that the error of one may come from the next method or from Write;
+// InsertOrder, UpdateOrder, ReplaceOrder, FinishDue, Seal, PutRequest and
+// TakeLease tell theirs themselves.
 type Tx interface {
 	// Order reads one order as of now, for a change of it.
 	Order(tenant, id string) (*Order, error)
@@ -120,7 +131,8 @@ type Tx interface {
 	// due for it. ErrConflict: the id or a value exists.
 	InsertOrder(o *Order, extra NewOrder) error
 	// UpdateOrder writes an order that is still at version o.Version and makes
-	// that o.Version+1. ErrConflict otherwise.
+	// that o.Version+1, in o too for as long as the unit holds. ErrConflict
+	// otherwise; ErrStep where its state does not lead to that of o.
 	UpdateOrder(o *Order) error
 	// ReplaceOrder is UpdateOrder for one whose names, keys or values changed too.
 	ReplaceOrder(o *Order, extra NewOrder) error
@@ -129,9 +141,11 @@ type Tx interface {
 	SetDue(d Due) error
 	// ClearDue removes what is due of these kinds; none: all.
 	ClearDue(orderID string, kinds ...DueKind) error
-	// TakeDue leases up to limit rows that are due, oldest first, to an owner until a time.
+	// TakeDue leases up to limit rows that are due, oldest first, to an owner until
+	// a time. Attempt counts this time too. A row whose lease ended is due since then.
 	TakeDue(now time.Time, owner string, until time.Time, limit int) ([]Due, error)
-	// FinishDue checks that owner still holds the lease and removes the row.
+	// FinishDue checks that owner still holds the lease as TakeDue gave it (d with
+	// its Attempt) and removes the row.
 	// ErrLeaseLost: it does not, and the unit must be given up.
 	FinishDue(d Due, owner string) error
 
@@ -163,7 +177,8 @@ type Tx interface {
 	// TakeLease takes or renews what one process does for all.
 	TakeLease(name, owner string, now, until time.Time) (bool, error)
 	// Prune removes up to limit rows that retention lets go: answered requests,
-	// reviews and observations of ended orders. It returns how many.
+	// reviews and observations of ended orders. It returns how many, with one for
+	// each order that was seen to: 0 means that nothing is left to do.
 	Prune(p Prune, limit int) (int, error)
 	// Erase removes what an order's reviews kept: reports and observations. The
 	// audit chain stays.

@@ -1,6 +1,6 @@
 -- The order service's tables, one text for SQLite and PostgreSQL. Times are
 -- microseconds since 1970 in UTC; 0 stands for "never". Bodies are JSON.
--- BLOB and BIGINT are what both engines read: PostgreSQL has a domain for BLOB.
+-- BIGINT is what both engines read; BLOB becomes BYTEA for PostgreSQL.
 
 -- +goose Up
 CREATE TABLE tenants (
@@ -60,28 +60,36 @@ CREATE TABLE orders (
     ready_at     BIGINT NOT NULL DEFAULT 0,
     ended_at     BIGINT NOT NULL DEFAULT 0,
     deleted_at   BIGINT NOT NULL DEFAULT 0,
+    pruned_at    BIGINT NOT NULL DEFAULT 0, -- when its reviews were thinned out since it ended
     version      BIGINT NOT NULL
 );
 CREATE INDEX orders_newest ON orders (tenant, created_at DESC, id DESC) WHERE deleted_at = 0;
-CREATE INDEX orders_account ON orders (tenant, account, created_at DESC, id DESC) WHERE deleted_at = 0;
+-- Also of deleted ones: they count where orders are compared with earlier ones.
+CREATE INDEX orders_account ON orders (tenant, account, created_at DESC, id DESC);
 CREATE INDEX orders_state ON orders (tenant, state, created_at DESC, id DESC) WHERE deleted_at = 0;
+CREATE INDEX orders_open ON orders (id) WHERE state IN ('pending', 'letter', 'ready', 'cancelling');
+CREATE INDEX orders_ended ON orders (ended_at, id) WHERE ended_at > 0 AND pruned_at = 0;
 
 CREATE TABLE order_names (
     order_id   TEXT NOT NULL REFERENCES orders (id),
     tenant     TEXT NOT NULL,
     name       TEXT NOT NULL,            -- A-label form, lower case, wildcards with *.
     domain     TEXT NOT NULL,            -- registrable domain
+    lead       BIGINT NOT NULL,          -- 1: the first name of its domain in the order
     created_at BIGINT NOT NULL,
     PRIMARY KEY (order_id, name)
 );
 CREATE INDEX order_names_name ON order_names (tenant, name, created_at DESC, order_id DESC);
-CREATE INDEX order_names_domain ON order_names (domain, created_at DESC, order_id DESC);
+-- An order is once in a list by domain, however many names it has there.
+CREATE INDEX order_names_domain ON order_names (tenant, domain, created_at DESC, order_id DESC) WHERE lead = 1;
+CREATE INDEX order_names_past ON order_names (domain, created_at DESC, order_id DESC) WHERE lead = 1;
 
 CREATE TABLE order_keys (
     digest   TEXT NOT NULL,              -- hexadecimal
     kind     TEXT NOT NULL CHECK (kind IN ('csr', 'key')),
     order_id TEXT NOT NULL REFERENCES orders (id),
-    PRIMARY KEY (digest, kind, order_id)
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (digest, kind, created_at, order_id)
 );
 CREATE INDEX order_keys_order ON order_keys (order_id);
 
@@ -119,6 +127,7 @@ CREATE TABLE due (
     PRIMARY KEY (order_id, kind)
 );
 CREATE INDEX due_at ON due (due_at, order_id, kind);
+CREATE INDEX due_leased ON due (until) WHERE lease <> '';
 
 CREATE TABLE reviews (
     id         TEXT PRIMARY KEY,
@@ -178,8 +187,12 @@ CREATE TABLE audit (
     hash      BLOB
 );
 CREATE UNIQUE INDEX audit_seq ON audit (seq);
-CREATE INDEX audit_order ON audit (order_id, at, id) WHERE order_id <> '';
+CREATE INDEX audit_order ON audit (order_id, at DESC, id DESC) WHERE order_id <> '';
+CREATE INDEX audit_follow ON audit (order_id, order_version, id) WHERE order_id <> '';
 CREATE INDEX audit_tenant ON audit (tenant, at DESC, id DESC);
+CREATE INDEX audit_actor ON audit (tenant, actor, at DESC, id DESC);
+CREATE INDEX audit_action ON audit (tenant, action, at DESC, id DESC);
+CREATE INDEX audit_newest ON audit (at DESC, id DESC);
 CREATE INDEX audit_unsealed ON audit (at, id) WHERE seq IS NULL;
 
 CREATE TABLE audit_heads (

@@ -8,20 +8,43 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
-	"github.com/pressly/goose/v3"
 	moderncsqlite "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"assay/internal/store"
-	"assay/internal/store/migrations"
 	"assay/internal/store/sqlstore"
 )
 
+// ErrInUse: another process has the database open.
+var ErrInUse = errors.New("another process uses the database")
+
+// readers is how many connections read at most.
+const readers = 8
+
 // Open opens or makes the database in a file and brings its tables up to date.
-// The file can be read by its owner only.
+// The file can be read by its owner only, and by one process at a time
+// ([ErrInUse]); that holds the lock on a second file, PATH.lock.
 func Open(ctx context.Context, path string) (*sqlstore.DB, error) {
+	return open(ctx, path, dsn(path))
+}
+
+// open is Open with a data source of its own, for tests of faults.
+func open(ctx context.Context, path, source string) (db *sqlstore.DB, err error) {
+	release, err := claim(path)
+	if err != nil {
+		return nil, err
+	}
+	undo := []func() error{release}
+	defer func() {
+		if err != nil {
+			for _, f := range slices.Backward(undo) {
+				err = errors.Join(err, f())
+			}
+		}
+	}()
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
@@ -29,42 +52,88 @@ func Open(ctx context.Context, path string) (*sqlstore.DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	write, err := sql.Open("sqlite", dsn(path, "immediate"))
+	write, err := sql.Open("sqlite", source+"&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
+	undo = append(undo, write.Close)
 	write.SetMaxOpenConns(1)
-	if err := migrate(ctx, write); err != nil {
-		return nil, errors.Join(fmt.Errorf("the tables of %s: %w", path, err), write.Close())
+	if err := sqlstore.Migrate(ctx, "sqlite", write); err != nil {
+		if t := translate(err); t != nil {
+			err = t
+		}
+		return nil, fmt.Errorf("the tables of %s: %w", path, err)
 	}
-	read, err := sql.Open("sqlite", dsn(path, "deferred")+"&_pragma=query_only(1)")
+	read, err := sql.Open("sqlite", source+"&_pragma=query_only(1)")
 	if err != nil {
-		return nil, errors.Join(err, write.Close())
+		return nil, err
 	}
-	read.SetMaxOpenConns(8)
-	return sqlstore.New(dialect(), write, read), nil
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
+	return sqlstore.New(dialect(), write, read, release), nil
 }
 
-func dsn(path, lock string) string {
+// StepDown takes the newest version of the tables back; see [sqlstore.StepDown].
+func StepDown(ctx context.Context, path string) (from, to int64, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return 0, 0, fmt.Errorf("the database: %w", err)
+	}
+	release, err := claim(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	db, err := sql.Open("sqlite", dsn(path))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	return sqlstore.StepDown(ctx, "sqlite", db)
+}
+
+// Snapshot writes a consistent copy of an open database to a file that is not
+// there yet, while it is being used.
+func Snapshot(ctx context.Context, db *sqlstore.DB, to string) error {
+	if _, err := os.Lstat(to); !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s is there already", to)
+	}
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) // VACUUM takes an empty file
+	if err != nil {
+		return err
+	}
+	_, err = db.Reading().ExecContext(ctx, "VACUUM INTO $1", to)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("a snapshot of the database in %s: %w", to, err), os.Remove(to))
+	}
+	return nil
+}
+
+func dsn(path string) string {
 	v := url.Values{}
 	for _, p := range []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)", "cache_size(-8000)", "temp_store(MEMORY)"} {
 		v.Add("_pragma", p)
 	}
-	v.Set("_txlock", lock)
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.Files)
-	if err != nil {
-		return err
+func dialect() sqlstore.Dialect {
+	return sqlstore.Dialect{
+		Name: "sqlite", Begin: "BEGIN IMMEDIATE", Lanes: 1,
+		Translate: translate, Retry: func(error) bool { return false }, Unsure: unsure,
+		// No end to it: a statement that is interrupted takes the transaction with it.
+		Deadline: func() (context.Context, context.CancelFunc) { return context.Background(), func() {} },
 	}
-	_, err = p.Up(ctx)
-	return err
 }
 
-func dialect() sqlstore.Dialect {
-	return sqlstore.Dialect{Name: "sqlite", Begin: "BEGIN IMMEDIATE", Lanes: 1, Translate: translate, Retry: func(error) bool { return false }}
+// unsure: what was written may be read again when the file is opened next,
+// although the disk did not say that it has it.
+func unsure(err error) bool {
+	var e *moderncsqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_IOERR
 }
 
 // translate knows SQLite's result codes (https://www.sqlite.org/rescode.html).
@@ -79,6 +148,9 @@ func translate(err error) error {
 	switch e.Code() {
 	case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE:
 		return fmt.Errorf("%w: %w", store.ErrConflict, err)
+	}
+	if e.Code() == sqlite3.SQLITE_CONSTRAINT_TRIGGER && strings.Contains(e.Error(), store.ErrStep.Error()) {
+		return fmt.Errorf("%w: %w", store.ErrStep, err)
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_FULL:

@@ -2,88 +2,101 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
-	"sync"
+	"strings"
 	"testing"
-	"time"
 
-	"assay/internal/store"
 	"assay/internal/store/sqlite"
-	"assay/order"
+	"assay/internal/store/sqlstore"
 )
 
-// TestOrder: an order is written with what belongs to it, changed under its
-// version, and there again after the file was closed and opened.
-func TestOrder(t *testing.T) {
+// TestFile: who may read it, and that one process has it.
+func TestFile(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	path := filepath.Join(t.TempDir(), "assay.db")
+	path := filepath.Join(t.TempDir(), "a ?%#.db") // no part of an address
 	db, err := sqlite.Open(ctx, path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
-	o := &store.Order{OrderRow: store.OrderRow{
-		ID: "A1", Tenant: "root", Account: "a", State: order.StatePending, Product: order.DV, Kind: order.New,
-		Profile: "cloud", Method: order.MethodDNS, Name: "orchard.net", Names: 1, Created: at, Submitted: at, Changed: at,
-	}, Order: &order.Order{Names: []string{"orchard.net"}}}
-	err = db.Write(ctx, func(tx store.Tx) error {
-		if err := tx.PutTenant(store.Tenant{ID: "root", Name: "root", Created: at}); err != nil {
-			return err
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", suffix, info, err)
 		}
-		return tx.InsertOrder(o, store.NewOrder{
-			Names: []store.OrderName{{Name: "orchard.net", Domain: "orchard.net"}}, Keys: []store.OrderKey{{Kind: "key", Digest: "ab"}},
-			Challenges: []order.Challenge{{Name: "orchard.net", Method: order.MethodDNS, Value: "v", Origin: "own", Created: at, Expires: at}},
-			Due:        []store.Due{{Kind: store.DueCheck, At: at}},
-		})
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	var group sync.WaitGroup
-	var won, lost int
-	var mu sync.Mutex
-	for range 8 {
-		group.Go(func() {
-			err := db.Write(ctx, func(tx store.Tx) error {
-				copied := *o
-				copied.State = order.StateReady
-				return tx.UpdateOrder(&copied)
-			})
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-				won++
-			case errors.Is(err, store.ErrConflict):
-				lost++
-			default:
-				t.Error(err)
-			}
-		})
+	_, err = sqlite.Open(ctx, path)
+	if !errors.Is(err, sqlite.ErrInUse) || !strings.Contains(err.Error(), path) {
+		t.Error("opened twice:", err)
 	}
-	group.Wait()
-	if won != 1 || lost != 7 {
-		t.Errorf("%d changes of one version succeeded, %d did not", won, lost)
+	if _, _, err := sqlite.StepDown(ctx, path); !errors.Is(err, sqlite.ErrInUse) {
+		t.Error("changed while it is open:", err)
+	}
+	for setting, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "query_only": "1"} {
+		var got string
+		if err := db.Reading().QueryRow("PRAGMA " + setting).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %s, %v", setting, got, err)
+		}
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db, err = sqlite.Open(ctx, path)
+	if db, err = sqlite.Open(ctx, path); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestVersions: a newer database is refused, a step back can be made and
+// repeated, and never takes the orders.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "assay.db")
+	reopen := func() error {
+		db, err := sqlite.Open(ctx, path)
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	}
+	if err := reopen(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		from, to, err := sqlite.StepDown(ctx, path)
+		if from == 1 {
+			if err == nil || to != 1 {
+				t.Errorf("the first version was taken back: %d, %v", to, err)
+			}
+			break
+		}
+		if err != nil || to != from-1 {
+			t.Fatalf("%d to %d: %v", from, to, err)
+		}
+	}
+	if err := reopen(); err != nil {
+		t.Fatal("forward again:", err)
+	}
+	raw, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	got, err := db.Order(ctx, "root", "A1")
-	if err != nil || got.State != order.StateReady || got.Version != 2 || got.Order.Names[0] != "orchard.net" {
-		t.Errorf("%+v, %v", got, err)
+	if _, err := raw.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)"); err != nil {
+		t.Fatal(err)
 	}
-	past, err := db.PastOrders(ctx, store.PastQuery{Key: "ab"})
-	if err != nil || len(past) != 1 || past[0].Values[0] != "v" {
-		t.Errorf("%+v, %v", past, err)
+	if err := raw.Close(); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := db.Order(ctx, "other", "A1"); !errors.Is(err, store.ErrNotFound) {
-		t.Error("another tenant reads it:", err)
+	if err := reopen(); !errors.Is(err, sqlstore.ErrNewer) || !strings.Contains(err.Error(), path) {
+		t.Error("a newer database:", err)
+	}
+	if _, _, err := sqlite.StepDown(ctx, path); !errors.Is(err, sqlstore.ErrNewer) {
+		t.Error("a step back of a newer database:", err)
 	}
 }

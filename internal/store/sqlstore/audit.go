@@ -21,15 +21,15 @@ func scanEntry(scan func(...any) error) (e store.Entry, err error) {
 func (t *tx) Append(e store.Entry) error {
 	return t.exec(`INSERT INTO audit (id, at, tenant, actor, role, action, subject, order_id, order_version, data, private)
 		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)`,
-		e.ID, micros(e.At), e.Tenant, e.Actor, e.Role, e.Action, e.Subject, e.Order, e.OrderVersion, []byte(e.Data), e.Private)
+		e.ID, micros(e.At), e.Tenant, e.Actor, e.Role, e.Action, e.Subject, e.Order, e.OrderVersion, blob(e.Data), e.Private)
 }
 
 func (t *tx) Unsealed(limit int) ([]store.Entry, error) {
-	return collect(t.ctx, t.q, t.dialect, scanEntry, `SELECT `+entryColumns+` FROM audit WHERE seq IS NULL ORDER BY at, id LIMIT $1`, limit)
+	return read(t, scanEntry, `SELECT `+entryColumns+` FROM audit WHERE seq IS NULL ORDER BY at, id LIMIT $1`, limit)
 }
 
 func (t *tx) LastSealed() (store.Head, error) {
-	heads, err := collect(t.ctx, t.q, t.dialect, scanHead, `SELECT seq, hash, at, hash FROM audit WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1`)
+	heads, err := read(t, scanHead, `SELECT seq, hash, at, hash FROM audit WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1`)
 	if err != nil || len(heads) == 0 {
 		return store.Head{}, err
 	}
@@ -53,7 +53,7 @@ func (t *tx) Seal(entries []store.Entry) error {
 			return err
 		}
 		if n == 0 {
-			return fmt.Errorf("audit entry %s: %w", e.ID, store.ErrConflict)
+			return t.fail(fmt.Errorf("audit entry %s: %w", e.ID, store.ErrConflict))
 		}
 	}
 	return nil
@@ -61,17 +61,18 @@ func (t *tx) Seal(entries []store.Entry) error {
 
 func (t *tx) PutHead(h store.Head) error {
 	return t.exec(`INSERT INTO audit_heads (seq, hash, at, signature) VALUES ($1,$2,$3,$4) ON CONFLICT (seq) DO NOTHING`,
-		h.Seq, h.Hash, micros(h.At), h.Signature)
+		h.Seq, blob(h.Hash), micros(h.At), blob(h.Signature))
 }
 
 func (t *tx) PutRequest(r store.Request) error {
-	return t.exec(`INSERT INTO requests (token, key, digest, status, headers, body, created_at) VALUES ($1,$2,$3,$4,$5,$6,$7)`,
-		r.Token, r.Key, r.Digest, r.Status, []byte(r.Headers), r.Body, micros(r.Created))
+	_, err := t.execN(`INSERT INTO requests (token, key, digest, status, headers, body, created_at) VALUES ($1,$2,$3,$4,$5,$6,$7)`,
+		r.Token, r.Key, blob(r.Digest), r.Status, blob(r.Headers), blob(r.Body), micros(r.Created))
+	return err
 }
 
 func (t *tx) PutSecret(id string, sealed []byte, at time.Time) error {
 	return t.exec(`INSERT INTO secrets (id, sealed, created_at) VALUES ($1,$2,$3)
-		ON CONFLICT (id) DO UPDATE SET sealed=excluded.sealed, created_at=excluded.created_at`, id, sealed, micros(at))
+		ON CONFLICT (id) DO UPDATE SET sealed=excluded.sealed, created_at=excluded.created_at`, id, blob(sealed), micros(at))
 }
 
 func (t *tx) TakeLease(name, owner string, now, until time.Time) (bool, error) {
@@ -79,24 +80,6 @@ func (t *tx) TakeLease(name, owner string, now, until time.Time) (bool, error) {
 		ON CONFLICT (name) DO UPDATE SET owner=excluded.owner, until=excluded.until WHERE leases.owner = excluded.owner OR leases.until <= $4`,
 		name, owner, micros(until), micros(now))
 	return n == 1, err
-}
-
-func (t *tx) Prune(p store.Prune, limit int) (int, error) {
-	var total int64
-	if !p.Requests.IsZero() {
-		n, err := t.execN(`DELETE FROM requests WHERE (token, key) IN (SELECT token, key FROM requests WHERE created_at < $1 ORDER BY created_at LIMIT $2)`,
-			micros(p.Requests), limit)
-		if err != nil {
-			return 0, err
-		}
-		total += n
-	}
-	if p.Reviews.IsZero() || int(total) >= limit {
-		return int(total), nil
-	}
-	n, err := t.execN(`DELETE FROM reviews WHERE id IN (SELECT r.id FROM reviews r JOIN orders o ON o.id = r.order_id
-		WHERE o.ended_at > 0 AND o.ended_at < $1 AND r.number > 1 AND r.id <> o.review ORDER BY o.ended_at LIMIT $2)`, micros(p.Reviews), limit-int(total))
-	return int(total + n), err
 }
 
 func (t *tx) Erase(orderID string) error {
@@ -109,10 +92,24 @@ func (t *tx) Erase(orderID string) error {
 // Entries lists audit entries, newest first.
 func (r reader) Entries(ctx context.Context, f store.EntryFilter) ([]store.Entry, error) {
 	w := &where{}
-	w.equal("tenant", f.Tenant)
-	w.equal("order_id", f.Order)
-	w.equal("actor", f.Actor)
-	w.equal("action", f.Action)
+	switch {
+	case f.Order != "":
+		// The order's own index has the order of the list; COALESCE keeps the
+		// engine from taking another.
+		w.equal("order_id", f.Order)
+		w.add("order_id <> ''")
+		w.equal("COALESCE(tenant, '')", f.Tenant)
+		w.equal("COALESCE(actor, '')", f.Actor)
+		w.equal("COALESCE(action, '')", f.Action)
+	case f.Actor != "" && f.Action != "":
+		w.equal("tenant", f.Tenant)
+		w.equal("actor", f.Actor)
+		w.equal("COALESCE(action, '')", f.Action)
+	default:
+		w.equal("tenant", f.Tenant)
+		w.equal("actor", f.Actor)
+		w.equal("action", f.Action)
+	}
 	if !f.Since.IsZero() {
 		w.add("at >= ?", micros(f.Since))
 	}
@@ -122,16 +119,13 @@ func (r reader) Entries(ctx context.Context, f store.EntryFilter) ([]store.Entry
 	if !f.BeforeAt.IsZero() {
 		w.add("(at, id) < (?, ?)", micros(f.BeforeAt), f.BeforeID)
 	}
-	if f.Order != "" {
-		w.add("order_id <> ''")
-	}
 	return collect(ctx, r.q, r.dialect, scanEntry, `SELECT `+entryColumns+` FROM audit`+w.sql()+` ORDER BY at DESC, id DESC LIMIT `+w.arg(limited(f.Limit)), w.args...)
 }
 
 // OrderEntries lists what happened to an order, oldest first.
 func (r reader) OrderEntries(ctx context.Context, orderID string, after int64, limit int) ([]store.Entry, error) {
 	return collect(ctx, r.q, r.dialect, scanEntry, `SELECT `+entryColumns+` FROM audit WHERE order_id = $1 AND order_id <> '' AND order_version > $2
-		ORDER BY order_version, at, id LIMIT $3`, orderID, after, limited(limit))
+		ORDER BY order_version, id LIMIT $3`, orderID, after, limited(limit))
 }
 
 // Sealed walks the chain.

@@ -29,8 +29,17 @@ type Dialect struct {
 	// Translate turns an error of the driver into one of package store, nil
 	// where it is none of those.
 	Translate func(error) error
-	// Retry reports an error after which the unit can simply run again.
+	// Retry reports an error after which the unit can simply run again: it met
+	// a lock of another transaction.
 	Retry func(error) bool
+	// Unsure reports an error of COMMIT that leaves open whether it was done.
+	Unsure func(error) bool
+	// Pipe sends statements in one round trip and returns how many rows the last
+	// one met; nil: they are run one by one.
+	Pipe func(context.Context, *sql.Conn, []Statement) (int64, error)
+	// Deadline is how long a transaction may take. It is no caller's context: who
+	// leaves must not break the commit of others.
+	Deadline func() (context.Context, context.CancelFunc)
 }
 
 // A DB is an open store.
@@ -40,7 +49,8 @@ type DB struct {
 	write   *sql.DB
 	read    *sql.DB
 	units   chan *unit
-	stop    chan struct{}
+	stop    chan struct{} // closed: no more units are taken
+	ended   chan struct{} // closed: every unit that was taken is answered
 	once    sync.Once
 	lanes   sync.WaitGroup
 	closers []func() error
@@ -52,7 +62,7 @@ type DB struct {
 func New(d Dialect, write, read *sql.DB, closers ...func() error) *DB {
 	db := &DB{
 		dialect: d, write: write, read: read,
-		units: make(chan *unit, maxBatch), stop: make(chan struct{}), closers: closers,
+		units: make(chan *unit, 4*maxBatch), stop: make(chan struct{}), ended: make(chan struct{}), closers: closers,
 	}
 	db.reader = reader{q: pool{read}, dialect: &db.dialect}
 	for range max(1, d.Lanes) {
@@ -73,8 +83,15 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // Close ends all units that were begun and closes the databases.
 func (db *DB) Close() error {
-	db.once.Do(func() { close(db.stop) })
+	var err error
+	db.once.Do(func() { err = db.shut() })
+	return err
+}
+
+func (db *DB) shut() error {
+	close(db.stop)
 	db.lanes.Wait()
+	close(db.ended)
 	err := db.write.Close()
 	if db.read != db.write {
 		if e := db.read.Close(); err == nil {
@@ -88,6 +105,9 @@ func (db *DB) Close() error {
 	}
 	return err
 }
+
+// Reading is the pool of connections that read, for copies of the whole.
+func (db *DB) Reading() *sql.DB { return db.read }
 
 func (db *DB) wrap(err error) error { return wrap(&db.dialect, err) }
 

@@ -2,35 +2,50 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"assay/internal/store"
 )
 
 const (
-	// maxBatch is how many units share a commit at most.
-	maxBatch = 256
-	// maxRuns is how often a unit runs again where the engine asks for it.
-	maxRuns = 5
+	// maxBatch is how many units share a commit at most. PostgreSQL keeps 64
+	// subtransactions of a transaction at hand and looks on disk for more.
+	maxBatch = 60
+	// maxRuns is how often a unit runs again after a connection or a whole
+	// transaction was lost; maxWaits how often after it met the lock of another.
+	maxRuns, maxWaits = 3, 100
 )
 
-// A unit is one call of Write.
+// A unit is one call of Write. Its function runs in the caller's goroutine when
+// a lane gives it the turn: a panic goes to the caller, with the caller's stack,
+// and a lane never dies of one.
 type unit struct {
-	ctx  context.Context
-	fn   func(store.Tx) error
-	done chan error
-	runs int
+	ctx context.Context
+	fn  func(store.Tx) error
+	// taken decides between a lane that begins with the unit and a caller who leaves.
+	taken       atomic.Bool
+	claimed     bool       // by a lane; only lanes look
+	turn        chan *tx   // the lane to the caller: run
+	ran         chan error // the caller to the lane: what came of it
+	done        chan error // the lane to the caller: what became of the commit
+	runs, waits int
 }
 
-var errClosed = fmt.Errorf("%w: it is closed", store.ErrUnavailable)
+var (
+	errClosed = fmt.Errorf("%w: it is closed", store.ErrUnavailable)
+	errPanic  = errors.New("the unit panicked")
+)
 
 // Write runs fn as a unit of its own in a commit that it may share.
 func (db *DB) Write(ctx context.Context, fn func(store.Tx) error) error {
-	u := &unit{ctx: ctx, fn: fn, done: make(chan error, 1)}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	u := &unit{ctx: ctx, fn: fn, turn: make(chan *tx), ran: make(chan error), done: make(chan error, 1)}
 	select {
-	case <-db.stop:
+	case <-db.stop: // asked first: of several that are ready a select takes any
 		return errClosed
 	default:
 	}
@@ -41,234 +56,268 @@ func (db *DB) Write(ctx context.Context, fn func(store.Tx) error) error {
 	case <-db.stop:
 		return errClosed
 	}
-	select {
-	case err := <-u.done:
-		return err
-	case <-db.stop:
-		// A lane that has taken the unit answers it; one that has not never will.
-		db.lanes.Wait()
+	left, ended := ctx.Done(), (<-chan struct{})(db.ended)
+	var last *tx
+	for {
 		select {
+		case t := <-u.turn:
+			last.undo()
+			last = t
+			u.run(t)
 		case err := <-u.done:
+			if err != nil {
+				last.undo()
+			}
 			return err
-		default:
-			return errClosed
+		case <-left:
+			if u.taken.CompareAndSwap(false, true) {
+				return ctx.Err()
+			}
+			left = nil // it runs or ran: only the commit knows what became of it
+		case <-ended:
+			if u.taken.CompareAndSwap(false, true) {
+				return errClosed
+			}
+			ended = nil // its answer is there
 		}
 	}
+}
+
+// run calls fn and tells the lane, also where fn does not come back.
+func (u *unit) run(t *tx) {
+	err := errPanic
+	defer func() {
+		t.over = true
+		u.ran <- err
+	}()
+	err = u.fn(t)
 }
 
 // lane takes what waits and commits it together.
 func (db *DB) lane() {
 	defer db.lanes.Done()
-	var c *session
-	defer func() { c.close() }()
+	l := &lane{db: db}
+	defer func() { l.drop() }()
 	for {
 		var batch []*unit
+		select {
+		case <-db.stop:
+			return
+		default:
+		}
 		select {
 		case u := <-db.units:
 			batch = append(batch, u)
 		case <-db.stop:
 			return
 		}
-	gather:
-		for len(batch) < maxBatch {
-			select {
-			case u := <-db.units:
-				batch = append(batch, u)
-			default:
-				break gather
-			}
-		}
+		batch = db.gather(batch)
 		for len(batch) > 0 {
-			batch = db.commit(&c, batch)
+			batch = l.commit(batch)
 		}
+	}
+}
+
+// gather adds what waits already.
+func (db *DB) gather(batch []*unit) []*unit {
+	for len(batch) < maxBatch {
+		select {
+		case u := <-db.units:
+			batch = append(batch, u)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// A lane is one connection that writes.
+type lane struct {
+	db *DB
+	s  *session
+}
+
+// drop gives the connection up: nobody knows what state it is in.
+func (l *lane) drop() {
+	if l.s != nil {
+		l.s.close()
+		l.s = nil
 	}
 }
 
 // commit runs a batch in one transaction and answers its units. It returns
 // those that have to run again.
-func (db *DB) commit(c **session, batch []*unit) (again []*unit) {
-	ctx := context.Background() // a caller who leaves must not break the commit of others
-	if *c == nil {
-		s, err := db.session(ctx)
-		if err != nil {
-			return answer(batch, db.wrap(err))
-		}
-		*c = s
-	}
-	s := *c
-	if err := s.exec(ctx, db.dialect.Begin); err != nil {
-		s.close()
-		*c = nil
-		return db.again(batch, err)
+func (l *lane) commit(batch []*unit) (again []*unit) {
+	ctx, cancel := l.db.dialect.Deadline()
+	defer cancel()
+	if err := l.begin(ctx); err != nil {
+		l.drop()
+		return l.retry(batch, err)
 	}
 	kept := make([]*unit, 0, len(batch))
 	for i, u := range batch {
-		if err := u.ctx.Err(); err != nil {
-			u.done <- err
+		if !u.begins() {
 			continue
 		}
-		err, broken := db.one(ctx, s, u)
-		if broken != nil {
-			// The transaction is lost, and with it every unit before this one.
-			_ = s.exec(ctx, "ROLLBACK")
-			s.close()
-			*c = nil
-			return db.again(append(kept, batch[i:]...), broken)
+		o := l.one(ctx, u)
+		switch {
+		case o.lost != nil:
+			// The transaction is gone, and with it every unit before this one. A
+			// unit that failed on its own account has its answer.
+			l.rollback(ctx)
+			again = append(kept, batch[i+1:]...)
+			if o.err != nil && !errors.Is(o.cause, store.ErrUnavailable) && !l.db.dialect.Retry(o.cause) {
+				u.done <- o.err
+			} else {
+				again = append(again, u)
+			}
+			return l.retry(again, o.lost)
+		case o.err != nil && l.db.dialect.Retry(o.cause) && u.waits < maxWaits:
+			// It waits for rows of a transaction that may wait for rows of this one:
+			// commit what there is and begin with it.
+			u.waits++
+			again = append(again, u)
+			again = append(again, l.finish(ctx, kept)...)
+			return append(again, batch[i+1:]...)
+		case o.err != nil:
+			u.done <- o.err
+		default:
+			kept = append(kept, u)
 		}
-		if err != nil {
-			u.done <- err
-			continue
-		}
-		kept = append(kept, u)
 	}
-	err := s.exec(ctx, "COMMIT")
+	return l.finish(ctx, kept)
+}
+
+// begins claims a unit from its caller; false where that has left.
+func (u *unit) begins() bool {
+	if !u.claimed && !u.taken.CompareAndSwap(false, true) {
+		return false
+	}
+	u.claimed = true
+	if err := u.ctx.Err(); err != nil {
+		u.done <- err
+		return false
+	}
+	return true
+}
+
+func (l *lane) begin(ctx context.Context) (err error) {
+	if l.s == nil {
+		if l.s, err = l.db.session(ctx); err != nil {
+			return err
+		}
+	}
+	return l.s.queue(ctx, l.db.dialect.Begin)
+}
+
+// rollback ends a transaction that is of no use.
+func (l *lane) rollback(ctx context.Context) {
+	if l.s == nil {
+		return
+	}
+	l.s.forget()
+	// Where the engine has rolled back by itself there is nothing to roll back,
+	// and it says so: a new connection is the sure way out of either.
+	if err := l.s.plain(ctx, "ROLLBACK"); err != nil {
+		l.drop()
+	}
+}
+
+// An outcome is what came of a unit: err is its caller's, cause what the
+// database said, lost an error after which the whole transaction is of no use.
+type outcome struct{ err, cause, lost error }
+
+// one runs a unit under a savepoint.
+func (l *lane) one(ctx context.Context, u *unit) outcome {
+	before := l.s.mark()
+	if err := l.s.queue(ctx, "SAVEPOINT u"); err != nil {
+		return outcome{lost: err}
+	}
+	t := &tx{reader: reader{q: l.s, dialect: &l.db.dialect}, s: l.s, ctx: ctx, unit: u}
+	u.turn <- t
+	o := outcome{err: <-u.ran, cause: t.failed}
+	if o.err == nil {
+		o.err = t.failed
+	}
+	if o.err == nil {
+		if o.err = l.release(ctx); o.err == nil {
+			return outcome{}
+		}
+		o.err = l.db.wrap(o.err)
+	}
+	if o.cause == nil {
+		o.cause = o.err
+	}
+	if l.s.back(before) {
+		return o // nothing of the unit was sent
+	}
+	l.s.forget()
+	for _, undo := range []string{"ROLLBACK TO SAVEPOINT u", "RELEASE SAVEPOINT u"} {
+		if o.lost = l.s.plain(ctx, undo); o.lost != nil {
+			return o
+		}
+	}
+	return o
+}
+
+// release ends a unit that succeeded. Statements that were queued and not
+// answered yet are answered now; where there are none nothing can fail, and the
+// release goes with what comes next.
+func (l *lane) release(ctx context.Context) error {
+	waiting := l.s.waiting()
+	err := l.s.queue(ctx, "RELEASE SAVEPOINT u")
+	if err == nil && waiting {
+		_, err = l.s.flush(ctx)
+	}
+	return err
+}
+
+// finish commits and answers; it returns units to run again.
+func (l *lane) finish(ctx context.Context, kept []*unit) (again []*unit) {
+	if len(kept) == 0 {
+		l.rollback(ctx)
+		return nil
+	}
+	err := l.s.commit(ctx)
 	if err == nil {
-		return answer(kept, nil)
+		answer(kept, nil)
+		return nil
 	}
-	if e := s.exec(ctx, "ROLLBACK"); e != nil {
-		s.close()
-		*c = nil
+	unsure := l.db.dialect.Unsure(err)
+	l.rollback(ctx)
+	if unsure {
+		answer(kept, fmt.Errorf("%w (%w): %w", store.ErrUnsure, store.ErrUnavailable, err))
+		return nil
 	}
-	if db.dialect.Retry(err) {
-		return db.again(kept, err)
-	}
-	wrapped := db.wrap(err)
-	if errors.Is(wrapped, store.ErrUnavailable) {
-		wrapped = fmt.Errorf("%w: %w", store.ErrUnsure, wrapped)
-	}
-	return answer(kept, wrapped)
+	return l.retry(kept, err)
 }
 
-// one runs a unit under a savepoint. broken is an error after which the whole
-// transaction is of no use.
-func (db *DB) one(ctx context.Context, s *session, u *unit) (err, broken error) {
-	if err := s.exec(ctx, "SAVEPOINT u"); err != nil {
-		return nil, err
-	}
-	t := &tx{reader: reader{q: s, dialect: &db.dialect}, s: s, ctx: ctx}
-	err = guarded(u.fn, t)
-	if t.fatal != nil && errors.Is(err, t.fatal) {
-		return nil, t.fatal
-	}
-	if err != nil {
-		if e := s.exec(ctx, "ROLLBACK TO SAVEPOINT u"); e != nil {
-			return nil, e
-		}
-	}
-	if e := s.exec(ctx, "RELEASE SAVEPOINT u"); e != nil {
-		return nil, e
-	}
-	return err, nil
-}
-
-// guarded gives a panic of a unit back as an error: it is its caller's, not the
-// other callers'.
-func guarded(fn func(store.Tx) error, t store.Tx) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in a unit of writing: %v", p)
-		}
-	}()
-	return fn(t)
-}
-
-// again answers units that cannot run again and returns the others.
-func (db *DB) again(batch []*unit, cause error) []*unit {
-	wrapped := db.wrap(cause)
-	var left []*unit
+// retry returns the units that can run again after what was theirs is lost, and
+// answers the others. Where the disk is full they run one by one: a small one
+// may still find room.
+func (l *lane) retry(batch []*unit, cause error) (again []*unit) {
+	wrapped := l.db.wrap(cause)
+	full := errors.Is(wrapped, store.ErrFull)
 	for _, u := range batch {
-		u.runs++
-		if u.runs >= maxRuns || errors.Is(wrapped, store.ErrFull) && len(batch) == 1 {
+		if u.runs++; u.runs >= maxRuns || full && len(batch) == 1 {
 			u.done <- wrapped
 			continue
 		}
-		left = append(left, u)
+		again = append(again, u)
 	}
-	if errors.Is(wrapped, store.ErrFull) && len(left) > 1 {
-		// One at a time: a small unit may still find room.
-		return left
+	if !full || len(again) < 2 {
+		return again
 	}
-	return left
-}
-
-func answer(units []*unit, err error) []*unit {
-	for _, u := range units {
-		u.done <- err
+	for _, u := range again {
+		for alone := []*unit{u}; len(alone) > 0; {
+			alone = l.commit(alone)
+		}
 	}
 	return nil
 }
 
-// A session is one connection with its prepared statements.
-type session struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
-}
-
-func (db *DB) session(ctx context.Context) (*session, error) {
-	conn, err := db.write.Conn(ctx)
-	if err != nil {
-		return nil, err
+func answer(units []*unit, err error) {
+	for _, u := range units {
+		u.done <- err
 	}
-	return &session{conn: conn, stmts: map[string]*sql.Stmt{}}, nil
-}
-
-func (s *session) close() {
-	if s == nil {
-		return
-	}
-	for _, st := range s.stmts {
-		_ = st.Close()
-	}
-	_ = s.conn.Close()
-}
-
-func (s *session) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	if st := s.stmts[query]; st != nil {
-		return st, nil
-	}
-	st, err := s.conn.PrepareContext(ctx, query)
-	if err == nil && len(s.stmts) < 200 {
-		s.stmts[query] = st
-	}
-	return st, err
-}
-
-func (s *session) exec(ctx context.Context, query string, args ...any) error {
-	_, err := s.execN(ctx, query, args...)
-	return err
-}
-
-func (s *session) execN(ctx context.Context, query string, args ...any) (int64, error) {
-	if len(args) == 0 {
-		_, err := s.conn.ExecContext(ctx, query)
-		return 0, err
-	}
-	st, err := s.prepared(ctx, query)
-	if err != nil {
-		return 0, err
-	}
-	r, err := st.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
-}
-
-// rows runs a query; querier is what readers read through.
-func (s *session) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	st, err := s.prepared(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return st.QueryContext(ctx, args...)
-}
-
-type querier interface {
-	rows(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-type pool struct{ db *sql.DB }
-
-func (p pool) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return p.db.QueryContext(ctx, query, args...)
 }

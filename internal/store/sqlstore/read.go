@@ -70,8 +70,11 @@ type where struct {
 
 func (w *where) arg(v any) string {
 	w.args = append(w.args, v)
-	return "$" + strconv.Itoa(len(w.args))
+	return place(len(w.args))
 }
+
+// place is the placeholder of the nth argument.
+func place(n int) string { return "$" + strconv.Itoa(n) }
 
 // add adds a condition; each ? is the next argument.
 func (w *where) add(term string, args ...any) {
@@ -139,21 +142,27 @@ func (r reader) order(ctx context.Context, tenant, id, lock string) (*store.Orde
 // Orders lists orders, newest first.
 func (r reader) Orders(ctx context.Context, f store.OrderFilter) ([]store.OrderRow, error) {
 	w := &where{}
-	from := "orders o"
-	w.equal("o.tenant", f.Tenant)
+	from, created, id := "orders o", "o.created_at", "o.id"
+	if f.Name != "" || f.Domain != "" {
+		// From the names: their index has the order of the list. A cross join is
+		// taken in the order it is written in.
+		from, created, id = "order_names n CROSS JOIN orders o", "n.created_at", "n.order_id"
+		w.terms = append(w.terms, "o.id = n.order_id")
+		w.equal("n.tenant", f.Tenant)
+	} else {
+		w.equal("o.tenant", f.Tenant)
+	}
+	switch {
+	case f.Name != "":
+		w.equal("n.name", f.Name)
+		w.equal("COALESCE(n.domain, '')", f.Domain)
+	case f.Domain != "":
+		w.equal("n.domain", f.Domain)
+		w.terms = append(w.terms, "n.lead = 1")
+	}
 	w.equal("o.account", f.Account)
 	w.equal("o.state", string(f.State))
-	w.add("o.deleted_at = 0")
-	created, id := "o.created_at", "o.id"
-	if f.Name != "" {
-		// From the names: their index has the order of the list.
-		from, created, id = "order_names n JOIN orders o ON o.id = n.order_id", "n.created_at", "n.order_id"
-		w.equal("n.tenant", f.Tenant)
-		w.equal("n.name", f.Name)
-	}
-	if f.Domain != "" {
-		w.add("EXISTS (SELECT 1 FROM order_names d WHERE d.order_id = o.id AND d.domain = ?)", f.Domain)
-	}
+	w.terms = append(w.terms, "o.deleted_at = 0")
 	if f.Before.ID != "" {
 		w.add("("+created+", "+id+") < (?, ?)", micros(f.Before.Created), f.Before.ID)
 	}
@@ -197,18 +206,19 @@ func (r reader) PastOrders(ctx context.Context, q store.PastQuery) ([]store.Past
 		if digest == "" {
 			continue
 		}
-		if err := look(`SELECT order_id FROM order_keys WHERE digest = $1 AND kind = $2 LIMIT $3`, digest, kind, limit); err != nil {
+		if err := look(`SELECT order_id FROM order_keys WHERE digest = $1 AND kind = $2 AND created_at >= $3
+			ORDER BY created_at DESC, order_id DESC LIMIT $4`, digest, kind, micros(q.Since), limit); err != nil {
 			return nil, err
 		}
 	}
 	for _, d := range q.Domains {
-		err := look(`SELECT order_id FROM order_names WHERE domain = $1 AND created_at >= $2 ORDER BY created_at DESC, order_id DESC LIMIT $3`, d, micros(q.Since), limit)
+		err := look(`SELECT order_id FROM order_names WHERE domain = $1 AND lead = 1 AND created_at >= $2 ORDER BY created_at DESC, order_id DESC LIMIT $3`, d, micros(q.Since), limit)
 		if err != nil {
 			return nil, err
 		}
 	}
 	if q.Account != "" {
-		err := look(`SELECT id FROM orders WHERE tenant = $1 AND account = $2 AND deleted_at = 0 AND created_at >= $3 ORDER BY created_at DESC, id DESC LIMIT $4`,
+		err := look(`SELECT id FROM orders WHERE tenant = $1 AND account = $2 AND created_at >= $3 ORDER BY created_at DESC, id DESC LIMIT $4`,
 			q.Tenant, q.Account, micros(q.Since), limit)
 		if err != nil {
 			return nil, err
@@ -326,11 +336,19 @@ func scanReview(scan func(...any) error) (v store.Review, err error) {
 	if v.Report, err = unpack(report); err != nil {
 		return v, fmt.Errorf("the stored review %s: %w", v.ID, err)
 	}
-	ids, err := unpack(seen)
-	if err != nil {
+	if v.Seen, err = unpackSeen(seen); err != nil {
 		return v, fmt.Errorf("the stored review %s: %w", v.ID, err)
 	}
-	return v, json.Unmarshal(ids, &v.Seen)
+	return v, nil
+}
+
+// unpackSeen reads the ids of a review's observations.
+func unpackSeen(packed []byte) (ids []string, err error) {
+	raw, err := unpack(packed)
+	if err != nil {
+		return nil, err
+	}
+	return ids, json.Unmarshal(raw, &ids)
 }
 
 // Review reads one review of an order; number 0 is the newest.
@@ -351,20 +369,26 @@ func (r reader) Reviews(ctx context.Context, orderID string, before, limit int) 
 		`SELECT `+reviewRowColumns+` FROM reviews r WHERE r.order_id = $1 AND r.number < $2 ORDER BY r.number DESC LIMIT $3`, orderID, before, limited(limit))
 }
 
-// EachReview walks the reviews of a tenant by the number of their order.
+// EachReview walks the orders by page, of a tenant from the newest, and the
+// reviews of a page.
 func (r reader) EachReview(ctx context.Context, tenant string, newestOnly bool, fn func(*store.Review) error) error {
-	const page = 100
-	after, number := "", 0
+	var last store.OrderKeyset
 	for {
-		w := &where{}
-		w.equal("o.tenant", tenant)
-		w.add("(r.order_id, r.number) > (?, ?)", after, number)
-		if newestOnly {
-			w.add("o.review = r.id")
+		page, err := r.orderPage(ctx, tenant, last)
+		if err != nil || len(page) == 0 {
+			return err
 		}
-		query := `SELECT ` + reviewRowColumns + `, o.tenant, r.report, r.seen FROM reviews r JOIN orders o ON o.id = r.order_id` + w.sql() +
-			` ORDER BY r.order_id, r.number LIMIT ` + w.arg(page)
-		list, err := collect(ctx, r.q, r.dialect, scanReview, query, w.args...)
+		last = page[len(page)-1]
+		ids := make([]string, len(page))
+		for i := range page {
+			ids[i] = page[i].ID
+		}
+		in, args := listOf(ids)
+		query := `SELECT ` + reviewRowColumns + `, o.tenant, r.report, r.seen FROM reviews r JOIN orders o ON o.id = r.order_id WHERE r.order_id IN ` + in
+		if newestOnly {
+			query += ` AND r.number = (SELECT MAX(n.number) FROM reviews n WHERE n.order_id = r.order_id)`
+		}
+		list, err := collect(ctx, r.q, r.dialect, scanReview, query+` ORDER BY r.order_id, r.number`, args...)
 		if err != nil {
 			return err
 		}
@@ -372,12 +396,30 @@ func (r reader) EachReview(ctx context.Context, tenant string, newestOnly bool, 
 			if err := fn(&list[i]); err != nil {
 				return err
 			}
-			after, number = list[i].Order, list[i].Number
-		}
-		if len(list) < page {
-			return nil
 		}
 	}
+}
+
+// orderPage is a page of order numbers for EachReview.
+func (r reader) orderPage(ctx context.Context, tenant string, last store.OrderKeyset) ([]store.OrderKeyset, error) {
+	const page = 20 // of some 300 reviews each at most
+	scan := func(scan func(...any) error) (k store.OrderKeyset, err error) {
+		var created int64
+		err = scan(&k.ID, &created)
+		k.Created = fromMicros(created)
+		return k, err
+	}
+	w := &where{}
+	if tenant == "" {
+		w.add("id > ?", last.ID)
+		return collect(ctx, r.q, r.dialect, scan, `SELECT id, created_at FROM orders`+w.sql()+` ORDER BY id LIMIT `+w.arg(page), w.args...)
+	}
+	w.equal("tenant", tenant)
+	w.add("deleted_at = 0")
+	if last.ID != "" {
+		w.add("(created_at, id) < (?, ?)", micros(last.Created), last.ID)
+	}
+	return collect(ctx, r.q, r.dialect, scan, `SELECT id, created_at FROM orders`+w.sql()+` ORDER BY created_at DESC, id DESC LIMIT `+w.arg(page), w.args...)
 }
 
 // Observations are those of an order with these ids, in their order; nil ids: all.
@@ -493,10 +535,10 @@ func (r reader) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
 	}
 	var oldest int64
 	err := errors.Join(
-		count(&s.Open, `SELECT COUNT(*) FROM due WHERE kind = 'deadline'`),
+		count(&s.Open, `SELECT COUNT(*) FROM orders WHERE state IN ('pending', 'letter', 'ready', 'cancelling')`),
 		count(&s.Due, `SELECT COUNT(*) FROM due WHERE due_at <= $1`, micros(now)),
-		count(&s.Leased, `SELECT COUNT(*) FROM due WHERE until > $1`, micros(now)),
-		count(&oldest, `SELECT MIN(due_at) FROM due`),
+		count(&s.Leased, `SELECT COUNT(*) FROM due WHERE lease <> '' AND until > $1`, micros(now)),
+		count(&oldest, `SELECT MIN(due_at) FROM due WHERE due_at <= $1`, micros(now)),
 		count(&s.Unsealed, `SELECT COUNT(*) FROM audit WHERE seq IS NULL`),
 	)
 	s.OldestDue = fromMicros(oldest)

@@ -1,0 +1,150 @@
+// Package postgres opens the store in a PostgreSQL database, which any number of
+// processes may share. Units of one process go over several connections, so that
+// the commits overlap; what a unit queues travels in one pipeline.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"assay/internal/store/sqlstore"
+)
+
+const (
+	// lanes is how many transactions of this process may be open at once.
+	lanes = 4
+	// readers is how many connections read at most.
+	readers = 16
+	// longest is how long a transaction of several units may take.
+	longest = 30 * time.Second
+	// lockWait is how long a statement waits for rows that another transaction
+	// changed. Transactions of several units may wait for each other: the first
+	// to give up commits what it has and begins anew with what had to wait.
+	lockWait = "100ms"
+	// migrateLock is the number of the advisory lock under which one process
+	// at a time brings the tables up to date: "assay" in ASCII.
+	migrateLock = 0x6173736179
+)
+
+// Open connects to a database ("postgres://user@host/name") and brings its
+// tables up to date. The database itself must exist.
+func Open(ctx context.Context, url string) (*sqlstore.DB, error) {
+	write, err := connect(url, lanes, lockWait)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, url, func(db *sql.DB) error { return sqlstore.Migrate(ctx, "postgres", db) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("the tables of the PostgreSQL database: %w", translated(err)), write.Close())
+	}
+	read, err := connect(url, readers, "0")
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	return sqlstore.New(dialect(), write, read), nil
+}
+
+// StepDown takes the newest version of the tables back; see [sqlstore.StepDown].
+// No program may be running on the database.
+func StepDown(ctx context.Context, url string) (from, to int64, err error) {
+	err = migrate(ctx, url, func(db *sql.DB) (err error) {
+		from, to, err = sqlstore.StepDown(ctx, "postgres", db)
+		return err
+	})
+	return from, to, err
+}
+
+func connect(url string, most int, lockWait string) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(url) // its errors do not show the password
+	if err != nil {
+		return nil, fmt.Errorf("the address of the PostgreSQL database: %w", err)
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 5 * time.Second
+	}
+	config.RuntimeParams["application_name"] = "assay"
+	config.RuntimeParams["lock_timeout"] = lockWait
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(durable))
+	db.SetMaxOpenConns(most)
+	db.SetMaxIdleConns(most)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return db, nil
+}
+
+// durable takes back a setting under which commits are confirmed before they
+// are on disk. Stronger settings (of a replicated database) stay.
+func durable(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
+	return err
+}
+
+// migrate runs f while no other process does.
+func migrate(ctx context.Context, url string, f func(*sql.DB) error) (err error) {
+	db, err := connect(url, 3, "0")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	lock, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Close() // the end of the session ends the lock
+	if _, err := lock.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrateLock)); err != nil {
+		return err
+	}
+	return f(db)
+}
+
+func dialect() sqlstore.Dialect {
+	return sqlstore.Dialect{
+		Name: "postgres", Begin: "BEGIN", Lanes: lanes,
+		SkipLocked: " FOR UPDATE SKIP LOCKED", ForUpdate: " FOR UPDATE",
+		Lock:      "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+		Translate: translate, Retry: retry, Unsure: unsure, Pipe: pipe,
+		Deadline: func() (context.Context, context.CancelFunc) {
+			return context.WithTimeout(context.Background(), longest)
+		},
+	}
+}
+
+var errRolledBack = errors.New("PostgreSQL rolled the transaction back at its commit")
+
+// pipe sends statements as one pipeline.
+func pipe(ctx context.Context, conn *sql.Conn, list []sqlstore.Statement) (n int64, err error) {
+	commits := list[len(list)-1].SQL == "COMMIT"
+	err = conn.Raw(func(driver any) error {
+		c, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("not a connection of pgx: %T", driver)
+		}
+		batch := &pgx.Batch{}
+		for _, s := range list {
+			batch.Queue(s.SQL, s.Args...)
+		}
+		results := c.Conn().SendBatch(ctx, batch)
+		for i := range list {
+			tag, err := results.Exec()
+			if err != nil {
+				_ = results.Close() // says the same
+				return err
+			}
+			if n = tag.RowsAffected(); i < len(list)-1 || !commits {
+				continue
+			}
+			if tag.String() != "COMMIT" {
+				return errors.Join(errRolledBack, results.Close())
+			}
+		}
+		if err := results.Close(); err != nil && !commits {
+			return err
+		}
+		return nil // a commit that was confirmed stays so, whatever becomes of the connection
+	})
+	return n, err
+}

@@ -1,0 +1,167 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+)
+
+// A Statement is one that waits to be sent.
+type Statement struct {
+	SQL  string
+	Args []any
+}
+
+// A session is one connection that writes, with its prepared statements. With
+// a pipe it queues what needs no answer and sends it with what does, in one
+// round trip.
+type session struct {
+	conn   *sql.Conn
+	stmts  map[string]*sql.Stmt
+	pipe   func(context.Context, *sql.Conn, []Statement) (int64, error)
+	queued []Statement
+	user   int // how many of the queued are of a unit: have arguments
+	sends  int
+}
+
+func (db *DB) session(ctx context.Context) (*session, error) {
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &session{conn: conn, stmts: map[string]*sql.Stmt{}, pipe: db.dialect.Pipe}, nil
+}
+
+func (s *session) close() {
+	for _, st := range s.stmts {
+		_ = st.Close()
+	}
+	_ = s.conn.Close()
+}
+
+// queue runs a statement whose answer is an error at most: at once, or with a
+// pipe later.
+func (s *session) queue(ctx context.Context, query string, args ...any) error {
+	if s.pipe == nil {
+		_, err := s.now(ctx, query, args...)
+		return err
+	}
+	s.queued = append(s.queued, Statement{query, args})
+	if len(args) > 0 {
+		s.user++
+	}
+	return nil
+}
+
+// exec runs a statement and says how many rows it met.
+func (s *session) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if s.pipe == nil {
+		return s.now(ctx, query, args...)
+	}
+	s.queued = append(s.queued, Statement{query, args})
+	return s.flush(ctx)
+}
+
+// flush sends what is queued; the number is of the last statement.
+func (s *session) flush(ctx context.Context) (int64, error) {
+	if len(s.queued) == 0 {
+		return 0, nil
+	}
+	send := s.queued
+	s.forget()
+	s.sends++
+	return s.pipe(ctx, s.conn, send)
+}
+
+// forget drops what is queued.
+func (s *session) forget() { s.queued, s.user = nil, 0 }
+
+// waiting reports whether statements of a unit are queued.
+func (s *session) waiting() bool { return s.user > 0 }
+
+// A mark is a place in what is sent and queued.
+type mark struct{ sends, queued, user int }
+
+func (s *session) mark() mark { return mark{s.sends, len(s.queued), s.user} }
+
+// back drops what was queued since the mark. It is false where something was
+// sent since, which only the database can undo.
+func (s *session) back(m mark) bool {
+	if s.sends != m.sends {
+		return false
+	}
+	s.queued, s.user = s.queued[:m.queued], m.user
+	return true
+}
+
+// commit ends the transaction, with what is queued.
+func (s *session) commit(ctx context.Context) error {
+	if err := s.queue(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	_, err := s.flush(ctx)
+	return err
+}
+
+// plain runs a statement of no arguments outside the queue.
+func (s *session) plain(ctx context.Context, query string) error {
+	_, err := s.conn.ExecContext(ctx, query)
+	return err
+}
+
+func (s *session) now(ctx context.Context, query string, args ...any) (int64, error) {
+	s.sends++
+	st, err := s.prepared(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := st.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// prepared keeps the statements of a connection: their texts are few, but for
+// lists of any length.
+func (s *session) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st := s.stmts[query]; st != nil {
+		return st, nil
+	}
+	if len(s.stmts) >= 200 {
+		for text, st := range s.stmts {
+			_ = st.Close()
+			delete(s.stmts, text)
+		}
+	}
+	st, err := s.conn.PrepareContext(ctx, query)
+	if err == nil {
+		s.stmts[query] = st
+	}
+	return st, err
+}
+
+// rows runs a query after what is queued; querier is what readers read through.
+func (s *session) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if _, err := s.flush(ctx); err != nil {
+		return nil, err
+	}
+	s.sends++
+	if s.pipe != nil {
+		return s.conn.QueryContext(ctx, query, args...) // the driver keeps statements itself
+	}
+	st, err := s.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+type querier interface {
+	rows(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+type pool struct{ db *sql.DB }
+
+func (p pool) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return p.db.QueryContext(ctx, query, args...)
+}

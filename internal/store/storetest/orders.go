@@ -1,0 +1,241 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"assay/internal/store"
+	"assay/order"
+)
+
+var ctx = context.Background()
+
+func testOrder(t *testing.T, w *world) {
+	o := fresh("root", "A1", noon.Add(123456*time.Microsecond))
+	o.Reason, o.Verdict, o.Review, o.Paused, o.Identical = order.FailRefused, "wait", "r1", "by-hand", 3
+	o.ManualAt, o.ReadyAt, o.Ended = noon.Add(1), noon.Add(time.Minute), noon.Add(time.Hour)
+	o.ManualAt = noon.Add(time.Microsecond)
+	o.Order.Organization = &order.Organization{Name: "果园 Ltd"}
+	extra := with(o, "a1.net", "www.a1.net")
+	w.do(func(tx store.Tx) error { return tx.InsertOrder(o, extra) })
+	got, err := w.Order(ctx, "root", "A1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(o, got); diff != "" {
+		t.Error(diff)
+	}
+	if got.Version != 1 {
+		t.Error("version", got.Version)
+	}
+	values, err := w.Challenges(ctx, "A1")
+	if diff := cmp.Diff(extra.Challenges, values); err != nil || diff != "" {
+		t.Error(diff, err)
+	}
+	if _, err := w.Order(ctx, "root", "B1"); !errors.Is(err, store.ErrNotFound) {
+		t.Error("an order that is not there:", err)
+	}
+	err = w.Write(ctx, func(tx store.Tx) error {
+		err := tx.InsertOrder(fresh("root", "A1", noon), store.NewOrder{})
+		if !errors.Is(err, store.ErrConflict) {
+			t.Error("InsertOrder itself tells the conflict:", err)
+		}
+		return err
+	})
+	if !errors.Is(err, store.ErrConflict) {
+		t.Error("one id twice:", err)
+	}
+}
+
+func testVersion(t *testing.T, w *world) {
+	w.put(fresh("root", "A1", noon))
+	stale, err := w.Order(ctx, "root", "A1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.do(func(tx store.Tx) error {
+		o, err := tx.Order("root", "A1")
+		if err != nil {
+			return err
+		}
+		o.State, o.Verdict, o.Changed = order.StateReady, "pass", noon.Add(time.Minute)
+		o.Order.Plan = "free"
+		err = tx.UpdateOrder(o)
+		if o.Version != 2 {
+			t.Error("the version in the caller's row is", o.Version)
+		}
+		return err
+	})
+	got, err := w.Order(ctx, "root", "A1")
+	if err != nil || got.State != order.StateReady || got.Version != 2 || got.Verdict != "pass" || got.Order.Plan != "free" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	err = w.Write(ctx, func(tx store.Tx) error {
+		stale.State = order.StateFailed
+		return tx.UpdateOrder(stale)
+	})
+	if !errors.Is(err, store.ErrConflict) || stale.Version != 1 {
+		t.Errorf("a change of version 1 at version 2: %v, version %d", err, stale.Version)
+	}
+	// A unit that fails after the change takes the version in the row back.
+	boom := errors.New("boom")
+	err = w.Write(ctx, func(tx store.Tx) error { return errors.Join(tx.UpdateOrder(got), boom) })
+	if !errors.Is(err, boom) || got.Version != 2 {
+		t.Errorf("%v, version %d", err, got.Version)
+	}
+	// Of many who change one version one succeeds.
+	var all sync.WaitGroup
+	results := make(chan error, 16)
+	for range cap(results) {
+		mine := *got
+		all.Go(func() {
+			results <- w.Write(ctx, func(tx store.Tx) error { return tx.UpdateOrder(&mine) })
+		})
+	}
+	all.Wait()
+	close(results)
+	won := 0
+	for err := range results {
+		switch {
+		case err == nil:
+			won++
+		case !errors.Is(err, store.ErrConflict):
+			t.Error(err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d of 16 changes of one version succeeded", won)
+	}
+}
+
+// testSteps tries every pair of states: the database lets through what the
+// table has, and nothing else.
+func testSteps(t *testing.T, w *world) {
+	steps := map[[2]order.State]bool{}
+	for _, s := range order.Transitions() {
+		steps[[2]order.State{s.From, s.To}] = true
+	}
+	for _, from := range order.States() {
+		for _, to := range order.States() {
+			o := fresh("root", string(from)+">"+string(to), noon)
+			o.State = from
+			w.put(o)
+			o.State = to
+			err := w.Write(ctx, func(tx store.Tx) error { return tx.UpdateOrder(o) })
+			switch allowed := from == to || steps[[2]order.State{from, to}]; {
+			case allowed && err != nil:
+				t.Errorf("%s to %s: %v", from, to, err)
+			case !allowed && !errors.Is(err, store.ErrStep):
+				t.Errorf("%s to %s: %v, want %v", from, to, err, store.ErrStep)
+			}
+		}
+	}
+	o := fresh("root", "X", noon)
+	o.State = "nowhere"
+	if err := w.Write(ctx, func(tx store.Tx) error { return tx.InsertOrder(o, store.NewOrder{}) }); err == nil {
+		t.Error("a state that is none was written")
+	}
+}
+
+func testValues(t *testing.T, w *world) {
+	a := w.put(fresh("root", "A1", noon))
+	b := fresh("root", "B1", noon)
+	extra := with(b)
+	extra.Challenges[0].Value = "v-A1"
+	err := w.Write(ctx, func(tx store.Tx) error { return tx.InsertOrder(b, extra) })
+	if !errors.Is(err, store.ErrConflict) {
+		t.Error("a value of another order:", err)
+	}
+	if _, err := w.Order(ctx, "root", "B1"); !errors.Is(err, store.ErrNotFound) {
+		t.Error("its order was written without it:", err)
+	}
+	// One order may show its value for several names.
+	c := fresh("root", "C1", noon)
+	extra = with(c, "c1.net", "c2.net")
+	second := extra.Challenges[0]
+	second.Name = "c2.net"
+	extra.Challenges = append(extra.Challenges, second)
+	w.do(func(tx store.Tx) error { return tx.InsertOrder(c, extra) })
+	// A value that was replaced is still its order's.
+	w.do(func(tx store.Tx) error {
+		x := with(a)
+		x.Challenges[0].Value = "v-A2"
+		return tx.ReplaceOrder(a, x)
+	})
+	extra = with(b)
+	extra.Challenges[0].Value = "v-A1"
+	if err := w.Write(ctx, func(tx store.Tx) error { return tx.InsertOrder(b, extra) }); !errors.Is(err, store.ErrConflict) {
+		t.Error("a former value of another order:", err)
+	}
+}
+
+func testReplace(t *testing.T, w *world) {
+	o := w.put(fresh("root", "A1", noon), "one.net", "two.net")
+	w.do(func(tx store.Tx) error {
+		o.Name, o.Names = "three.net", 1
+		x := with(o, "three.net")
+		x.Challenges[0].Value = "v-new"
+		return tx.ReplaceOrder(o, x)
+	})
+	for name, want := range map[string]int{"one.net": 0, "two.net": 0, "three.net": 1} {
+		list, err := w.Orders(ctx, store.OrderFilter{Tenant: "root", Name: name, Limit: 10})
+		if err != nil || len(list) != want {
+			t.Errorf("%s: %d orders, %v", name, len(list), err)
+		}
+	}
+	values, err := w.Challenges(ctx, "A1")
+	if err != nil || len(values) != 1 || values[0].Value != "v-new" {
+		t.Errorf("%+v, %v", values, err)
+	}
+	if o.Version != 2 {
+		t.Error("version", o.Version)
+	}
+	stale := *o
+	stale.Version = 1
+	if err := w.Write(ctx, func(tx store.Tx) error { return tx.ReplaceOrder(&stale, with(&stale)) }); !errors.Is(err, store.ErrConflict) {
+		t.Error("replaced under an old version:", err)
+	}
+}
+
+func testTenants(t *testing.T, w *world) {
+	mine, theirs := w.put(fresh("root", "A1", noon)), fresh("other", "B1", noon)
+	theirs.Name = "a1.net"
+	w.put(theirs, "a1.net")
+	if _, err := w.Order(ctx, "other", "A1"); !errors.Is(err, store.ErrNotFound) {
+		t.Error("another tenant reads the order:", err)
+	}
+	if o, err := w.Order(ctx, "", "A1"); err != nil || o.Tenant != "root" {
+		t.Error("any tenant:", err)
+	}
+	err := w.Write(ctx, func(tx store.Tx) error {
+		_, err := tx.Order("other", "A1")
+		return err
+	})
+	if !errors.Is(err, store.ErrNotFound) {
+		t.Error("another tenant reads it to change it:", err)
+	}
+	for _, f := range []store.OrderFilter{{}, {Account: "a"}, {State: order.StatePending}, {Name: "a1.net"}, {Domain: "a1.net"}} {
+		f.Tenant, f.Limit = "other", 10
+		list, err := w.Orders(ctx, f)
+		if err != nil || len(list) != 1 || list[0].ID != "B1" {
+			t.Errorf("%+v: %+v, %v", f, list, err)
+		}
+	}
+	w.do(func(tx store.Tx) error {
+		return tx.PutValidation(store.Validation{Tenant: "root", Account: "a", Domain: "a1.net", Method: "dns", Profile: "cloud", Order: mine.ID, At: noon})
+	})
+	if v, err := w.Validations(ctx, "other", "a", "cloud", []string{"a1.net"}); err != nil || len(v) != 0 {
+		t.Errorf("another tenant's validation: %+v, %v", v, err)
+	}
+	w.do(func(tx store.Tx) error {
+		return tx.Append(store.Entry{ID: "e1", At: noon, Tenant: "root", Actor: "t", Action: "x", Subject: "order:A1"})
+	})
+	if e, err := w.Entries(ctx, store.EntryFilter{Tenant: "other", Limit: 10}); err != nil || len(e) != 0 {
+		t.Errorf("another tenant's audit: %+v, %v", e, err)
+	}
+}
