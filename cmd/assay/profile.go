@@ -25,6 +25,7 @@ func (a *app) profileCommand() *cobra.Command {
 	var asJSON bool
 	c.PersistentFlags().BoolVar(&asJSON, "json", false, a.text.Text("flag.json"))
 	c.AddCommand(
+		a.profileTryCommand(),
 		&cobra.Command{
 			Use: "list", Short: a.text.Text("profile.list.short"), Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return a.listProfiles(asJSON) },

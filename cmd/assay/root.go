@@ -107,6 +107,8 @@ func (a *app) commands() []*cobra.Command {
 		{"logout", a.logoutCommand},
 		{"token", a.tokenCommand},
 		{"order", a.orderCommand},
+		{"audit", a.auditCommand},
+		{"forecast", a.forecastCommand},
 		{"exit-codes", a.exitCodesTopic},
 	}
 	for _, c := range all {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -42,6 +43,8 @@ type Config struct {
 	Places []perspective.Place
 	// Log is for the operator; nil: nothing is logged.
 	Log *slog.Logger
+	// AuditKey signs the heads of the audit chain; nil: they are not signed.
+	AuditKey ed25519.PrivateKey
 	// Workers is how many checks run at once; 0: 64.
 	Workers int
 	// Lease is how long a check may take before another process takes it; 0: 2 min.
