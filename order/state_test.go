@@ -1,0 +1,307 @@
+package order
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// TestReachable: every state is reached from a draft or a first submission, and
+// each that has not ended for good can be left.
+func TestReachable(t *testing.T) {
+	t.Parallel()
+	reached := map[State]bool{StateDraft: true}
+	for range States() {
+		for _, tr := range Transitions() {
+			reached[tr.To] = reached[tr.To] || reached[tr.From]
+		}
+	}
+	for _, s := range States() {
+		if !reached[s] {
+			t.Errorf("%s is never reached", s)
+		}
+		left := slices.ContainsFunc(Transitions(), func(tr Transition) bool { return tr.From == s && tr.To != s })
+		if left == (s == StateIssued) {
+			t.Errorf("%s can be left: %v", s, left)
+		}
+	}
+}
+
+// TestNext: what Next does is the table, and nothing else.
+func TestNext(t *testing.T) {
+	t.Parallel()
+	actions := map[Action]bool{}
+	for _, tr := range Transitions() {
+		actions[tr.Action] = true
+	}
+	for _, s := range States() {
+		for a := range actions {
+			to, ok := s.Next(a)
+			if want := slices.ContainsFunc(transitions, func(tr Transition) bool { return tr == Transition{s, a, to} }); want != ok {
+				t.Errorf("%s %s: %s %v", s, a, to, ok)
+			}
+			if !ok && to != s {
+				t.Errorf("%s %s is refused and yet goes to %s", s, a, to)
+			}
+		}
+	}
+}
+
+// TestWalk: on any walk an order is issued only out of ready, ready only out of
+// pending by a pass, and is never open after it failed without being submitted
+// again.
+func TestWalk(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		at := StateDraft
+		passed := false
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			var open []Transition
+			for _, tr := range transitions {
+				if tr.From == at {
+					open = append(open, tr)
+				}
+			}
+			tr := rapid.SampledFrom(open).Draw(t, "step")
+			switch tr.Action {
+			case ActionPass:
+				passed = true
+			case ActionReopen, ActionResubmit, ActionSubmit:
+				passed = false
+			}
+			if tr.To == StateReady && tr.From != StateReady && (tr.From != StatePending || tr.Action != ActionPass) {
+				t.Fatalf("ready by %+v", tr)
+			}
+			if tr.To == StateIssued && !passed {
+				t.Fatalf("issued without a pass by %+v", tr)
+			}
+			if at.Ended() && tr.To.Open() && tr.Action != ActionResubmit {
+				t.Fatalf("opened again by %+v", tr)
+			}
+			at = tr.To
+		}
+	})
+}
+
+// TestAttempts: at most one certificate comes of an attempt, none of one that
+// was abandoned, and none before its bytes were stored.
+func TestAttempts(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var at AttemptState
+		var walked []AttemptState
+		for len(at.Next()) > 0 {
+			at = rapid.SampledFrom(at.Next()).Draw(t, "next")
+			walked = append(walked, at)
+		}
+		signed, issued := slices.Index(walked, AttemptSigned), slices.Index(walked, AttemptIssued)
+		if walked[0] != AttemptPrepared || issued >= 0 && (signed < 0 || signed > issued) || signed >= 0 && slices.Contains(walked, AttemptAbandoned) {
+			t.Fatalf("%v", walked)
+		}
+	})
+	reached := map[AttemptState]bool{"": true}
+	for range AttemptStates() {
+		for s := range reached {
+			for _, n := range s.Next() {
+				reached[n] = true
+			}
+		}
+	}
+	if len(reached) != len(AttemptStates())+1 {
+		t.Errorf("reached %v", reached)
+	}
+}
+
+// TestCertificates: a revocation that is not validated leaves a valid
+// certificate; revoked and expired are the end.
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	reached := map[CertificateState]bool{"": true}
+	for range CertificateStates() {
+		for s := range reached {
+			for _, n := range s.Next() {
+				reached[n] = true
+			}
+		}
+	}
+	if len(reached) != len(CertificateStates())+1 {
+		t.Errorf("reached %v", reached)
+	}
+	for _, s := range []CertificateState{CertificateRevoked, CertificateExpired} {
+		if len(s.Next()) != 0 {
+			t.Errorf("%s goes to %v", s, s.Next())
+		}
+	}
+	for _, s := range []CertificateState{CertificateRevoking, CertificateRevocationLetter} {
+		if !slices.Contains(s.Next(), CertificateValid) {
+			t.Errorf("a failed revocation leaves %s for %v", s, s.Next())
+		}
+	}
+}
+
+// TestCloudStatus transcribes the table of the cloud's status numbers.
+func TestCloudStatus(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		number int
+		s      Standing
+	}{
+		{0, Standing{Order: StatePending}},
+		{0, Standing{Order: StatePending, Kind: Renewal, Method: MethodFile}},
+		{0, Standing{Order: StateReady, Method: MethodDNSAuto, Phase: PhaseIssue}},
+		{1, Standing{Order: StateIssued, Certificate: CertificateValid}},
+		{1, Standing{Order: StateIssued}},
+		{2, Standing{Order: StateFailed}},
+		{3, Standing{Order: StateIssued, Certificate: CertificateExpired}},
+		{4, Standing{Order: StatePending, Method: MethodDNSAuto, Phase: PhaseValidation}},
+		{5, Standing{Order: StateDraft}},
+		{6, Standing{Order: StateCancelling}},
+		{7, Standing{Order: StateCancelled}},
+		{8, Standing{Order: StateLetter, Product: OV}},
+		{9, Standing{Order: StateIssued, Certificate: CertificateRevoking}},
+		{10, Standing{Order: StateIssued, Certificate: CertificateRevoked}},
+		{11, Standing{Order: StatePending, Kind: Reissue}},
+		{12, Standing{Order: StateIssued, Certificate: CertificateRevocationLetter}},
+		{13, Standing{Order: StateDraft, Free: true}},
+		{14, Standing{Order: StateIssued, Refunded: true}},
+		{15, Standing{Order: StateIssued, Migrating: true}},
+	} {
+		if got := c.s.CloudStatus(); got != c.number {
+			t.Errorf("%+v is %d, want %d", c.s, got, c.number)
+		}
+	}
+	for phase, message := range map[Phase]string{
+		PhasePreReview: "PRE-REVIEWING", PhaseReview: "LEGAL-REVIEWING", PhaseCA: "CA-REVIEWING", PhaseValidation: "PENDING-DCV",
+	} {
+		if got := (Standing{Order: StatePending, Phase: phase}).CloudMessage(); got != message {
+			t.Errorf("%s: %s", phase, got)
+		}
+	}
+	if got := (Standing{Order: StateReady}).CloudMessage(); got != "WAIT-ISSUE" {
+		t.Error(got)
+	}
+}
+
+// TestAllowed transcribes the table of what may be done when.
+func TestAllowed(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	in := func(days int) time.Time { return now.Add(time.Duration(days) * day) }
+	issued := Standing{Order: StateIssued, Certificate: CertificateValid, NotAfter: in(60), Created: in(-30), Submitted: in(-30)}
+	with := func(s Standing, change func(*Standing)) Standing { change(&s); return s }
+	for _, c := range []struct {
+		name   string
+		s      Standing
+		action Action
+		want   bool
+	}{
+		{"check while pending", Standing{Order: StatePending}, ActionCheck, true},
+		{"check after the end", Standing{Order: StateFailed}, ActionCheck, false},
+		{"check when ready", Standing{Order: StateReady}, ActionCheck, false},
+		{"edit a draft", Standing{Order: StateDraft}, ActionEdit, true},
+		{"edit after submission", Standing{Order: StatePending}, ActionEdit, false},
+		{"cancel pending", Standing{Order: StatePending}, ActionCancel, true},
+		{"cancel with letter pending", Standing{Order: StateLetter, Product: OV}, ActionCancel, true},
+		{"cancel issued", issued, ActionCancel, false},
+		{"cancel in the second year of a series", Standing{Order: StatePending, SeriesYear: 2}, ActionCancel, false},
+		{"resubmit failed", Standing{Order: StateFailed}, ActionResubmit, true},
+		{"resubmit cancelled", Standing{Order: StateCancelled}, ActionResubmit, true},
+		{"resubmit free", Standing{Order: StateFailed, Free: true}, ActionResubmit, false},
+		{"resubmit pending", Standing{Order: StatePending}, ActionResubmit, false},
+		{"remind DV after a day", Standing{Order: StatePending, Product: DV, Submitted: now.Add(-24 * time.Hour)}, ActionRemind, true},
+		{"remind DV before", Standing{Order: StatePending, Product: DV, Submitted: now.Add(-24*time.Hour + 1)}, ActionRemind, false},
+		{"remind OV after 72 h", Standing{Order: StatePending, Product: OV, Submitted: now.Add(-72 * time.Hour)}, ActionRemind, true},
+		{"remind OV before", Standing{Order: StatePending, Product: OV, Submitted: now.Add(-72*time.Hour + 1)}, ActionRemind, false},
+		{"remind EV before 96 h", Standing{Order: StatePending, Product: EV, Submitted: now.Add(-96*time.Hour + 1)}, ActionRemind, false},
+		{"download", issued, ActionDownload, true},
+		{"download while off", with(issued, func(s *Standing) { s.DownloadOff = true }), ActionDownload, false},
+		{"download while revoking", with(issued, func(s *Standing) { s.Certificate = CertificateRevoking }), ActionDownload, false},
+		{"reissue with 60 days left", issued, ActionReissue, true},
+		{"reissue with 30 days left", with(issued, func(s *Standing) { s.NotAfter = in(30) }), ActionReissue, false},
+		{"reissue while one runs", with(issued, func(s *Standing) { s.ReissueRunning = true }), ActionReissue, false},
+		{"reissue free once", with(issued, func(s *Standing) { s.Free = true }), ActionReissue, true},
+		{"reissue free twice", with(issued, func(s *Standing) { s.Free, s.Reissues = true, 1 }), ActionReissue, false},
+		{"renew with 30 days left", with(issued, func(s *Standing) { s.NotAfter = in(30) }), ActionRenew, true},
+		{"renew with 31 days left", with(issued, func(s *Standing) { s.NotAfter = in(31) }), ActionRenew, false},
+		{"renew expired", with(issued, func(s *Standing) { s.NotAfter = in(-1) }), ActionRenew, false},
+		{"revoke", issued, ActionRevoke, true},
+		{"revoke an uploaded one", with(issued, func(s *Standing) { s.Uploaded = true }), ActionRevoke, false},
+		{"revoke in the last 30 days", with(issued, func(s *Standing) { s.NotAfter = in(30) }), ActionRevoke, false},
+		{"revoke a reissue alone", with(issued, func(s *Standing) { s.Kind = Reissue }), ActionRevoke, false},
+		{"revoke a bound one", with(issued, func(s *Standing) { s.Bound = true }), ActionRevoke, false},
+		{"revoke twice", with(issued, func(s *Standing) { s.Certificate = CertificateRevoked }), ActionRevoke, false},
+		{"delete issued", issued, ActionDelete, false},
+		{"delete expired", with(issued, func(s *Standing) { s.Certificate = CertificateExpired }), ActionDelete, true},
+		{"delete revoked", with(issued, func(s *Standing) { s.Certificate = CertificateRevoked }), ActionDelete, true},
+		{"delete uploaded", with(issued, func(s *Standing) { s.Uploaded = true }), ActionDelete, true},
+		{"delete cancelled", Standing{Order: StateCancelled}, ActionDelete, true},
+		{"delete pending", Standing{Order: StatePending}, ActionDelete, false},
+		{"delete bound", with(issued, func(s *Standing) { s.Certificate, s.Bound = CertificateExpired, true }), ActionDelete, false},
+		{"delete while its renewal is not issued", with(issued, func(s *Standing) { s.Certificate, s.RenewalPending = CertificateExpired, true }), ActionDelete, false},
+		{"delete free within the hour", Standing{Order: StateCancelled, Free: true, Created: now.Add(-time.Hour + 1)}, ActionDelete, false},
+		{"delete free after it", Standing{Order: StateCancelled, Free: true, Created: now.Add(-time.Hour)}, ActionDelete, true},
+		{"anything while migrating", Standing{Order: StatePending, Migrating: true}, ActionCancel, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			err := c.s.May(c.action, now)
+			if (err == nil) != c.want {
+				t.Errorf("got %v", err)
+			}
+			var wrong *StateError
+			if err != nil && (!errors.As(err, &wrong) || wrong.State != c.s.Order) {
+				t.Errorf("%v names no state", err)
+			}
+		})
+	}
+}
+
+// TestSubmitTo: only identity products wait for a letter, and only where the
+// profile wants one.
+func TestSubmitTo(t *testing.T) {
+	t.Parallel()
+	for _, p := range []Product{DV, OV, EV} {
+		if SubmitTo(p, false) != StatePending || (SubmitTo(p, true) == StateLetter) != (p != DV) {
+			t.Error(p)
+		}
+	}
+}
+
+// TestNewValue: 26 characters of 32 are 130 bits; values differ, every letter
+// comes, none that is taken for another.
+func TestNewValue(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	letters := map[rune]int{}
+	for range 2000 {
+		v, err := NewValue(rand.Reader)
+		if err != nil || len(v) != ValueLength || seen[v] || strings.ContainsAny(v, "lo01") {
+			t.Fatal(v, err)
+		}
+		seen[v] = true
+		for _, r := range v {
+			letters[r]++
+		}
+	}
+	if len(letters) != 32 {
+		t.Errorf("%d letters", len(letters))
+	}
+	for r, n := range letters { // 1,625 expected, standard deviation 40
+		if n < 1325 || n > 1925 {
+			t.Errorf("%c came %d times", r, n)
+		}
+	}
+	id, err := NewID(rand.Reader)
+	if err != nil || len(id) != IDLength {
+		t.Error(id, err)
+	}
+	if _, err := NewValue(bytes.NewReader([]byte("short"))); err == nil {
+		t.Error("a source that ends gives a value")
+	}
+}
