@@ -1,0 +1,292 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"assay/internal/message"
+	"assay/internal/service"
+	"assay/internal/strict"
+)
+
+// MaxBody bounds the body of a request, in bytes.
+const MaxBody = 1 << 20
+
+// A call is one request of an operation under way.
+type call struct {
+	*request
+	s    *Server
+	op   *Operation
+	w    http.ResponseWriter
+	r    *http.Request
+	p    service.Principal
+	body []byte
+
+	query url.Values
+}
+
+func (c *call) ctx() context.Context { return c.r.Context() }
+
+// An answer is what an operation answers.
+type answer struct {
+	status   int
+	etag     string
+	location string // path under Base
+	replayed bool
+	kind     string // of the content; "": JSON
+	// value is written as JSON; raw is written as it is; stream writes itself.
+	value  any
+	raw    []byte
+	stream func() error
+}
+
+// bytes is the body.
+func (a *answer) bytes() ([]byte, error) {
+	if a.raw != nil || a.value == nil {
+		return a.raw, nil
+	}
+	raw, err := json.Marshal(a.value)
+	if err != nil {
+		return nil, fmt.Errorf("writing the answer: %w", err)
+	}
+	a.raw = append(raw, '\n')
+	return a.raw, nil
+}
+
+// send writes an answer.
+func (c *call) send(a *answer) error {
+	if a.stream != nil {
+		return a.stream()
+	}
+	raw, err := a.bytes()
+	if err != nil {
+		return err
+	}
+	h := c.w.Header()
+	if a.etag != "" {
+		h.Set("ETag", a.etag)
+	}
+	if a.location != "" {
+		h.Set("Location", c.s.url(a.location))
+	}
+	if a.replayed {
+		h.Set("Idempotency-Replayed", "true")
+	}
+	if len(raw) > 0 {
+		h.Set("Content-Type", orWord(a.kind, "application/json"))
+		h.Set("Content-Length", strconv.Itoa(len(raw)))
+	}
+	c.w.WriteHeader(a.status)
+	_, err = c.w.Write(raw)
+	return err
+}
+
+func orWord(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// check holds the request against what is documented: parameters that there are
+// none of are refused, the others must fit their schema.
+func (c *call) check(registry huma.Registry) error {
+	var err error
+	if c.query, err = url.ParseQuery(c.r.URL.RawQuery); err != nil {
+		return invalid("rest.query", "Why", "it is not well formed")
+	}
+	known := map[string]bool{}
+	for _, p := range c.op.Parameters {
+		known[p.In+" "+p.Name] = true
+		value, given := c.param(p)
+		if !given {
+			continue
+		}
+		if err := fits(registry, p, value); err != nil {
+			return err
+		}
+	}
+	for name, values := range c.query {
+		if !known["query "+name] {
+			return invalid("rest.unknown-parameter", "Name", strict.Quotable(name))
+		}
+		if len(values) > 1 {
+			return invalid("rest.parameter", "Name", name, "Why", "it is given twice")
+		}
+	}
+	return nil
+}
+
+func (c *call) param(p *huma.Param) (value string, given bool) {
+	switch p.In {
+	case "path":
+		return c.r.PathValue(p.Name), true
+	case "header":
+		value = c.r.Header.Get(p.Name)
+		return value, value != ""
+	}
+	return c.query.Get(p.Name), c.query.Has(p.Name)
+}
+
+// fits holds one parameter against its schema.
+func fits(registry huma.Registry, p *huma.Param, text string) error {
+	var value any = text
+	if p.Schema.Type == "integer" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return invalid("rest.parameter", "Name", p.Name, "Why", "want a whole number")
+		}
+		value = n
+	}
+	var result huma.ValidateResult
+	huma.Validate(registry, p.Schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, value, &result)
+	if len(result.Errors) > 0 {
+		var detail *huma.ErrorDetail
+		if errors.As(result.Errors[0], &detail) {
+			return invalid("rest.parameter", "Name", p.Name, "Why", detail.Message)
+		}
+		return invalid("rest.parameter", "Name", p.Name, "Why", result.Errors[0].Error())
+	}
+	return nil
+}
+
+func (c *call) id() string              { return c.r.PathValue("id") }
+func (c *call) text(name string) string { return c.query.Get(name) }
+func (c *call) number(name string) int  { return int(c.number64(name)) }
+func (c *call) time(name string) time.Time { // it fits its schema by now
+	t, _ := time.Parse(time.RFC3339, c.query.Get(name))
+	return t.UTC()
+}
+
+func (c *call) number64(name string) int64 {
+	n, _ := strconv.ParseInt(c.query.Get(name), 10, 64)
+	return n
+}
+
+// ifMatch is the version that the caller read; 0: none is named.
+func (c *call) ifMatch() (int64, error) {
+	tag := c.r.Header.Get("If-Match")
+	if tag == "" || tag == "*" {
+		return 0, nil
+	}
+	version, ok := versionOf(tag)
+	if !ok {
+		return 0, invalid("rest.parameter", "Name", "If-Match", "Why", `want one entity tag as ETag says it: "7"`)
+	}
+	return version, nil
+}
+
+func entityTag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+func versionOf(tag string) (int64, bool) {
+	if len(tag) < 3 || tag[0] != '"' || tag[len(tag)-1] != '"' {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(tag[1:len(tag)-1], 10, 64)
+	return n, err == nil && n > 0
+}
+
+// unchanged reports whether the caller has that version already.
+func (c *call) unchanged(etag string) bool {
+	for tag := range strings.SplitSeq(c.r.Header.Get("If-None-Match"), ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
+			return true
+		}
+	}
+	return false
+}
+
+// readBody reads the body an operation documents, whole and bounded.
+func (c *call) readBody() error {
+	want := c.op.Body
+	limited := http.MaxBytesReader(c.w, c.r.Body, MaxBody)
+	raw, err := io.ReadAll(limited)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return &service.Problem{Kind: kindTooLarge, Message: "rest.too-large", Pairs: []any{"Limit", MaxBody}}
+	case err != nil:
+		return invalid("rest.body", "Why", "it ended early")
+	case want == nil && len(raw) > 0:
+		return invalid("rest.no-body")
+	case want == nil || len(raw) == 0 && want.Optional:
+		return nil
+	case len(raw) == 0:
+		return invalid("rest.body", "Why", "it is empty")
+	}
+	kind := orWord(want.ContentType, "application/json")
+	if given := c.r.Header.Get("Content-Type"); given != "" {
+		media, _, err := mime.ParseMediaType(given)
+		if err != nil || media != kind {
+			return &service.Problem{Kind: kindMediaType, Message: "rest.media-type", Pairs: []any{"Want", kind}}
+		}
+	}
+	c.body = raw
+	return nil
+}
+
+// decode reads the body as JSON into a struct and accepts nothing it does not
+// know; the error names the field.
+func (c *call) decode(into any) error { return decode(c.body, into) }
+
+func decode(raw []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(into)
+	if err == nil {
+		if _, end := dec.Token(); end != io.EOF {
+			err = errors.New("there is more than one JSON value")
+		} else if bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {
+			err = errors.New(strict.OnlyNull)
+		}
+	}
+	if err != nil {
+		return invalid("rest.body", "Why", plainly(err))
+	}
+	return nil
+}
+
+// plainly says what encoding/json means to somebody who does not know Go.
+func plainly(err error) string {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("it is not JSON, at byte %d", syntax.Offset)
+	case errors.As(err, &kind):
+		return fmt.Sprintf("%s: %s does not fit", strict.Quotable(kind.Field), kind.Value)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return "it ends in the middle"
+	}
+	return strict.Quotable(strings.TrimPrefix(err.Error(), "json: "))
+}
+
+// A request is what every request has, whichever route it takes.
+type request struct {
+	id       string
+	began    time.Time
+	client   string // address
+	words    *message.Printer
+	route    string // operation id, or the pattern
+	who      service.Principal
+	panicked bool
+}
+
+type requestKey struct{}
+
+func requestOf(ctx context.Context) *request {
+	r, _ := ctx.Value(requestKey{}).(*request)
+	return r
+}

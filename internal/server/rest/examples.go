@@ -1,0 +1,118 @@
+package rest
+
+import (
+	"time"
+
+	"assay/cause"
+	"assay/data"
+	"assay/evidence"
+	"assay/internal/service"
+	"assay/order"
+	"assay/review"
+)
+
+// What the examples of the document are made of.
+const (
+	exampleOrderID = "A2611260008F3K7Q"
+	exampleSecret  = "assay_5f0c2a91d7e4_ (64 hexadecimal digits) _5d1c0a2e"
+	exampleCSR     = "-----BEGIN CERTIFICATE REQUEST-----\n…\n-----END CERTIFICATE REQUEST-----\n"
+)
+
+func exampleTime() time.Time { return time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC) }
+
+func exampleApplication() ApplicationBody {
+	o := exampleOrder()
+	return ApplicationBody{Profile: "cloud", Order: &o}
+}
+
+func exampleOrder() order.Order {
+	return order.Order{Product: order.DV, Names: []string{"www.orchard.net", "orchard.net"}, CSR: exampleCSR, Method: order.MethodDNS}
+}
+
+func exampleFinding() review.Finding {
+	f := review.Finding{
+		ID: "dns.record-missing@orchard.net", Cause: cause.DNSRecordMissing, Level: cause.Wait, Subject: "orchard.net",
+		Parameters: cause.Parameters{
+			"type": "TXT", "owner": "_dnsauth.orchard.net", "host": "_dnsauth", "zone": "orchard.net", "rcode": "NXDOMAIN",
+			"expected": "202611260800004t8bq0n6ydw1zr5cxk2m9f",
+		},
+	}
+	if e := cause.Lookup(f.Cause); e != nil {
+		f.Stage, f.Who = e.Stage(), e.Who
+	}
+	return localized([]review.Finding{f}, cause.English)[0]
+}
+
+func exampleView() service.View {
+	at, deadline, next := exampleTime(), exampleTime().AddDate(0, 0, 3), exampleTime().Add(30*time.Second)
+	o := exampleOrder()
+	o.ID, o.Account, o.Tenant, o.SubmittedAt = exampleOrderID, "shop", "orchard", at
+	return service.View{
+		ID: exampleOrderID, Tenant: "orchard", Account: "shop", State: order.StatePending, Phase: order.PhaseValidation, Profile: "cloud", CloudStatus: 3,
+		Allowed: []order.Action{order.ActionCheck, order.ActionCancel}, Order: &o,
+		Challenges: []order.Challenge{{
+			Name: "orchard.net", Method: order.MethodDNS, Type: "TXT", Owner: "_dnsauth.orchard.net",
+			Value: "202611260800004t8bq0n6ydw1zr5cxk2m9f", Origin: "own", Created: at, Expires: at.AddDate(0, 0, 30),
+		}},
+		Verdict: review.VerdictWait, Findings: []review.Finding{exampleFinding()}, Review: 2, Checks: 3, NextCheck: &next,
+		CreatedAt: at, SubmittedAt: &at, Deadline: &deadline, ChangedAt: at, Version: 7,
+	}
+}
+
+func exampleSummary() service.Summary {
+	at, deadline := exampleTime(), exampleTime().AddDate(0, 0, 3)
+	return service.Summary{
+		ID: exampleOrderID, Account: "shop", State: order.StatePending, Phase: order.PhaseValidation, Product: order.DV, Profile: "cloud",
+		Method: order.MethodDNS, Name: "www.orchard.net", Names: 2, Verdict: review.VerdictWait, CreatedAt: at, SubmittedAt: &at, Deadline: &deadline, Version: 7,
+	}
+}
+
+func exampleReview(whole bool) service.ReviewView {
+	v := service.ReviewView{
+		Number: 2, Trigger: "schedule", FirstAt: exampleTime(), LastAt: exampleTime().Add(time.Minute), Checks: 3,
+		Verdict: review.VerdictWait, Causes: []string{string(exampleFinding().Cause)},
+	}
+	if whole {
+		o := exampleOrder()
+		v.Report = &review.Report{
+			Version: review.ReportVersion, Engine: review.Engine, Order: &o, Profile: review.ProfileRef{Name: "cloud", Version: "1", Digest: "sha256:…"},
+			Lang: cause.English, Scope: review.ScopeNetwork, NotAsked: []review.NotAsked{}, Mode: review.Precheck, At: exampleTime(), Verdict: review.VerdictWait,
+			Findings: []review.Finding{exampleFinding()}, Data: map[string]data.Ref{}, Observations: []evidence.Observation{},
+		}
+	}
+	return v
+}
+
+func exampleEvent() service.Event {
+	return service.Event{
+		Version: 5, At: exampleTime(), Action: "order.check", Actor: "service",
+		Data: map[string]any{"state": "pending", "verdict": "wait"},
+	}
+}
+
+func exampleWhoami() service.Whoami {
+	return service.Whoami{
+		Tenant: "orchard", Account: "shop", Role: service.RoleApplicant, Token: "5f0c2a91d7e4",
+		Permissions: service.Permissions()[service.RoleApplicant],
+	}
+}
+
+func exampleToken(secret string) service.TokenView {
+	end := exampleTime().AddDate(0, 0, 90)
+	return service.TokenView{
+		ID: "5f0c2a91d7e4", Name: "web shop", Tenant: "orchard", Account: "shop", Role: service.RoleApplicant,
+		CreatedAt: exampleTime(), ExpiresAt: &end, Secret: secret,
+	}
+}
+
+func exampleTokenRequest() service.TokenRequest {
+	return service.TokenRequest{Name: "web shop", Role: service.RoleApplicant, Account: "shop", Days: 90}
+}
+
+func exampleTenant() service.TenantView {
+	return service.TenantView{ID: "orchard", Name: "Orchard Ltd", CreatedAt: exampleTime()}
+}
+
+func exampleAccount() service.AccountView {
+	return service.AccountView{ID: "shop", Verified: true, Agreement: "2026-01", CreatedAt: exampleTime()}
+}

@@ -1,0 +1,99 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// maxUnsealed is how many audit entries may wait for their place in the chain
+// before the sealer counts as late: some seconds' worth at the highest load.
+const maxUnsealed = 20_000
+
+// Readiness is what /readyz answers.
+type Readiness struct {
+	Ready bool `json:"ready"`
+	// Database is whether it answers; its tables are current, or the server
+	// would not have started.
+	Database bool `json:"database"`
+	// Sealer is whether audit entries get their place in the chain in time.
+	Sealer bool `json:"sealer"`
+	// Due is whether checks are made when they are due; DueLagSeconds how late
+	// the oldest is.
+	Due           bool    `json:"due"`
+	DueLagSeconds float64 `json:"due_lag_seconds"`
+}
+
+func (s *Server) ready(ctx context.Context) Readiness {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	var v Readiness
+	if err := s.Records.Ping(ctx); err != nil {
+		s.Log.Warn("the database does not answer", "error", err.Error())
+		return v
+	}
+	stats, err := s.Records.Stats(ctx, s.Now())
+	if err != nil {
+		s.Log.Warn("the database does not answer", "error", err.Error())
+		return v
+	}
+	v.Database = true
+	v.Sealer = stats.Unsealed <= maxUnsealed
+	lag := time.Duration(0)
+	if !stats.OldestDue.IsZero() {
+		lag = max(0, s.Now().Sub(stats.OldestDue))
+	}
+	v.DueLagSeconds = lag.Seconds()
+	v.Due = lag <= s.DueLag
+	v.Ready = v.Sealer && v.Due
+	return v
+}
+
+// plainRoutes are the routes outside the API.
+func (s *Server) plainRoutes() {
+	s.mux.HandleFunc("GET /healthz", s.plain("healthz", func(w http.ResponseWriter, _ *http.Request) {
+		s.text(w, "text/plain; charset=utf-8", []byte("ok\n"))
+	}))
+	s.mux.HandleFunc("GET /readyz", s.plain("readyz", func(w http.ResponseWriter, r *http.Request) {
+		v := s.ready(r.Context())
+		raw, err := json.Marshal(v)
+		if err != nil {
+			raw = []byte("{}")
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if !v.Ready {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = w.Write(append(raw, '\n'))
+	}))
+	s.mux.HandleFunc("GET /metrics", s.plain("metrics", s.serveMetrics))
+	s.mux.HandleFunc("GET /openapi.json", s.plain("openapi", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		s.text(w, "application/vnd.oai.openapi+json;version=3.1", document)
+	}))
+	s.mux.HandleFunc("GET /docs", s.plain("docs", s.serveDocs))
+	s.mux.HandleFunc("GET /{$}", s.plain("root", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/docs", http.StatusFound)
+	}))
+}
+
+func (s *Server) plain(name string, h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		requestOf(r.Context()).route = name
+		h(w, r)
+	}
+}
+
+func (s *Server) text(w http.ResponseWriter, kind string, raw []byte) {
+	w.Header().Set("Content-Type", kind)
+	_, _ = w.Write(raw)
+}
+
+// mayReadMetrics: this machine, and the networks that were named. They show how
+// much goes on here.
+func (s *Server) mayReadMetrics(client string) bool {
+	ip, err := netip.ParseAddr(client)
+	return err == nil && (ip.IsLoopback() || within(ip, s.MetricsFrom))
+}

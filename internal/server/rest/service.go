@@ -1,0 +1,58 @@
+package rest
+
+import (
+	"context"
+	"time"
+
+	"assay/internal/service"
+	"assay/internal/store"
+)
+
+// Orders are the use cases about orders. A version of 0 stands for "whatever it
+// is now".
+type Orders interface {
+	Apply(ctx context.Context, p service.Principal, a service.Application) (*service.View, error)
+	Change(ctx context.Context, p service.Principal, id string, version int64, a service.Application) (*service.View, error)
+	Submit(ctx context.Context, p service.Principal, id string, version int64) (*service.View, error)
+	Verify(ctx context.Context, p service.Principal, id string, version int64) (*service.View, error)
+	Cancel(ctx context.Context, p service.Principal, id string, version int64) (*service.View, error)
+	Resume(ctx context.Context, p service.Principal, id string, version int64) (*service.View, error)
+	Resubmit(ctx context.Context, p service.Principal, id string, version int64, a *service.Application) (*service.View, error)
+	Delete(ctx context.Context, p service.Principal, id string, version int64) (*service.View, error)
+	Erase(ctx context.Context, p service.Principal, id string, version int64) (*service.View, error)
+	Order(ctx context.Context, p service.Principal, id string) (*service.View, error)
+	Orders(ctx context.Context, p service.Principal, q service.ListQuery) ([]service.Summary, string, error)
+	Reviews(ctx context.Context, p service.Principal, id string, before, limit int) ([]service.ReviewView, error)
+	Review(ctx context.Context, p service.Principal, id string, number int) (*service.ReviewView, error)
+	// Events are the changes of an order after a version, oldest first.
+	Events(ctx context.Context, p service.Principal, id string, after int64, limit int) ([]service.Event, error)
+	// Wait returns when the order has a version beyond after, or ctx ends.
+	Wait(ctx context.Context, p service.Principal, id string, after int64) error
+}
+
+// Access are the use cases about who may do what.
+type Access interface {
+	Authenticate(ctx context.Context, text string) (service.Principal, error)
+	Whoami(ctx context.Context, p service.Principal) (service.Whoami, error)
+	NewToken(ctx context.Context, p service.Principal, r service.TokenRequest) (service.TokenView, error)
+	Tokens(ctx context.Context, p service.Principal, after string, limit int) ([]service.TokenView, error)
+	RevokeToken(ctx context.Context, p service.Principal, id string) (service.TokenView, error)
+	NewTenant(ctx context.Context, p service.Principal, id, title string) (service.TenantView, error)
+	Tenants(ctx context.Context, p service.Principal, after string, limit int) ([]service.TenantView, error)
+	Account(ctx context.Context, p service.Principal, id string) (service.AccountView, error)
+	PutAccount(ctx context.Context, p service.Principal, v service.AccountView) (service.AccountView, error)
+}
+
+// Service is all that the API needs of the order service.
+type Service interface {
+	Orders
+	Access
+}
+
+// Records is what the API reads of the store beside the use cases: answers kept
+// under an idempotency key, and whether the database is well.
+type Records interface {
+	Request(ctx context.Context, token, key string) (*store.Request, error)
+	Ping(ctx context.Context) error
+	Stats(ctx context.Context, now time.Time) (store.Stats, error)
+}
