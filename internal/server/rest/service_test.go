@@ -1,0 +1,5 @@
+package rest
+
+import "assay/internal/service"
+
+var _ Service = (*service.Service)(nil)
