@@ -68,6 +68,7 @@ func (w *worker) wait(d time.Duration) <-chan time.Time {
 // returns.
 func (s *Service) Run(ctx context.Context) {
 	var running sync.WaitGroup
+	running.Go(func() { s.sealing(ctx) })
 	running.Go(func() { s.keepHouse(ctx) })
 	s.loop(ctx)
 	running.Wait()

@@ -75,10 +75,13 @@ func (t *tx) PutSecret(id string, sealed []byte, at time.Time) error {
 		ON CONFLICT (id) DO UPDATE SET sealed=excluded.sealed, created_at=excluded.created_at`, id, blob(sealed), micros(at))
 }
 
+// TakeLease also takes a lease that ends later than twice the time it is taken
+// for: whoever held it had another clock, or this one has been set back.
 func (t *tx) TakeLease(name, owner string, now, until time.Time) (bool, error) {
 	n, err := t.execN(`INSERT INTO leases (name, owner, until) VALUES ($1,$2,$3)
-		ON CONFLICT (name) DO UPDATE SET owner=excluded.owner, until=excluded.until WHERE leases.owner = excluded.owner OR leases.until <= $4`,
-		name, owner, micros(until), micros(now))
+		ON CONFLICT (name) DO UPDATE SET owner=excluded.owner, until=excluded.until
+		WHERE leases.owner = excluded.owner OR leases.until <= $4 OR leases.until > $5`,
+		name, owner, micros(until), micros(now), micros(until.Add(until.Sub(now))))
 	return n == 1, err
 }
 
