@@ -54,8 +54,6 @@ type Config struct {
 	Identical int
 	// KeepReviews is how long reviews of ended orders are kept whole; 0: for ever.
 	KeepReviews time.Duration
-	// AuditKey signs the end of the audit chain once an hour; nil: it is not signed.
-	AuditKey ed25519.PrivateKey
 	// Meter is told what is done in the background; nil: nobody.
 	Meter Meter
 }
