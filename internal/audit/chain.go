@@ -20,7 +20,7 @@ type Chain struct {
 }
 
 func (c Chain) prev() []byte {
-	if c.Seq == 0 && c.Hash == nil {
+	if c.Seq == 0 && len(c.Hash) == 0 {
 		return make([]byte, HashSize)
 	}
 	return c.Hash
