@@ -3,8 +3,10 @@ package assay
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"assay/evidence"
@@ -60,8 +62,17 @@ func (q *rounds) answer(ctx context.Context, questions []evidence.Question, at t
 	seen := make([]evidence.Observation, len(questions))
 	start := time.Now()
 	var running sync.WaitGroup
+	var broken atomic.Pointer[string]
 	for id, indices := range parts {
-		running.Go(func() { q.look(ctx, id, indices, questions, seen, p) })
+		running.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					text := fmt.Sprintf("%v\n%s", p, debug.Stack())
+					broken.Store(&text)
+				}
+			}()
+			q.look(ctx, id, indices, questions, seen, p)
+		})
 	}
 	lookups := 0
 	for i := range questions {
@@ -76,6 +87,9 @@ func (q *rounds) answer(ctx context.Context, questions []evidence.Question, at t
 	}
 	p.answered(lookups)
 	running.Wait()
+	if text := broken.Load(); text != nil {
+		panic("a place panicked: " + *text) // where the caller can recover
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ type bed struct {
 	who map[Role]Principal
 }
 
-func newBed(t *testing.T) *bed {
+func newBed(t testing.TB) *bed {
 	t.Helper()
 	db, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "assay.db"))
 	if err != nil {
@@ -67,7 +67,7 @@ func (b *bed) pass(d time.Duration) {
 	b.at = b.at.Add(d)
 }
 
-func request(t *testing.T, names ...string) string {
+func request(t testing.TB, names ...string) string {
 	t.Helper()
 	k, err := key.New(key.Kinds()[0], rand.Reader)
 	if err != nil {
@@ -80,7 +80,7 @@ func request(t *testing.T, names ...string) string {
 	return text
 }
 
-func dv(t *testing.T, names ...string) Application {
+func dv(t testing.TB, names ...string) Application {
 	t.Helper()
 	return Application{Order: order.Order{Product: order.DV, Names: names, Method: order.MethodDNS, CSR: request(t, names...)}}
 }

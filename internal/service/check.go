@@ -46,17 +46,17 @@ func (s *Service) check(ctx context.Context, d store.Due) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	seen, err := s.look(ctx, o, p, d.Kind)
-	if m := s.Meter; m != nil && ctx.Err() == nil {
-		verdict := review.VerdictUnknown
-		if err == nil {
-			verdict = seen.report.Verdict
+	verdict := review.VerdictUnknown
+	defer func() { // also where it panicked
+		if m := s.Meter; m != nil && ctx.Err() == nil {
+			m.Checked(verdict, max(s.now().Sub(began), 0), max(began.Sub(d.At), 0))
 		}
-		m.Checked(verdict, max(s.now().Sub(began), 0), max(began.Sub(d.At), 0))
-	}
+	}()
+	seen, err := s.look(ctx, o, p, d.Kind)
 	if err != nil {
 		return err
 	}
+	verdict = seen.report.Verdict
 	return s.settle(ctx, d, o, last, seen)
 }
 

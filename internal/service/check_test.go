@@ -130,26 +130,35 @@ func TestOurFault(t *testing.T) {
 	}
 }
 
-// TestPanic: a review that panics is done again later; the service lives.
+// TestPanic: a review or a place that panics is asked again later; the service
+// lives.
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	v := h.apply(t, h.who[RoleApplicant], dv(t, "orchard.net"))
-	h.world(t, v, lab.Change{})
-	h.window.before = func() { panic("as a rule may") }
-	if v = h.run(t, v.ID); v.State != order.StatePending || v.Version != 1 {
-		t.Fatalf("%s version %d", v.State, v.Version)
-	}
-	if at := h.due(t, v.ID)[store.DueCheck]; at.Sub(h.clock()) != 30*time.Second {
-		t.Errorf("again at %v, now %v", at, h.clock())
-	}
-	if h.counts.what[CountPanics] != 1 || h.counts.what[CountRetries] != 1 {
-		t.Errorf("%v", h.counts.what)
-	}
-	h.window.before = nil
-	h.pass(30 * time.Second)
-	if v = h.run(t, v.ID); v.State != order.StateReady {
-		t.Errorf("%s %+v", v.State, v.Findings)
+	for name, during := range map[string]func(w *window){
+		"the review": func(w *window) { w.before = func() { panic("as a rule may") } },
+		"a place":    func(w *window) { w.into(broken{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			v := h.apply(t, h.who[RoleApplicant], dv(t, "orchard.net"))
+			during(h.window)
+			if v = h.run(t, v.ID); v.State != order.StatePending || v.Version != 1 {
+				t.Fatalf("%s version %d", v.State, v.Version)
+			}
+			if at := h.due(t, v.ID)[store.DueCheck]; at.Sub(h.clock()) != 30*time.Second {
+				t.Errorf("again at %v, now %v", at, h.clock())
+			}
+			if h.counts.what[CountPanics] != 1 || h.counts.what[CountRetries] != 1 || !slices.Equal(h.counts.verdicts, []review.Verdict{review.VerdictUnknown}) {
+				t.Errorf("%v %v", h.counts.what, h.counts.verdicts)
+			}
+			h.window.before = nil
+			h.world(t, v, lab.Change{})
+			h.pass(30 * time.Second)
+			if v = h.run(t, v.ID); v.State != order.StateReady {
+				t.Errorf("%s %+v", v.State, v.Findings)
+			}
+		})
 	}
 }
 

@@ -105,7 +105,7 @@ func (s *Service) loop(ctx context.Context) {
 		switch {
 		case err != nil && ctx.Err() == nil:
 			failures++
-			wait = backoff(failures)
+			wait = min(time.Second<<min(failures-1, 5), pollAlone/2)
 			s.Log.Error("taking what is due failed; it is tried again", "error", err, "in", wait)
 		case len(due) == free:
 			continue // there may be more

@@ -82,6 +82,15 @@ func (deaf) Answer(_ context.Context, questions []evidence.Question) []evidence.
 	return list
 }
 
+// broken is a place with a fault in its program.
+type broken struct{ deaf }
+
+func (broken) Begin() perspective.Look { return broken{} }
+
+func (broken) Answer(context.Context, []evidence.Question) []evidence.Observation {
+	panic("as a probe may")
+}
+
 // counts are what a service says of itself.
 type counts struct {
 	mu       sync.Mutex

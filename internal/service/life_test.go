@@ -389,3 +389,73 @@ func TestRun(t *testing.T) {
 		t.Errorf("%s, review %d", v.State, v.Review)
 	}
 }
+
+// TestPersonDecides: once its names are validated, an order that a person has to
+// decide waits for that person: its deadline has nothing more to say.
+func TestPersonDecides(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	v := h.apply(t, h.who[RoleApplicant], dv(t, "mytests.orchard.net", "orchard.net"))
+	if v.Verdict != review.VerdictReview {
+		t.Fatalf("%s %+v", v.Verdict, v.Findings)
+	}
+	h.world(t, v, bare())
+	if v = h.run(t, v.ID); v.Phase != order.PhaseValidation {
+		t.Errorf("%s while the record is missing", v.Phase)
+	}
+	h.world(t, v, lab.Change{})
+	h.pass(30 * time.Second)
+	if v = h.run(t, v.ID); v.State != order.StatePending || v.Phase != order.PhaseReview || v.Verdict != review.VerdictReview {
+		t.Fatalf("%s %s %s %v", v.State, v.Phase, v.Verdict, causesIn(v))
+	}
+	found, err := h.Store.Validations(context.Background(), RootTenant, "shop", "cloud", []string{"orchard.net"})
+	if err != nil || len(found) != 1 {
+		t.Errorf("%+v, %v", found, err)
+	}
+	validated := h.clock()
+	h.pass(v.Deadline.Sub(h.clock()))
+	h.world(t, v, bare())
+	if v = h.run(t, v.ID); v.State != order.StatePending || v.Phase != order.PhaseReview || v.NextCheck == nil {
+		t.Fatalf("at the deadline: %s %s %v", v.State, v.Reason, causesIn(v))
+	}
+	if _, ok := h.due(t, v.ID)[store.DueDeadline]; ok || h.reminded(t, v.ID) != 0 {
+		t.Errorf("%v, %d reminders", h.due(t, v.ID), h.reminded(t, v.ID))
+	}
+	h.pass(time.Hour)
+	h.world(t, v, bare())
+	if v = h.run(t, v.ID); v.State != order.StatePending || v.Phase != order.PhaseReview {
+		t.Errorf("after it: %s %s %v", v.State, v.Reason, causesIn(v))
+	}
+	if found, err = h.Store.Validations(context.Background(), RootTenant, "shop", "cloud", []string{"orchard.net"}); err != nil || !found[0].At.Equal(validated) {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
+// TestLetterDeadline: an order that waits for its letter is not looked at, and
+// fails when its time is over.
+func TestLetterDeadline(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	v := h.apply(t, h.who[RoleApplicant], dv(t, "orchard.net"))
+	err := h.Store.Write(context.Background(), func(tx store.Tx) error {
+		o, err := tx.Order("", v.ID)
+		if err != nil {
+			return err
+		}
+		letter := *o
+		letter.ID, letter.State, letter.Product = "Letter01", order.StateLetter, order.OV
+		return tx.InsertOrder(&letter, store.NewOrder{Due: []store.Due{
+			{Kind: store.DueCheck, At: h.clock()}, {Kind: store.DueDeadline, At: o.Deadline},
+		}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := h.run(t, "Letter01"); l.State != order.StateLetter || len(h.due(t, "Letter01")) != 1 {
+		t.Fatalf("%s %v", l.State, h.due(t, "Letter01"))
+	}
+	h.pass(v.Deadline.Sub(h.clock()))
+	if l := h.run(t, "Letter01"); l.State != order.StateFailed || l.Reason != order.FailDeadline {
+		t.Errorf("%s %s %v", l.State, l.Reason, causesIn(l))
+	}
+}
