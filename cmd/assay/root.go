@@ -103,6 +103,7 @@ func (a *app) commands() []*cobra.Command {
 		{"version", a.versionCommand},
 		{"dns", a.dnsCommand},
 		{"lab", a.labCommand},
+		{"serve", a.serveCommand},
 		{"login", a.loginCommand},
 		{"logout", a.logoutCommand},
 		{"token", a.tokenCommand},
