@@ -246,7 +246,7 @@ func (a *app) restConfig(f *serviceFlags) (*rest.Config, error) {
 // that begins with "ready" is for programs that wait for it.
 func (a *app) greet(l *listening, own *house, token string) error {
 	p := a.page()
-	column := p.Column("serve.database", "serve.data", "serve.fingerprint", "serve.token")
+	column := p.Column("serve.database", "serve.data", "serve.fingerprint")
 	p.Line(p.Bold("ready " + l.url))
 	p.Row(0, column, a.text.Text("serve.database"), render.Safe(own.Store.Engine()))
 	p.Row(0, column, a.text.Text("serve.data"), render.Safe(own.dir))
@@ -254,7 +254,9 @@ func (a *app) greet(l *listening, own *house, token string) error {
 		p.Row(0, column, a.text.Text("serve.fingerprint"), l.fingerprint)
 	}
 	if token != "" {
-		p.Row(0, column, a.text.Text("serve.token"), token)
+		p.Blank()
+		p.Line(token) // never wrapped: it is copied
+		p.Blank()
 		p.Paragraph(0, a.text.Text("serve.token-once"))
 		next := "assay login " + l.url
 		if l.fingerprint != "" {
