@@ -31,9 +31,6 @@ type account struct {
 	Fingerprint string `json:"fingerprint,omitempty"`
 }
 
-// maxAccountBytes bounds the file of it.
-const maxAccountBytes = 16 << 10
-
 // accountPath is the file that holds the account; only its owner reads it.
 func (a *app) accountPath() (string, error) {
 	dir := a.getenv("XDG_CONFIG_HOME")
