@@ -22,6 +22,8 @@ type sight struct {
 	// name of the order is, by them or by a validation that still counts.
 	proven    []order.Challenge
 	validated bool
+	// final is set for the check at the deadline: what does not pass now fails.
+	final bool
 }
 
 // check looks at an order and writes down what that changes: one unit, in which
@@ -75,14 +77,14 @@ func (s *Service) drop(ctx context.Context, d store.Due) error {
 
 // look reviews an order from every place, as a precheck first. Where that
 // passes, the same observations are judged again as an attempt: only that
-// decides. At the deadline the world is judged as of the deadline, however late
+// decides. At the deadline, and where a check is made after it, the world is judged as of the deadline, however late
 // the service comes, and what does not pass then is judged once more as of now,
 // which says that the deadline is over.
 func (s *Service) look(ctx context.Context, o *store.Order, p *profile.Profile, kind store.DueKind) (*sight, error) {
 	now := s.now()
 	at := now
-	deadline := kind == store.DueDeadline
-	if deadline && at.After(o.Deadline) {
+	final := o.Phase != order.PhaseReview && (kind == store.DueDeadline || over(o, now))
+	if final && at.After(o.Deadline) {
 		at = o.Deadline
 	}
 	l, err := s.begin(ctx, o, p, o.State == order.StatePending, at)
@@ -94,7 +96,7 @@ func (s *Service) look(ctx context.Context, o *store.Order, p *profile.Profile, 
 	if err != nil {
 		return nil, err
 	}
-	seen := &sight{report: r, profile: p}
+	seen := &sight{report: r, profile: p, final: final}
 	if r.Verdict == review.VerdictPass || r.Verdict == review.VerdictReview {
 		attempt, err := l.Review(ctx, review.Attempt, at)
 		if err != nil {
@@ -105,7 +107,7 @@ func (s *Service) look(ctx context.Context, o *store.Order, p *profile.Profile, 
 			seen.proven, seen.validated = l.Proven(attempt)
 		}
 	}
-	if deadline && !seen.decided(o) && !(seen.report.Verdict == review.VerdictUnknown && now.Before(o.Deadline.Add(grace))) {
+	if final && !seen.decided(o) && !(seen.report.Verdict == review.VerdictUnknown && now.Before(o.Deadline.Add(grace))) {
 		late := now
 		if !late.After(o.Deadline) {
 			late = o.Deadline.Add(time.Microsecond)
@@ -115,6 +117,12 @@ func (s *Service) look(ctx context.Context, o *store.Order, p *profile.Profile, 
 		}
 	}
 	return seen, nil
+}
+
+// over reports whether an order's deadline has passed. It runs no more for one
+// that only waits for a person.
+func over(o *store.Order, now time.Time) bool {
+	return !o.Deadline.IsZero() && !now.Before(o.Deadline)
 }
 
 // grace is how long after its deadline an order waits for a last check that our

@@ -217,7 +217,7 @@ func (s *Service) attend(ctx context.Context, d store.Due) {
 	case err == nil:
 	case errors.Is(err, store.ErrLeaseLost):
 		s.count(CountLost, 1)
-		log.Info("another process took this over; what was done here is dropped")
+		log.Info("this is no longer ours to do; what was done here is dropped")
 	case ctx.Err() != nil:
 		s.giveBack(ctx, d, d.At, d.Attempt-1)
 	default:

@@ -426,6 +426,11 @@ func TestPersonDecides(t *testing.T) {
 	if v = h.run(t, v.ID); v.State != order.StatePending || v.Phase != order.PhaseReview {
 		t.Errorf("after it: %s %s %v", v.State, v.Reason, causesIn(v))
 	}
+	h.pass(time.Hour)
+	h.window.into(deaf{})
+	if v = h.run(t, v.ID); v.State != order.StatePending || v.Phase != order.PhaseReview || v.NextCheck == nil {
+		t.Errorf("where nothing is seen: %s %s %v", v.State, v.Phase, v.NextCheck)
+	}
 	if found, err = h.Store.Validations(context.Background(), RootTenant, "shop", "cloud", []string{"orchard.net"}); err != nil || !found[0].At.Equal(validated) {
 		t.Errorf("%+v, %v", found, err)
 	}

@@ -36,7 +36,7 @@ const PausedIdentical = "identical"
 func (s *Service) outcome(o *store.Order, last *store.Review, seen *sight, d store.Due, now time.Time) outcome {
 	r := seen.report
 	out := outcome{phase: order.PhaseValidation, identical: o.Identical, paused: o.Paused}
-	overdue := d.Kind == store.DueDeadline && !seen.decided(o)
+	overdue := seen.final && !seen.decided(o)
 	switch {
 	case r.Verdict == review.VerdictPass && o.State == order.StatePending:
 		return outcome{action: order.ActionPass, phase: order.PhaseIssue}
@@ -49,7 +49,9 @@ func (s *Service) outcome(o *store.Order, last *store.Review, seen *sight, d sto
 		return outcome{action: order.ActionRefuse, reason: order.FailRefused}
 	case r.Verdict == review.VerdictUnknown:
 		out.next, out.attempt = now.Add(backoff(d.Attempt)), d.Attempt
-		if !o.Deadline.IsZero() && !out.next.Before(o.Deadline) {
+		if o.Phase == order.PhaseReview {
+			out.phase = o.Phase
+		} else if !o.Deadline.IsZero() && !out.next.Before(o.Deadline) {
 			out.next = time.Time{} // the check at the deadline is due
 		}
 		return out
@@ -60,7 +62,8 @@ func (s *Service) outcome(o *store.Order, last *store.Review, seen *sight, d sto
 
 // plan says when an order that goes on waiting is looked at next.
 func (s *Service) plan(out *outcome, o *store.Order, last *store.Review, seen *sight, now time.Time) {
-	if seen.decided(o) {
+	done := seen.decided(o) || over(o, now) // past the deadline only what was validated goes on
+	if done {
 		out.phase = order.PhaseReview // its applicant has done his part
 	}
 	age := now.Sub(o.Submitted)
@@ -79,7 +82,7 @@ func (s *Service) plan(out *outcome, o *store.Order, last *store.Review, seen *s
 		return
 	}
 	p := schedule.Plan{Began: o.Submitted, Last: now, Deadline: o.Deadline}.From(seen.report)
-	if p.Deadline.IsZero() || seen.decided(o) {
+	if p.Deadline.IsZero() || done {
 		p.Deadline = now.AddDate(1, 0, 0) // none that a check could miss
 	}
 	if at, more := p.Next(); more && at.Before(p.Deadline) {
@@ -144,7 +147,7 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 				return err
 			}
 		}
-		if err := dueNext(tx, d, o, out); err != nil {
+		if err := dueNext(tx, o, out, seen.final); err != nil {
 			return err
 		}
 		changed, err = s.change(tx, cur, &before, out, seen, last)
@@ -157,7 +160,7 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 }
 
 // dueNext says what is due after a check.
-func dueNext(tx store.Tx, d store.Due, o *store.Order, out outcome) error {
+func dueNext(tx store.Tx, o *store.Order, out outcome, final bool) error {
 	if out.action != "" {
 		return tx.ClearDue(o.ID)
 	}
@@ -165,7 +168,7 @@ func dueNext(tx store.Tx, d store.Due, o *store.Order, out outcome) error {
 		return nil
 	}
 	kind := store.DueCheck
-	if d.Kind == store.DueDeadline && out.attempt > 0 {
+	if final && out.attempt > 0 {
 		kind = store.DueDeadline // that check is still owed
 	}
 	return tx.SetDue(store.Due{Order: o.ID, Kind: kind, At: out.next, Attempt: out.attempt})
