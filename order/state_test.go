@@ -89,62 +89,6 @@ func TestWalk(t *testing.T) {
 	})
 }
 
-// TestAttempts: at most one certificate comes of an attempt, none of one that
-// was abandoned, and none before its bytes were stored.
-func TestAttempts(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		var at AttemptState
-		var walked []AttemptState
-		for len(at.Next()) > 0 {
-			at = rapid.SampledFrom(at.Next()).Draw(t, "next")
-			walked = append(walked, at)
-		}
-		signed, issued := slices.Index(walked, AttemptSigned), slices.Index(walked, AttemptIssued)
-		if walked[0] != AttemptPrepared || issued >= 0 && (signed < 0 || signed > issued) || signed >= 0 && slices.Contains(walked, AttemptAbandoned) {
-			t.Fatalf("%v", walked)
-		}
-	})
-	reached := map[AttemptState]bool{"": true}
-	for range AttemptStates() {
-		for s := range reached {
-			for _, n := range s.Next() {
-				reached[n] = true
-			}
-		}
-	}
-	if len(reached) != len(AttemptStates())+1 {
-		t.Errorf("reached %v", reached)
-	}
-}
-
-// TestCertificates: a revocation that is not validated leaves a valid
-// certificate; revoked and expired are the end.
-func TestCertificates(t *testing.T) {
-	t.Parallel()
-	reached := map[CertificateState]bool{"": true}
-	for range CertificateStates() {
-		for s := range reached {
-			for _, n := range s.Next() {
-				reached[n] = true
-			}
-		}
-	}
-	if len(reached) != len(CertificateStates())+1 {
-		t.Errorf("reached %v", reached)
-	}
-	for _, s := range []CertificateState{CertificateRevoked, CertificateExpired} {
-		if len(s.Next()) != 0 {
-			t.Errorf("%s goes to %v", s, s.Next())
-		}
-	}
-	for _, s := range []CertificateState{CertificateRevoking, CertificateRevocationLetter} {
-		if !slices.Contains(s.Next(), CertificateValid) {
-			t.Errorf("a failed revocation leaves %s for %v", s, s.Next())
-		}
-	}
-}
-
 // TestCloudStatus transcribes the table of the cloud's status numbers.
 func TestCloudStatus(t *testing.T) {
 	t.Parallel()
@@ -179,11 +123,11 @@ func TestCloudStatus(t *testing.T) {
 	for phase, message := range map[Phase]string{
 		PhasePreReview: "PRE-REVIEWING", PhaseReview: "LEGAL-REVIEWING", PhaseCA: "CA-REVIEWING", PhaseValidation: "PENDING-DCV",
 	} {
-		if got := (Standing{Order: StatePending, Phase: phase}).CloudMessage(); got != message {
+		if got := (Standing{Order: StatePending, Phase: phase}).StatusMsg(); got != message {
 			t.Errorf("%s: %s", phase, got)
 		}
 	}
-	if got := (Standing{Order: StateReady}).CloudMessage(); got != "WAIT-ISSUE" {
+	if got := (Standing{Order: StateReady}).StatusMsg(); got != "WAIT-ISSUE" {
 		t.Error(got)
 	}
 }

@@ -10,6 +10,10 @@ type Transition struct {
 // transitions is the whole table (the cloud's is drawn in its API's status
 // numbers; see [Standing.CloudStatus] for the projection). An action that is not
 // listed for a state is not allowed in it.
+//
+// Cancelling ends in cancelled once an upstream CA knows; an order of our own
+// takes both steps at once. The cloud's resubmission leads back to its number 5
+// and is followed by information and submission; here one action does all.
 var transitions = []Transition{
 	{StateDraft, ActionEdit, StateDraft},
 	{StateDraft, ActionSubmit, StatePending},
