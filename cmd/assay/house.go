@@ -54,6 +54,9 @@ func (a *app) openHouse(ctx context.Context, f *databaseFlags) (*house, error) {
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return nil, a.usage("assay serve --data DIR", "error.open", "Path", h.dir, "Why", a.why(err))
 	}
+	if info, err := os.Stat(h.dir); err == nil && info.Mode().Perm()&0o022 != 0 {
+		return nil, a.usage("chmod 700 "+h.dir, "serve.directory-open", "Path", h.dir)
+	}
 	var err error
 	if h.Store, err = a.openStore(ctx, h.dir, f.database); err != nil {
 		return nil, err
@@ -169,4 +172,17 @@ func (a *app) showAuditKey(h *house) error {
 		return a.usage("assay serve --data DIR", "error.open", "Path", path, "Why", a.why(err))
 	}
 	return nil
+}
+
+// databaseDirectory is where the service keeps its files: --data, systemd's state
+// directory, or one in the user's.
+func (a *app) databaseDirectory(f *databaseFlags) string {
+	dir := cmp.Or(f.data, a.getenv("STATE_DIRECTORY"))
+	if dir == "" && a.getenv("XDG_STATE_HOME") != "" {
+		dir = filepath.Join(a.getenv("XDG_STATE_HOME"), "assay")
+	}
+	if dir == "" && a.getenv("HOME") != "" {
+		dir = filepath.Join(a.getenv("HOME"), ".local", "state", "assay")
+	}
+	return cmp.Or(dir, filepath.Join(a.dataDirectory(), "service"))
 }

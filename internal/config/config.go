@@ -71,6 +71,8 @@ type Config struct {
 	// not known.
 	Region   string   `toml:"region"`
 	Location Location `toml:"location"`
+	// Serve is the table [serve], the settings of `assay serve`. It stays last.
+	Serve Serve `toml:"serve"`
 }
 
 // MaxBytes is the largest configuration file.
@@ -109,7 +111,10 @@ func Parse(raw []byte, path string) (*Config, error) {
 			return nil, decodeError(err, path)
 		}
 	}
-	for _, p := range []*string{&c.RootHints, &c.TrustAnchors, &c.DialMap} {
+	for _, p := range []*string{
+		&c.RootHints, &c.TrustAnchors, &c.DialMap,
+		&c.Serve.Data, &c.Serve.TLSCert, &c.Serve.TLSKey, &c.Serve.KeyFile, &c.Serve.Perspectives, &c.Serve.Lists,
+	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(filepath.Dir(path), *p)
 		}
@@ -124,10 +129,11 @@ func plain() reflect.Type {
 	fields := make([]reflect.StructField, t.NumField())
 	for i := range fields {
 		f := t.Field(i)
-		switch f.Type.Kind() {
-		case reflect.Slice:
+		switch {
+		case f.Type == reflect.TypeFor[Serve](): // of TOML's own types
+		case f.Type.Kind() == reflect.Slice:
 			f.Type = reflect.TypeFor[[]string]()
-		case reflect.Struct:
+		case f.Type.Kind() == reflect.Struct:
 			f.Type = reflect.TypeFor[string]()
 		}
 		fields[i] = f
@@ -142,7 +148,11 @@ func decodeError(err error, path string) error {
 		for i := range missing.Errors {
 			e := &missing.Errors[i]
 			key := strings.Join(e.Key(), ".")
-			what := "there is no such setting; there are " + strings.Join(Keys(), ", ")
+			keys := Keys()
+			if strings.HasPrefix(key, "serve.") {
+				keys = ServeKeys()
+			}
+			what := "there is no such setting; there are " + strings.Join(keys, ", ")
 			if near := nearest(key); near != "" {
 				what = "there is no such setting; did you mean " + near + "?"
 			}
@@ -191,10 +201,10 @@ func forms() map[string]string {
 	}
 }
 
-// Keys lists the settings in the order of the struct.
+// Keys lists the settings outside the table [serve] in the order of the struct.
 func Keys() []string {
 	t := reflect.TypeFor[Config]()
-	keys := make([]string, t.NumField())
+	keys := make([]string, t.NumField()-1)
 	for i := range keys {
 		keys[i] = t.Field(i).Tag.Get("toml")
 	}

@@ -72,6 +72,12 @@ func (t *schemas) ref(of any) (string, error) {
 		if schema["description"] == nil {
 			schema["description"] = k + "."
 		}
+		properties, _ := schema["properties"].(map[string]any)
+		for name, property := range properties {
+			if property == true {
+				properties[name] = map[string]any{"description": "Any JSON value."}
+			}
+		}
 		t.all[k] = schema
 	}
 	return "#/components/schemas/" + name, nil

@@ -111,6 +111,9 @@ func (c *call) check(registry huma.Registry) error {
 	for _, p := range c.op.Parameters {
 		known[p.In+" "+p.Name] = true
 		value, given := c.param(p)
+		if !given && p.Required {
+			return invalid("rest.parameter", "Name", p.Name, "Why", "it is missing")
+		}
 		if !given {
 			continue
 		}

@@ -116,3 +116,22 @@ func exampleTenant() service.TenantView {
 func exampleAccount() service.AccountView {
 	return service.AccountView{ID: "shop", Verified: true, Agreement: "2026-01", CreatedAt: exampleTime()}
 }
+
+func exampleEntry() service.EntryView {
+	return service.EntryView{
+		ID: "0644f0c0d2800f3a9b1c2d4e5", At: exampleTime(), Tenant: "orchard", Actor: "5f0c2a91d7e4", Role: string(service.RoleApplicant),
+		Action: "order.submit", Subject: "order:" + exampleOrderID, Order: exampleOrderID, OrderVersion: 1,
+		Data: []byte(`{"state":"pending","verdict":"pass"}`), Seq: 4711, Hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+	}
+}
+
+func exampleAuditResult() service.AuditResult {
+	return service.AuditResult{Valid: true, Entries: 4711, Heads: 12, Signed: 4650, Unsealed: 3, Key: "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"}
+}
+
+func exampleTrial() service.Trial {
+	return service.Trial{Judged: 812, Changed: []service.Changed{{
+		Order: exampleOrderID, Name: "www.orchard.net", State: order.StatePending, Profile: "cloud",
+		Was: review.VerdictPass, Would: review.VerdictWait, Added: []review.Finding{exampleFinding()}, Gone: []cause.ID{},
+	}}}
+}

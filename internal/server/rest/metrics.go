@@ -47,6 +47,9 @@ func newMetrics(s *Server) *metrics {
 		}, func() float64 { return float64(s.waiting.Load()) }),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	if s.Meter != nil {
+		registry.MustRegister(s.Meter.collectors()...)
+	}
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, DisableCompression: true})
 	return m
 }

@@ -53,7 +53,7 @@ type Answer struct {
 // Operations are all routes under [Base], in the order of the document.
 func Operations() []*Operation {
 	var all []*Operation
-	for _, list := range [][]*Operation{orderOperations(), actionOperations(), reviewOperations(), accessOperations()} {
+	for _, list := range [][]*Operation{orderOperations(), actionOperations(), reviewOperations(), accessOperations(), auditOperations(), policyOperations()} {
 		all = append(all, list...)
 	}
 	return all

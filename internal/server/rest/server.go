@@ -43,6 +43,8 @@ type Config struct {
 	TokenRate, AddressRate float64
 	// DueLag is how late the oldest check may be before /readyz says so; 0: 5 min.
 	DueLag time.Duration
+	// Meter counts what the service does in the background; nil: nobody does.
+	Meter *Meter
 	// Heartbeat is how often a stream without events shows that it is alive; 0: 15 s.
 	Heartbeat time.Duration
 }

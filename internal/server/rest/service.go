@@ -2,8 +2,11 @@ package rest
 
 import (
 	"context"
+	"crypto/ed25519"
+	"io"
 	"time"
 
+	"assay/cause"
 	"assay/internal/service"
 	"assay/internal/store"
 )
@@ -43,10 +46,26 @@ type Access interface {
 	PutAccount(ctx context.Context, p service.Principal, v service.AccountView) (service.AccountView, error)
 }
 
+// Audit are the use cases about the audit log.
+type Audit interface {
+	AuditEntries(ctx context.Context, p service.Principal, q service.AuditQuery) ([]service.EntryView, string, error)
+	AuditExport(ctx context.Context, p service.Principal, w io.Writer) error
+	AuditVerify(ctx context.Context, p service.Principal) (*service.AuditResult, error)
+	AuditPublicKey(ctx context.Context, p service.Principal) (ed25519.PublicKey, error)
+}
+
+// Policy are the use cases about rules that change.
+type Policy interface {
+	TryProfile(ctx context.Context, p service.Principal, toml []byte, lang cause.Language) (*service.Trial, error)
+	Forecast(ctx context.Context, p service.Principal, at time.Time, lang cause.Language) (*service.Trial, error)
+}
+
 // Service is all that the API needs of the order service.
 type Service interface {
 	Orders
 	Access
+	Audit
+	Policy
 }
 
 // Records is what the API reads of the store beside the use cases: answers kept

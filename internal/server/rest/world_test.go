@@ -135,6 +135,8 @@ func (w *world) token(role service.Role, tenant, account string, scopes ...strin
 // fake has the real access and no orders; a test says what it needs of them.
 type fake struct {
 	Access
+	Audit
+	Policy
 	useCases
 	apply func(ctx context.Context, p service.Principal, a service.Application) (*service.View, error)
 }
@@ -145,4 +147,4 @@ func (f *fake) Apply(ctx context.Context, p service.Principal, a service.Applica
 	return f.apply(ctx, p, a)
 }
 
-func plainFake(s *service.Service) Service { return &fake{Access: s} }
+func plainFake(s *service.Service) Service { return &fake{Access: s, Audit: s, Policy: s} }

@@ -1,0 +1,93 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Serve are the settings of `assay serve`, in the table [serve] of the
+// configuration file. Each is also a flag of the same name and a variable of the
+// environment (ASSAY_SERVE_TLS_CERT for tls-cert, also ASSAY_DATABASE and
+// ASSAY_KEY_FILE): a flag wins over the
+// environment, that over the file. How to look at the network is set outside the
+// table, as for every command.
+//
+//	[serve]
+//	data = "/var/lib/assay"
+//	listen = ["0.0.0.0:8443"]
+//	public-url = "https://assay.orchard.net"
+//	trusted-proxy = ["10.0.0.0/8"]
+type Serve struct {
+	// Data is the directory of the service: database, key file, self-signed
+	// certificate. It is made with mode 0700. Default: $STATE_DIRECTORY, else
+	// assay in $XDG_STATE_HOME, else ~/.local/state/assay.
+	Data string `toml:"data"`
+	// Database is a file for SQLite or "postgres://user@host/name". A password
+	// is better kept in PGPASSFILE. Default: assay.db in the data directory.
+	Database string `toml:"database"`
+	// Listen are the addresses to serve on. Those that are not loopback speak TLS.
+	// Default: 127.0.0.1:8080.
+	Listen []string `toml:"listen"`
+	// PublicURL is how clients reach the service: "https://assay.orchard.net".
+	// Default: answers hold paths only.
+	PublicURL string `toml:"public-url"`
+	// TrustedProxy are networks whose X-Forwarded-For is believed. Default: none.
+	TrustedProxy []string `toml:"trusted-proxy"`
+	// MetricsFrom are networks that may read /metrics beside this machine.
+	// Default: none.
+	MetricsFrom []string `toml:"metrics-from"`
+	// TLSCert and TLSKey are PEM files; they are read again when they change.
+	// Default: a self-signed certificate, where TLS is needed.
+	TLSCert string `toml:"tls-cert"`
+	TLSKey  string `toml:"tls-key"`
+	// KeyFile holds the master key of the secrets in the database. It is made at
+	// the first start. Default: assay.key in the data directory.
+	KeyFile string `toml:"key-file"`
+	// Profile is whose rules orders are reviewed by that name none: a built-in
+	// one or a file. Default: cloud.
+	Profile string `toml:"profile"`
+	// Perspectives is the file of remote places to look from, as `assay
+	// perspective join` writes it. Default: only this machine looks.
+	Perspectives string `toml:"perspectives"`
+	// Lists is a file that says which lists of keys, names and parties to search.
+	// Default: none.
+	Lists string `toml:"lists"`
+	// Log is "text" or "json". Default: text.
+	Log string `toml:"log"`
+	// Rate is how many requests a second one token and one address may make in
+	// the long run, and four times that at once; -1: no limit. Default: 100 for a
+	// token, 200 for an address.
+	Rate float64 `toml:"rate"`
+	// Workers is how many checks run at once. Default: 64.
+	Workers int `toml:"workers"`
+	// KeepReviews is how many days the reviews of ended orders are kept whole.
+	// Default: for ever.
+	KeepReviews int `toml:"keep-reviews"`
+}
+
+// ServeKeys lists the settings of the table [serve].
+func ServeKeys() []string {
+	t := reflect.TypeFor[Serve]()
+	keys := make([]string, t.NumField())
+	for i := range keys {
+		keys[i] = t.Field(i).Tag.Get("toml")
+	}
+	return keys
+}
+
+// Set returns a setting as a flag would be given it; ok is false where the file
+// does not set it.
+func (s *Serve) Set(key string) (text string, ok bool) {
+	t, v := reflect.TypeFor[Serve](), reflect.ValueOf(s).Elem()
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("toml") != key || v.Field(i).IsZero() {
+			continue
+		}
+		if list, ok := v.Field(i).Interface().([]string); ok {
+			return strings.Join(list, ","), true
+		}
+		return fmt.Sprint(v.Field(i).Interface()), true
+	}
+	return "", false
+}
