@@ -186,7 +186,7 @@ CREATE TABLE audit (
     seq       BIGINT,                    -- NULL until sealed
     hash      BLOB
 );
-CREATE UNIQUE INDEX audit_seq ON audit (seq);
+CREATE UNIQUE INDEX audit_seq ON audit (seq) WHERE seq IS NOT NULL;
 CREATE INDEX audit_order ON audit (order_id, at DESC, id DESC) WHERE order_id <> '';
 CREATE INDEX audit_follow ON audit (order_id, order_version, id) WHERE order_id <> '';
 CREATE INDEX audit_tenant ON audit (tenant, at DESC, id DESC);

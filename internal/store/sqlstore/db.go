@@ -40,6 +40,9 @@ type Dialect struct {
 	// Deadline is how long a transaction may take. It is no caller's context: who
 	// leaves must not break the commit of others.
 	Deadline func() (context.Context, context.CancelFunc)
+
+	// watch sees every statement that looks for rows; for tests of their plans.
+	watch func(query string, args []any)
 }
 
 // A DB is an open store.

@@ -34,6 +34,9 @@ func limited(n int) int { return min(max(n, 1), maxRows) }
 
 // collect runs a query and scans its rows.
 func collect[T any](ctx context.Context, q querier, d *Dialect, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
+	if d.watch != nil {
+		d.watch(query, args)
+	}
 	rows, err := q.rows(ctx, query, args...)
 	if err != nil {
 		return nil, wrap(d, err)

@@ -71,6 +71,9 @@ func (t *tx) exec(query string, args ...any) error {
 	if err := t.usable(); err != nil {
 		return err
 	}
+	if t.dialect.watch != nil {
+		t.dialect.watch(query, args)
+	}
 	return t.fail(t.s.queue(t.ctx, query, args...))
 }
 
@@ -78,6 +81,9 @@ func (t *tx) exec(query string, args ...any) error {
 func (t *tx) execN(query string, args ...any) (int64, error) {
 	if err := t.usable(); err != nil {
 		return 0, err
+	}
+	if t.dialect.watch != nil {
+		t.dialect.watch(query, args)
 	}
 	n, err := t.s.exec(t.ctx, query, args...)
 	return n, t.fail(err)
@@ -111,7 +117,7 @@ func (t *tx) LockKey(k store.OrderKey) ([]string, error) {
 			return nil, err
 		}
 	}
-	return read(t, scanText, `SELECT order_id FROM order_keys WHERE digest = $1 AND kind = $2 ORDER BY order_id`, k.Digest, k.Kind)
+	return read(t, scanText, `SELECT order_id FROM order_keys WHERE digest = $1 AND kind = $2 ORDER BY created_at, order_id`, k.Digest, k.Kind)
 }
 
 func scanNothing(scan func(...any) error) (struct{}, error) {

@@ -1,0 +1,229 @@
+package sqlstore_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"assay/internal/store"
+	"assay/internal/store/pgtest"
+	"assay/internal/store/postgres"
+	"assay/internal/store/sqlite"
+	"assay/internal/store/sqlstore"
+	"assay/order"
+)
+
+var server *pgtest.Server
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m, &server)) }
+
+// A statement as the store sent it.
+type statement struct {
+	sql  string
+	args []any
+}
+
+// everything calls each method that looks for rows, with each filter.
+func everything(t *testing.T, db *sqlstore.DB) []statement {
+	var mu sync.Mutex
+	var all []statement
+	db.Watch(func(query string, args []any) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, statement{query, args})
+	})
+	ctx, at := context.Background(), time.Unix(1, 0)
+	var errs []error
+	keep := func(err error) {
+		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrLeaseLost) && !errors.Is(err, store.ErrConflict) {
+			errs = append(errs, err)
+		}
+	}
+	list := func(_ any, err error) { keep(err) }
+	for _, before := range []store.OrderKeyset{{}, {Created: at, ID: "x"}} {
+		for n := range 16 {
+			f := store.OrderFilter{Tenant: "t", Before: before, Limit: 50}
+			for bit, set := range []func(){func() { f.Account = "a" }, func() { f.State = order.StateReady }, func() { f.Name = "n" }, func() { f.Domain = "d" }} {
+				if n>>bit&1 == 1 {
+					set()
+				}
+			}
+			list(db.Orders(ctx, f))
+		}
+	}
+	for n := range 64 {
+		f := store.EntryFilter{Limit: 50}
+		for bit, set := range []func(){
+			func() { f.Tenant = "t" }, func() { f.Order = "o" }, func() { f.Actor = "a" }, func() { f.Action = "x" },
+			func() { f.Since, f.Until = at, at }, func() { f.BeforeAt, f.BeforeID = at, "x" },
+		} {
+			if n>>bit&1 == 1 {
+				set()
+			}
+		}
+		if f.Tenant == "" && f.Order == "" && (f.Actor != "" || f.Action != "") {
+			continue // by the newest of all tenants: narrow by a tenant first
+		}
+		list(db.Entries(ctx, f))
+	}
+	list(db.Order(ctx, "", "o"))
+	list(db.Order(ctx, "t", "o"))
+	list(db.Challenges(ctx, "o"))
+	list(db.DueOf(ctx, "o"))
+	list(db.PastOrders(ctx, store.PastQuery{Tenant: "t", Account: "a", CSR: "c", Key: "k", Domains: []string{"d"}, Since: at, Limit: 9}))
+	list(db.Validations(ctx, "t", "a", "p", []string{"d", "e"}))
+	list(db.Review(ctx, "o", 0))
+	list(db.Review(ctx, "o", 1))
+	list(db.Reviews(ctx, "o", 5, 5))
+	list(db.Observations(ctx, "o", nil))
+	list(db.Token(ctx, "t"))
+	list(db.Tokens(ctx, "t", "x", 9))
+	list(db.Tenant(ctx, "t"))
+	list(db.Tenants(ctx, "x", 9))
+	list(db.Account(ctx, "t", "a"))
+	list(db.OrderEntries(ctx, "o", 1, 9))
+	list(db.HasUnsealed(ctx))
+	list(db.Request(ctx, "t", "k"))
+	list(db.Secret(ctx, "s"))
+	list(db.NextDue(ctx))
+	list(db.Stats(ctx, at))
+	for _, tenant := range []string{"", "t"} {
+		for _, newest := range []bool{false, true} {
+			keep(db.EachReview(ctx, tenant, newest, func(*store.Review) error { return nil }))
+		}
+	}
+	keep(db.Sealed(ctx, 1, func(*store.Entry) error { return nil }))
+	list(db.Heads(ctx))
+	o := &store.Order{Order: &order.Order{}, OrderRow: store.OrderRow{ID: "none", State: order.StateReady}}
+	for _, fn := range []func(tx store.Tx) error{
+		func(tx store.Tx) error { _, err := tx.Order("t", "o"); return err },
+		func(tx store.Tx) error { return tx.UpdateOrder(o) },
+		func(tx store.Tx) error { _, err := tx.LockKey(store.OrderKey{Kind: "key", Digest: "d"}); return err },
+		func(tx store.Tx) error { return tx.ClearDue("o") },
+		func(tx store.Tx) error { return tx.ClearDue("o", store.DueCheck) },
+		func(tx store.Tx) error { _, err := tx.TakeDue(at, "me", at, 10); return err },
+		func(tx store.Tx) error { return tx.FinishDue(store.Due{Order: "o"}, "me") },
+		func(tx store.Tx) error { return tx.RepeatReview("r", at) },
+		func(tx store.Tx) error { _, err := tx.Unsealed(9); return err },
+		func(tx store.Tx) error { _, err := tx.LastSealed(); return err },
+		func(tx store.Tx) error { return tx.Seal([]store.Entry{{ID: "e", Seq: 1}}) },
+		func(tx store.Tx) error { _, err := tx.Prune(store.Prune{Requests: at, Reviews: at}, 9); return err },
+		func(tx store.Tx) error { return tx.Erase("o") },
+	} {
+		keep(db.Write(ctx, fn))
+	}
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 100 {
+		t.Fatalf("%d statements were seen", len(all))
+	}
+	return all
+}
+
+// fewRows may be sorted: their number is bounded by one order, one page or one
+// request.
+var fewRows = regexp.MustCompile(`FROM validations|WHERE order_id IN|r\.order_id IN|DELETE FROM requests`)
+
+// TestPlanSQLite: nothing reads a whole table, and nothing sorts what may be many.
+func TestPlanSQLite(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "assay.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	scan := regexp.MustCompile(`SCAN (\w+)( USING (COVERING )?INDEX \w+)?`)
+	for _, s := range everything(t, db) {
+		rows, err := db.Reading().QueryContext(ctx, "EXPLAIN QUERY PLAN "+s.sql, s.args...)
+		if err != nil {
+			t.Fatalf("%s: %v", s.sql, err)
+		}
+		var plan []string
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			plan = append(plan, detail)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(plan, "; ")
+		m := scan.FindStringSubmatch(text)
+		if m != nil && m[2] == "" && m[1] != "audit_heads" || strings.Contains(text, "TEMP B-TREE") && !fewRows.MatchString(s.sql) {
+			t.Errorf("%s\n  %s", s.sql, text)
+		}
+	}
+}
+
+// TestPlanPostgres: the same. The planner is told not to scan and not to sort;
+// what it still does so has no index.
+func TestPlanPostgres(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	at := server.Database(t)
+	db, err := postgres.Open(ctx, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	c, err := pgx.Connect(ctx, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	if _, err := c.Exec(ctx, "SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off"); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range everything(t, db) {
+		if s.sql == "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))" {
+			continue
+		}
+		var raw []byte
+		if err := c.QueryRow(ctx, "EXPLAIN (FORMAT JSON) "+s.sql, s.args...).Scan(&raw); err != nil {
+			t.Fatalf("%s: %v", s.sql, err)
+		}
+		var plans []struct{ Plan node }
+		if err := json.Unmarshal(raw, &plans); err != nil {
+			t.Fatal(err)
+		}
+		if bad := plans[0].Plan.bad(); bad != "" && (bad != "Sort" || !fewRows.MatchString(s.sql)) && !strings.Contains(s.sql, "audit_heads") {
+			t.Errorf("%s: %s\n%s", bad, s.sql, raw)
+		}
+	}
+}
+
+type node struct {
+	Type     string `json:"Node Type"`
+	Relation string `json:"Relation Name"`
+	Plans    []node
+}
+
+func (n node) bad() string {
+	switch n.Type {
+	case "Seq Scan":
+		return fmt.Sprintf("%s of %s", n.Type, n.Relation)
+	case "Sort", "Incremental Sort":
+		return "Sort"
+	}
+	for _, p := range n.Plans {
+		if bad := p.bad(); bad != "" {
+			return bad
+		}
+	}
+	return ""
+}
