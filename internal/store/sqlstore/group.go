@@ -97,7 +97,7 @@ func (u *unit) run(t *tx) {
 func (db *DB) lane() {
 	defer db.lanes.Done()
 	l := &lane{db: db}
-	defer func() { l.drop() }()
+	defer l.drop()
 	for {
 		var batch []*unit
 		select {
@@ -140,7 +140,7 @@ type lane struct {
 // drop gives the connection up: nobody knows what state it is in.
 func (l *lane) drop() {
 	if l.s != nil {
-		l.s.close()
+		l.s.discard()
 		l.s = nil
 	}
 }
@@ -168,10 +168,9 @@ func (l *lane) commit(batch []*unit) (again []*unit) {
 			again = append(kept, batch[i+1:]...)
 			if o.err != nil && !errors.Is(o.cause, store.ErrUnavailable) && !l.db.dialect.Retry(o.cause) {
 				u.done <- o.err
-			} else {
-				again = append(again, u)
+				return again // the others are not to blame, and it is not among them any more
 			}
-			return l.retry(again, o.lost)
+			return l.retry(append(again, u), o.lost)
 		case o.err != nil && l.db.dialect.Retry(o.cause) && u.waits < maxWaits:
 			// It waits for rows of a transaction that may wait for rows of this one:
 			// commit what there is and begin with it.

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 )
 
 // A Statement is one that waits to be sent.
@@ -31,10 +32,13 @@ func (db *DB) session(ctx context.Context) (*session, error) {
 	return &session{conn: conn, stmts: map[string]*sql.Stmt{}, pipe: db.dialect.Pipe}, nil
 }
 
-func (s *session) close() {
+// discard ends the connection itself: in the pool it could stay in the middle of
+// a transaction.
+func (s *session) discard() {
 	for _, st := range s.stmts {
 		_ = st.Close()
 	}
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = s.conn.Close()
 }
 
