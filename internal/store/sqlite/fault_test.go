@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -139,6 +140,18 @@ func TestFull(t *testing.T) {
 // what a new process finds.
 func TestEveryFault(t *testing.T) {
 	t.Parallel()
+	made := filepath.Join(t.TempDir(), "empty.db")
+	db, err := Open(ctx, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	empty, err := os.ReadFile(made)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, way := range []string{"refused", "done and not said", "connection lost"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
@@ -146,16 +159,12 @@ func TestEveryFault(t *testing.T) {
 			failed := 0
 			for n := 1; struck; n++ {
 				path := filepath.Join(t.TempDir(), "assay.db")
-				db, err := Open(ctx, path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := db.Close(); err != nil {
+				if err := os.WriteFile(path, empty, 0o600); err != nil {
 					t.Fatal(err)
 				}
 				f := &fault{at: n, way: way}
 				broken := faulty(t, path, f)
-				told := load(broken, 3, 3, 10)
+				told := load(broken, 2, 2, 10)
 				over := f.struck()
 				if err := broken.Write(ctx, func(tx store.Tx) error { return pair(tx, "after", 10) }); err != nil && over {
 					t.Errorf("fault %d: the store does not recover: %v", n, err)
@@ -163,7 +172,8 @@ func TestEveryFault(t *testing.T) {
 				if err := broken.Close(); err != nil {
 					t.Fatal(err)
 				}
-				if db, err = Open(ctx, path); err != nil {
+				db, err := Open(ctx, path)
+				if err != nil {
 					t.Fatal(err)
 				}
 				judge(t, db, told)
