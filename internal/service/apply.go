@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"assay"
@@ -34,11 +33,19 @@ func (s *Service) Apply(ctx context.Context, p Principal, in Application) (*View
 	}
 	for attempt := 0; ; attempt++ {
 		v, err := s.apply(ctx, p, in, prof)
-		if errors.Is(err, errRaced) && attempt < 3 {
+		if errors.Is(err, errRaced) && attempt < retries {
 			continue // the review now sees the other order
 		}
-		return v, problemOf(err)
+		return v, racedProblem(err)
 	}
+}
+
+// racedProblem is problemOf for who lost the race each time.
+func racedProblem(err error) error {
+	if errors.Is(err, errRaced) {
+		return &Problem{Kind: Conflict, Message: "service.conflict", Err: err}
+	}
+	return problemOf(err)
 }
 
 func (s *Service) profileOf(asked string) (*profile.Profile, error) {
@@ -100,7 +107,7 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 		if err := s.audit(tx, p, &written, action, "", data); err != nil {
 			return nil, err
 		}
-		return s.view(&written, challenges, report, extra.Due, 1), nil
+		return s.view(&written, &picture{challenges: challenges, due: extra.Due, report: report, number: 1, checks: 1}), nil
 	})
 	if err == nil {
 		s.wake()
@@ -162,8 +169,6 @@ func notYours(o *order.Order) error {
 		field = "tenant"
 	case !o.SubmittedAt.IsZero():
 		field = "submitted_at"
-	case slices.ContainsFunc(o.Challenges, func(c order.Challenge) bool { return c.Origin != "upstream" }):
-		field = "challenges"
 	case len(o.Challenges) > 0:
 		field = "challenges"
 	}

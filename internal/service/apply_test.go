@@ -6,14 +6,17 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"assay/cause"
 	"assay/csr"
 	"assay/internal/store/sqlite"
 	"assay/key"
 	"assay/order"
+	"assay/review"
 )
 
 // testing service: on SQLite, with a clock that the test sets.
@@ -22,6 +25,8 @@ type bed struct {
 	mu  sync.Mutex
 	at  time.Time
 	who map[Role]Principal
+	// spare is an order that TestAccess acts on.
+	spare string
 }
 
 func newBed(t testing.TB) *bed {
@@ -272,5 +277,79 @@ func TestRequestKey(t *testing.T) {
 	kept, err := b.Store.Request(context.Background(), "t", "k")
 	if err != nil || string(kept.Body) != "body" {
 		t.Errorf("%+v, %v", kept, err)
+	}
+}
+
+// TestRequestKeys: every use case that changes an order keeps its view under
+// the key of its request, as the caller gets it.
+func TestRequestKeys(t *testing.T) {
+	t.Parallel()
+	b, plain := newBed(t), context.Background()
+	admin := b.who[RoleAdministrator]
+	var kept any
+	keyed := func(key string) context.Context {
+		kept = nil
+		return WithRequest(plain, RequestKey{Token: "t", Key: key, Digest: []byte(key), Answer: func(result any) (int, json.RawMessage, []byte, error) {
+			kept = result
+			return 200, []byte("{}"), []byte(key), nil
+		}})
+	}
+	in := dv(t, "shop.orchard.net")
+	in.Draft = true
+	v, err := b.Apply(plain, admin, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := v.ID
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) (*View, error)
+	}{
+		{"change", func(ctx context.Context) (*View, error) { return b.Change(ctx, admin, id, 0, in) }},
+		{"submit", func(ctx context.Context) (*View, error) { return b.Submit(ctx, admin, id, 0) }},
+		{"verify", func(ctx context.Context) (*View, error) { return b.Verify(ctx, admin, id, 0) }},
+		{"cancel", func(ctx context.Context) (*View, error) { return b.Cancel(ctx, admin, id, 0) }},
+		{"resubmit", func(ctx context.Context) (*View, error) { return b.Resubmit(ctx, admin, id, 0, nil) }},
+		{"cancel again", func(ctx context.Context) (*View, error) { return b.Cancel(ctx, admin, id, 0) }},
+		{"delete", func(ctx context.Context) (*View, error) { return b.Delete(ctx, admin, id, 0) }},
+		{"erase", func(ctx context.Context) (*View, error) { return b.Erase(ctx, admin, id, 0) }},
+	} {
+		v, err := step.do(keyed(step.name))
+		if err != nil || kept != any(v) {
+			t.Errorf("%s: kept %v, returned %v, %v", step.name, kept, v, err)
+		}
+		if r, err := b.Store.Request(plain, "t", step.name); err != nil || string(r.Body) != step.name {
+			t.Errorf("%s: %+v, %v", step.name, r, err)
+		}
+	}
+	o, err := b.Store.Order(plain, RootTenant, id)
+	if err != nil || o.Order.CSR != "" || o.Deleted.IsZero() {
+		t.Errorf("after erasing: %+v, %v", o, err)
+	}
+}
+
+// TestOldKey: a CSR that was submitted long ago is refused, not raced for.
+func TestOldKey(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	in := dv(t, "shop.orchard.net")
+	v, err := b.Apply(ctx, b.who[RoleApplicant], in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err = b.Cancel(ctx, b.who[RoleApplicant], v.ID, v.Version); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = b.Delete(ctx, b.who[RoleApplicant], v.ID, v.Version); err != nil {
+		t.Fatal(err)
+	}
+	b.pass(2 * 365 * 24 * time.Hour)
+	_, err = b.Apply(ctx, b.who[RoleApplicant], in)
+	var p *Problem
+	if !errors.As(err, &p) || p.Kind != Refused {
+		t.Fatalf("got %v", err)
+	}
+	if !slices.ContainsFunc(p.Report.Findings, func(f review.Finding) bool { return f.Cause == cause.CSRReused }) {
+		t.Errorf("%+v", p.Report.Findings)
 	}
 }

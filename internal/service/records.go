@@ -49,16 +49,11 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 	r.Account = &evidence.Account{
 		ID: account.ID, Verified: account.Verified, Agreement: account.Agreement, Deactivated: !account.Deactivated.IsZero(),
 	}
-	q := s.pastQuery(o, p)
-	past, err := s.Store.PastOrders(ctx, q)
+	past, sharing, err := s.past(ctx, o, p)
 	if err != nil {
-		return nil, nil, problemOf(err)
+		return nil, nil, err
 	}
-	sharing := map[string]bool{}
 	for i := range past {
-		if q.CSR != "" && past[i].CSR == q.CSR || q.Key != "" && past[i].Key == q.Key {
-			sharing[past[i].ID] = true
-		}
 		if e, ok := pastOrder(&past[i], o); ok {
 			r.Orders = append(r.Orders, e)
 		}
@@ -67,24 +62,50 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 	return r, sharing, err
 }
 
-// pastQuery asks for what rules about reuse and quotas compare with.
-func (s *Service) pastQuery(o *store.Order, p *profile.Profile) store.PastQuery {
-	q := store.PastQuery{Except: o.ID, Tenant: o.Tenant, Account: o.Account}
+// mostSharing bounds how many orders with one CSR or key are compared with.
+const mostSharing = 1000
+
+// past are the orders that rules about reuse and quotas compare with: whatever
+// was ever submitted with this CSR or key (catalogue B9), whose numbers sharing
+// holds, and what lies within the profile's windows under the order's domains or,
+// where its account has a quota, of its account.
+func (s *Service) past(ctx context.Context, o *store.Order, p *profile.Profile) (list []store.PastOrder, sharing map[string]bool, err error) {
+	same := store.PastQuery{Except: o.ID, Tenant: o.Tenant, Limit: mostSharing}
 	for _, k := range orderKeys(o.Order) {
 		if k.Kind == "csr" {
-			q.CSR = k.Digest
+			same.CSR = k.Digest
 		} else {
-			q.Key = k.Digest
+			same.Key = k.Digest
 		}
 	}
+	sharing = map[string]bool{}
+	if same.CSR != "" || same.Key != "" {
+		if list, err = s.Store.PastOrders(ctx, same); err != nil {
+			return nil, nil, problemOf(err)
+		}
+		for i := range list {
+			sharing[list[i].ID] = true
+		}
+	}
+	near := store.PastQuery{Except: o.ID, Tenant: o.Tenant, Since: s.now().AddDate(0, -max(p.Limits.FreeMonths, 1), 0)}
 	for _, n := range s.orderNames(o.Order) {
-		if !slices.Contains(q.Domains, n.Domain) {
-			q.Domains = append(q.Domains, n.Domain)
+		if !slices.Contains(near.Domains, n.Domain) {
+			near.Domains = append(near.Domains, n.Domain)
 		}
 	}
-	months := max(p.Limits.FreeMonths, 1)
-	q.Since = s.now().AddDate(0, -months, 0)
-	return q
+	if o.Order.Plan == "free" {
+		near.Account = o.Account
+	}
+	more, err := s.Store.PastOrders(ctx, near)
+	if err != nil {
+		return nil, nil, problemOf(err)
+	}
+	for i := range more {
+		if !sharing[more[i].ID] {
+			list = append(list, more[i])
+		}
+	}
+	return list, sharing, nil
 }
 
 // pastOrder is an earlier order as the rules read it; ok is false for one that

@@ -17,22 +17,31 @@ import (
 	"assay/review"
 )
 
+// A picture is what a view shows beside the order's row.
+type picture struct {
+	challenges []order.Challenge
+	due        []store.Due
+	// report is the newest review, number its place, checks how many saw the same.
+	report         *review.Report
+	number, checks int
+}
+
 // view is an order as its owner sees it.
-func (s *Service) view(o *store.Order, challenges []order.Challenge, r *review.Report, due []store.Due, number int) *View {
+func (s *Service) view(o *store.Order, beside *picture) *View {
 	v := &View{
 		ID: o.ID, Tenant: o.Tenant, Account: o.Account, State: o.State, Phase: o.Phase, Reason: o.Reason, Profile: o.Profile,
-		CloudStatus: o.Standing().CloudStatus(), Allowed: o.Standing().Allowed(s.now()), Order: o.Order, Challenges: challenges,
-		Verdict: review.Verdict(o.Verdict), Findings: []review.Finding{}, Review: number, Paused: o.Paused,
+		CloudStatus: o.Standing().CloudStatus(), Allowed: o.Standing().Allowed(s.now()), Order: o.Order, Challenges: beside.challenges,
+		Verdict: review.Verdict(o.Verdict), Findings: []review.Finding{}, Review: beside.number, Checks: beside.checks, Paused: o.Paused,
 		CreatedAt: o.Created, SubmittedAt: optional(o.Submitted), Deadline: optional(o.Deadline), ChangedAt: o.Changed,
 		EndedAt: optional(o.Ended), Version: o.Version,
 	}
 	if v.Challenges == nil {
 		v.Challenges = []order.Challenge{}
 	}
-	if r != nil && r.Findings != nil {
+	if r := beside.report; r != nil && r.Findings != nil {
 		v.Findings = r.Findings
 	}
-	for _, d := range due {
+	for _, d := range beside.due {
 		if d.Kind == store.DueCheck {
 			v.NextCheck = optional(d.At)
 		}
@@ -42,32 +51,47 @@ func (s *Service) view(o *store.Order, challenges []order.Challenge, r *review.R
 
 // load reads what a view shows of an order.
 func (s *Service) load(ctx context.Context, o *store.Order) (*View, error) {
-	challenges, err := s.Store.Challenges(ctx, o.ID)
+	beside, err := s.picture(ctx, o)
 	if err != nil {
+		return nil, err
+	}
+	return s.view(o, beside), nil
+}
+
+func (s *Service) picture(ctx context.Context, o *store.Order) (*picture, error) {
+	beside := &picture{}
+	var err error
+	if beside.challenges, err = s.Store.Challenges(ctx, o.ID); err != nil {
 		return nil, problemOf(err)
 	}
-	due, err := s.Store.DueOf(ctx, o.ID)
-	if err != nil {
+	if beside.due, err = s.Store.DueOf(ctx, o.ID); err != nil {
 		return nil, problemOf(err)
 	}
 	last, err := s.Store.Review(ctx, o.ID, 0)
 	if errors.Is(err, store.ErrNotFound) {
-		return s.view(o, challenges, nil, due, 0), nil
+		return beside, nil
 	}
 	if err != nil {
 		return nil, problemOf(err)
 	}
-	r := &review.Report{}
-	if err := json.Unmarshal(last.Report, r); err != nil {
+	beside.report, beside.number, beside.checks = &review.Report{}, last.Number, last.Checks
+	if err := json.Unmarshal(last.Report, beside.report); err != nil {
 		return nil, fmt.Errorf("the stored review %s: %w", last.ID, err)
 	}
-	v := s.view(o, challenges, r, due, last.Number)
-	v.Checks = last.Checks
-	return v, nil
+	return beside, nil
 }
 
 // find reads an order that the principal may see.
 func (s *Service) find(ctx context.Context, p Principal, id string, do Permission) (*store.Order, error) {
+	o, err := s.reach(ctx, p, id, do)
+	if err == nil && !o.Deleted.IsZero() {
+		return nil, problemOf(store.ErrNotFound)
+	}
+	return o, err
+}
+
+// reach is find for one that was deleted too.
+func (s *Service) reach(ctx context.Context, p Principal, id string, do Permission) (*store.Order, error) {
 	if err := allow(p, do); err != nil {
 		return nil, err
 	}
@@ -75,7 +99,7 @@ func (s *Service) find(ctx context.Context, p Principal, id string, do Permissio
 		return nil, problemOf(store.ErrNotFound)
 	}
 	o, err := s.Store.Order(ctx, p.Tenant, id)
-	if err == nil && (!p.sees(o) || !o.Deleted.IsZero()) {
+	if err == nil && !p.sees(o) {
 		err = store.ErrNotFound
 	}
 	return o, problemOf(err)

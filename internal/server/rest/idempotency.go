@@ -49,7 +49,7 @@ func once[T any](c *call, do func(ctx context.Context) (T, error), show func(T) 
 		},
 	})
 	result, err := do(ctx)
-	if errors.Is(err, service.ErrAnswered) {
+	if err != nil { // of two that came at once, the second may find what the first did in its way
 		if a, err := c.answered(key, digest); a != nil || err != nil {
 			return a, err
 		}
