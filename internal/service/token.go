@@ -79,6 +79,9 @@ func (s *Service) NewToken(ctx context.Context, p Principal, r TokenRequest) (To
 		if err := allow(p, MayTenants); err != nil {
 			return TokenView{}, err
 		}
+		if _, err := s.Store.Tenant(ctx, r.Tenant); err != nil {
+			return TokenView{}, problemOf(err)
+		}
 	}
 	if r.Account == "" {
 		r.Account = p.Account
