@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -20,7 +21,7 @@ import (
 
 // A world is a server over a real service and store, with a log that can be read.
 type world struct {
-	*testing.T
+	testing.TB
 	server  *Server
 	service *service.Service
 	http    *httptest.Server
@@ -47,14 +48,14 @@ func (l *lines) String() string {
 }
 
 // newWorld starts one. wrap puts something between the API and the service.
-func newWorld(t *testing.T, c Config, wrap func(*service.Service) Service) *world {
+func newWorld(t testing.TB, c Config, wrap func(*service.Service) Service) *world {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "assay.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, log: &lines{}}
-	w.service, err = service.New(service.Config{Store: db})
+	w := &world{TB: t, log: &lines{}}
+	w.service, err = service.New(service.Config{Store: db, AuditKey: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))})
 	if err != nil {
 		t.Fatal(err)
 	}
