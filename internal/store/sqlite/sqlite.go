@@ -102,14 +102,25 @@ func Snapshot(ctx context.Context, db *sqlstore.DB, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = db.Reading().ExecContext(ctx, "VACUUM INTO $1", to)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(vacuum(ctx, db, to), f.Sync(), f.Close()); err != nil {
 		return errors.Join(fmt.Errorf("a snapshot of the database in %s: %w", to, err), os.Remove(to))
 	}
 	return nil
+}
+
+// vacuum reads from a connection that must not write, but for this file.
+func vacuum(ctx context.Context, db *sqlstore.DB, to string) error {
+	conn, err := db.Reading().Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "PRAGMA query_only = 0"); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "VACUUM INTO $1", to)
+	_, back := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only = 1")
+	return errors.Join(err, back)
 }
 
 func dsn(path string) string {
