@@ -21,6 +21,7 @@ import (
 	"assay/internal/client"
 	"assay/internal/render"
 	"assay/internal/service"
+	"assay/order"
 	"assay/review"
 )
 
@@ -136,6 +137,10 @@ func (a *app) refusal(p *client.Problem) error {
 		f.next = "assay order list"
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		f.code = exitUnavailable
+	default:
+		if p.Status >= http.StatusInternalServerError {
+			f.code = exitUnavailable // the server's fault: nothing that was given is wrong
+		}
 	}
 	if len(p.Findings) > 0 {
 		f.code = exitRefuse
@@ -145,10 +150,25 @@ func (a *app) refusal(p *client.Problem) error {
 			return err
 		}
 	}
-	if len(p.Allowed) > 0 && f.next == "" {
-		f.next = "assay order " + string(p.Allowed[0]) + " …"
+	if f.next == "" {
+		f.next = actionCommand(p.Allowed)
 	}
 	return f
+}
+
+// actionCommand is the command for the first of the actions that an order's
+// owner has one for; "": there is none.
+func actionCommand(allowed []order.Action) string {
+	words := map[order.Action]string{
+		order.ActionSubmit: "submit", order.ActionCheck: "verify", order.ActionResubmit: "resubmit",
+		order.ActionCancel: "cancel", order.ActionDelete: "delete",
+	}
+	for _, action := range allowed {
+		if word := words[action]; word != "" {
+			return "assay order " + word + " ORDER"
+		}
+	}
+	return ""
 }
 
 func (a *app) loginCommand() *cobra.Command {

@@ -25,6 +25,8 @@ func TestMain(m *testing.M) {
 //	lines NAME COUNT TEXT  a file of that many lines, %d being their number
 //	world [CHANGE.yaml]    a laboratory to look at, see [world]
 //	agent FILE [ARG…]      start or stop a remote perspective, see [agents]
+//	server FILE [ARG…]     start or stop an order service, see [server]
+//	secret FILE            use the token that "token new --json" printed
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -49,6 +51,8 @@ func TestScripts(t *testing.T) {
 			"lines":   lines,
 			"world":   world,
 			"agent":   agents,
+			"server":  server,
+			"secret":  secretOf,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
