@@ -1,0 +1,322 @@
+// Command service measures the order service from outside: POST /orders over
+// loopback HTTP with 32 clients, each order with a fresh P-256 request and a
+// whole static review, beside the rate of bare commits on the same engine; the
+// time from start to ready; the memory of a service that does nothing.
+//
+//	go run ./bench/service                    SQLite, and PostgreSQL where ASSAY_BENCH_POSTGRES names one
+//	go run ./bench/service -for 20s           longer
+//
+// Requests are signed before the clock starts. Clients, service and database
+// share the machine. The service has no network to look at: every order's first
+// check runs beside the load and ends as unknown.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"assay/internal/store"
+	"assay/internal/store/postgres"
+	"assay/internal/store/sqlite"
+)
+
+func main() {
+	each := flag.Duration("for", 5*time.Second, "how long each measurement takes")
+	clients := flag.Int("clients", 32, "how many clients")
+	workers := flag.Int("workers", 64, "how many checks the service runs at once")
+	flag.Parse()
+	log.SetFlags(0)
+	if err := run(*each, *clients, *workers); err != nil {
+		log.Fatal("service: ", err)
+	}
+}
+
+func run(each time.Duration, clients, workers int) error {
+	dir, err := os.MkdirTemp("", "assay-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "assay")
+	if out, err := exec.Command("go", "build", "-o", binary, "assay/cmd/assay").CombinedOutput(); err != nil {
+		return fmt.Errorf("building: %w\n%s", err, out)
+	}
+	orders, err := bodies(int(each.Seconds()*3000), clients)
+	if err != nil {
+		return err
+	}
+	engines := []string{filepath.Join(dir, "sqlite.db")}
+	if address := os.Getenv("ASSAY_BENCH_POSTGRES"); address != "" {
+		engines = append(engines, address)
+	}
+	fmt.Printf("%-10s %12s %12s %10s %10s %12s %10s\n", "engine", "orders/s", "commits/s", "p50", "p99", "start→ready", "idle RSS")
+	for i, database := range engines {
+		r, err := measured(binary, filepath.Join(dir, fmt.Sprint(i)), database, orders, clients, workers, each)
+		if err != nil {
+			return err
+		}
+		fmt.Println(r)
+	}
+	return nil
+}
+
+// bodies makes the requests' bodies before anything is measured.
+func bodies(n, parallel int) ([][]byte, error) {
+	all := make([][]byte, n)
+	var next atomic.Int64
+	var failed atomic.Pointer[error]
+	var running sync.WaitGroup
+	for range parallel {
+		running.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n || failed.Load() != nil {
+					return
+				}
+				var err error
+				if all[i], err = body(fmt.Sprintf("shop-%d.orchard-%d.net", i, i)); err != nil {
+					failed.Store(&err)
+				}
+			}
+		})
+	}
+	running.Wait()
+	if err := failed.Load(); err != nil {
+		return nil, *err
+	}
+	return all, nil
+}
+
+func body(name string) ([]byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}}, key)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(map[string]any{"order": map[string]any{
+		"names": []string{name}, "method": "dns", "csr": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})),
+	}})
+}
+
+// A result is one row.
+type result struct {
+	engine          string
+	orders, commits float64
+	p50, p99, start time.Duration
+	idle            uint64
+	refused         int64
+}
+
+func (r result) String() string {
+	s := fmt.Sprintf("%-10s %12.0f %12.0f %10v %10v %12v %7.1f MB", r.engine, r.orders, r.commits,
+		r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond), r.start.Round(time.Millisecond), float64(r.idle)/1e6)
+	if r.refused > 0 {
+		s += fmt.Sprintf("  (%d not 201)", r.refused)
+	}
+	return s
+}
+
+func measured(binary, dir, database string, orders [][]byte, clients, workers int, each time.Duration) (r result, err error) {
+	p, err := start(binary, dir, database, workers)
+	if err != nil {
+		return r, err
+	}
+	r.start = p.took
+	time.Sleep(2 * time.Second) // until what happens once at the start is over
+	if r.idle, err = resident(p.command.Process.Pid); err != nil {
+		return r, err
+	}
+	rate, times, refused, err := load(p, orders, clients, each)
+	if err != nil {
+		return r, err
+	}
+	r.orders, r.refused = rate, refused
+	slices.Sort(times)
+	r.p50, r.p99 = times[len(times)/2], times[len(times)*99/100]
+	if err := p.stop(); err != nil {
+		return r, err
+	}
+	db, err := open(database)
+	if err != nil {
+		return r, err
+	}
+	defer db.Close()
+	r.engine = db.Engine()
+	r.commits, err = commits(db, clients, each)
+	return r, err
+}
+
+func open(database string) (store.Store, error) {
+	if strings.HasPrefix(database, "postgres") {
+		return postgres.Open(context.Background(), database)
+	}
+	return sqlite.Open(context.Background(), database)
+}
+
+// commits is how many units a second the engine takes that write one row each:
+// what is left of an order without review, HTTP and its other rows.
+func commits(db store.Store, clients int, each time.Duration) (float64, error) {
+	var done atomic.Int64
+	var failed atomic.Pointer[error]
+	var running sync.WaitGroup
+	began := time.Now()
+	for i := range clients {
+		running.Go(func() {
+			for time.Since(began) < each && failed.Load() == nil {
+				err := db.Write(context.Background(), func(tx store.Tx) error {
+					return tx.PutSecret(fmt.Sprint("bench-", i), []byte("x"), began)
+				})
+				if err != nil {
+					failed.Store(&err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	running.Wait()
+	if err := failed.Load(); err != nil {
+		return 0, *err
+	}
+	return float64(done.Load()) / time.Since(began).Seconds(), nil
+}
+
+// A process is a service that runs.
+type process struct {
+	command *exec.Cmd
+	url     string
+	token   string
+	took    time.Duration
+	out     *bufio.Reader
+}
+
+func start(binary, dir, database string, workers int) (*process, error) {
+	c := exec.Command(binary, "serve", "--data", dir, "--database", database, "--listen", "127.0.0.1:0", "--rate", "-1",
+		"--workers", fmt.Sprint(workers), "--log", "json")
+	c.Env = append(os.Environ(), "LANG=C.UTF-8")
+	pipe, err := c.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{command: c, out: bufio.NewReader(pipe)}
+	began := time.Now()
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	for p.token == "" {
+		line, err := p.out.ReadString('\n')
+		if err != nil {
+			return nil, fmt.Errorf("the service did not start: %w", err)
+		}
+		line = strings.TrimSpace(line)
+		if at, ok := strings.CutPrefix(line, "ready "); ok {
+			p.url, p.took = at, time.Since(began)
+		}
+		if strings.HasPrefix(line, "assay_") {
+			p.token = line
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, p.out) }()
+	return p, nil
+}
+
+func (p *process) stop() error {
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return p.command.Wait()
+}
+
+// load posts orders from many clients and returns the rate and each one's time.
+func load(p *process, orders [][]byte, clients int, each time.Duration) (rate float64, times []time.Duration, refused int64, err error) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, MaxConnsPerHost: clients}}
+	var next, other atomic.Int64
+	var failed atomic.Pointer[error]
+	var running sync.WaitGroup
+	perClient := make([][]time.Duration, clients)
+	began := time.Now()
+	for i := range clients {
+		running.Go(func() {
+			for time.Since(began) < each && failed.Load() == nil {
+				n := int(next.Add(1)) - 1
+				if n >= len(orders) {
+					return
+				}
+				at := time.Now()
+				status, err := post(client, p, orders[n])
+				if err != nil {
+					failed.Store(&err)
+					return
+				}
+				if status != http.StatusCreated {
+					other.Add(1)
+					continue
+				}
+				perClient[i] = append(perClient[i], time.Since(at))
+			}
+		})
+	}
+	running.Wait()
+	took := time.Since(began)
+	if err := failed.Load(); err != nil {
+		return 0, nil, 0, *err
+	}
+	times = slices.Concat(perClient...)
+	if len(times) == 0 {
+		return 0, nil, 0, fmt.Errorf("no order was taken, %d refused", other.Load())
+	}
+	return float64(len(times)) / took.Seconds(), times, other.Load(), nil
+}
+
+func post(client *http.Client, p *process, order []byte) (int, error) {
+	r, err := http.NewRequest(http.MethodPost, p.url+"/api/v1/orders", bytes.NewReader(order))
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("Authorization", "Bearer "+p.token)
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.StatusCode, err
+}
+
+// resident is what a process has in memory now, in bytes.
+func resident(pid int) (uint64, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := bytes.Cut(raw, []byte("VmRSS:"))
+	var kilobytes uint64
+	_, err = fmt.Sscan(string(rest), &kilobytes)
+	return kilobytes << 10, err
+}
