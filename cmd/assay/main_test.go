@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 //	world [CHANGE.yaml]    a laboratory to look at, see [world]
 //	agent FILE [ARG…]      start or stop a remote perspective, see [agents]
 //	server FILE [ARG…]     start or stop an order service, see [server]
+//	order FILE             $ORDER is the first that "order list --json" printed
 //	secret FILE            use the token that "token new --json" printed
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -53,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"agent":   agents,
 			"server":  server,
 			"secret":  secretOf,
+			"order":   orderOf,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

@@ -90,3 +90,19 @@ func secretOf(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("ASSAY_URL", ts.Getenv("URL"))
 	ts.Setenv("ASSAY_TOKEN", t.Secret)
 }
+
+// orderOf is the command "order FILE": $ORDER is the first order of a list as
+// "assay order list --json" printed it.
+func orderOf(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: order FILE")
+	}
+	var list []struct {
+		ID string `json:"id"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &list))
+	if len(list) == 0 {
+		ts.Fatalf("no order in %s", args[0])
+	}
+	ts.Setenv("ORDER", list[0].ID)
+}
