@@ -29,7 +29,7 @@ func (s *Service) challenges(o *order.Order, p *profile.Profile, now time.Time) 
 		expires = now.Add(time.Duration(p.Deadline.TokenHours) * time.Hour)
 	}
 	for _, adn := range s.challengeNames(o, terms) {
-		if value == "" || p.Name != cloudProfile {
+		if value == "" || p.Name != cloudProfile && p.Inherits != cloudProfile {
 			var err error
 			if value, err = order.NewValue(s.Rand); err != nil {
 				return nil, err
