@@ -84,7 +84,7 @@ func newSite(t *testing.T) *site {
 
 var (
 	readyLine = regexp.MustCompile(`(?m)^ready (\S+)$`)
-	tokenLine = regexp.MustCompile(`(?m)^(assay_\S+)$`)
+	firstToken = regexp.MustCompile(`(?m)^(assay_\S+)$`)
 )
 
 // look has the service look at a world from now on.
@@ -133,7 +133,7 @@ func (s *site) start(t *testing.T, config string) {
 	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		text := out.String()
 		if m := readyLine.FindStringSubmatch(text); m != nil {
-			if k := tokenLine.FindStringSubmatch(text); k != nil {
+			if k := firstToken.FindStringSubmatch(text); k != nil {
 				s.token = k[1]
 			}
 			s.url = m[1]
