@@ -279,15 +279,24 @@ func (s *faultyStmt) Exec(args []driver.Value) (driver.Result, error) {
 		return nil, errFault
 	}
 	if !s.conn.fault.next() {
-		return s.Stmt.Exec(args) //nolint:staticcheck // what the wrapper offers
+		return s.really(args)
 	}
 	switch s.conn.fault.way {
 	case "done and not said":
-		if _, err := s.Stmt.Exec(args); err != nil { //nolint:staticcheck // likewise
+		if _, err := s.really(args); err != nil {
 			return nil, err
 		}
 	case "connection lost":
 		s.conn.dead = true
 	}
 	return nil, errFault
+}
+
+// really runs the statement.
+func (s *faultyStmt) really(args []driver.Value) (driver.Result, error) {
+	named := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, named)
 }
