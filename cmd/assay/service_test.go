@@ -83,7 +83,7 @@ func newSite(t *testing.T) *site {
 }
 
 var (
-	readyLine = regexp.MustCompile(`(?m)^ready (\S+)$`)
+	readyLine  = regexp.MustCompile(`(?m)^ready (\S+)$`)
 	firstToken = regexp.MustCompile(`(?m)^(assay_\S+)$`)
 )
 
@@ -424,4 +424,3 @@ func TestServiceResubmit(t *testing.T) {
 		t.Errorf("%v %v", list.Items, err)
 	}
 }
-

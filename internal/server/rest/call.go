@@ -278,13 +278,12 @@ func plainly(err error) string {
 
 // A request is what every request has, whichever route it takes.
 type request struct {
-	id       string
-	began    time.Time
-	client   string // address
-	words    *message.Printer
-	route    string // operation id, or the pattern
-	who      service.Principal
-	panicked bool
+	id     string
+	began  time.Time
+	client string // address
+	words  *message.Printer
+	route  string // operation id, or the pattern
+	who    service.Principal
 }
 
 type requestKey struct{}
