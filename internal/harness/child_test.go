@@ -1,0 +1,220 @@
+package harness
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"assay/evidence"
+	"assay/internal/server/rest"
+	"assay/internal/service"
+	"assay/internal/store"
+	"assay/internal/store/postgres"
+	"assay/internal/store/sqlite"
+	"assay/perspective"
+	"assay/profile"
+)
+
+// childEnv holds the [part] of a process that is to be a server.
+const childEnv = "ASSAY_HARNESS_CHILD"
+
+// lease is how long a check belongs to a process that died.
+const lease = 400 * time.Millisecond
+
+// A part is what a child plays.
+type part struct {
+	// Database is a path, or the address of a PostgreSQL database.
+	Database string
+	// Defect is what is wrong with its store, see [broken]; "": nothing.
+	Defect string
+	// Jump has its clock jump a day forth and back under way.
+	Jump bool
+}
+
+// serve is the child: the service with its API on loopback until it is killed,
+// or the parent is gone. It prints its address, and at the first start the token.
+func serve(raw string) error {
+	var p part
+	if err := json.Unmarshal([]byte(raw), &p); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	db, err := openStore(ctx, p.Database)
+	if err != nil {
+		return err
+	}
+	db = broken(db, p.Defect)
+	now := time.Now
+	if p.Jump {
+		now = jumping(time.Now())
+	}
+	s, err := newService(db, now)
+	if err != nil {
+		return err
+	}
+	token, _, err := s.Bootstrap(ctx)
+	if err != nil {
+		return err
+	}
+	api, err := rest.New(rest.Config{Service: s, Records: db, Now: now, TokenRate: -1, AddressRate: -1})
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	go s.Run(ctx)
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the parent
+		os.Exit(1)
+	}()
+	fmt.Printf("ready %s %s\n", l.Addr(), token)
+	return (&http.Server{Handler: api, ReadHeaderTimeout: time.Minute}).Serve(l)
+}
+
+func openStore(ctx context.Context, database string) (store.Store, error) {
+	if strings.HasPrefix(database, "postgres://") {
+		db, err := postgres.Open(ctx, database)
+		if err != nil {
+			return nil, err
+		}
+		return db, nil
+	}
+	db, err := sqlite.Open(ctx, database)
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+func newService(db store.Store, now func() time.Time) (*service.Service, error) {
+	p, err := often()
+	if err != nil {
+		return nil, err
+	}
+	return service.New(service.Config{
+		Store: db, Now: now, Places: []perspective.Place{deaf{}}, Lease: lease, Profiles: func(string) (*profile.Profile, error) { return p, nil }, Workers: 8,
+		AuditKey: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)),
+	})
+}
+
+// often is the cloud's profile, with a check by hand whenever somebody asks.
+func often() (*profile.Profile, error) {
+	return profile.Parse([]byte("name = \"cloud\"\ninherits = \"cloud\"\nversion = \"harness\"\n[limits]\nmanual_check_minutes = 0\n"))
+}
+
+// jumping is a clock that is set a day forth, back, and right again, 50 ms each.
+func jumping(began time.Time) func() time.Time {
+	return func() time.Time {
+		t := time.Now()
+		const day = 24 * time.Hour
+		return t.Add([]time.Duration{0, day, -day}[int(t.Sub(began)/(50*time.Millisecond))%3])
+	}
+}
+
+// deaf is a place that answers at once that it sees nothing: what is checked is
+// the service, not the world.
+type deaf struct{}
+
+func (deaf) About() evidence.Perspective { return evidence.Perspective{ID: "P0", Region: "RIPE"} }
+func (deaf) Begin() perspective.Look     { return deaf{} }
+func (deaf) Close()                      {}
+
+func (deaf) Answer(_ context.Context, questions []evidence.Question) []evidence.Observation {
+	list := make([]evidence.Observation, len(questions))
+	for i, q := range questions {
+		list[i] = evidence.Observation{Question: q, Unknown: evidence.UnknownUnreachable + ": it is stopped"}.Identify()
+	}
+	return list
+}
+
+// The defects that the harness must find.
+const (
+	// early acknowledges a unit before it is on disk.
+	early = "early"
+	// forgetful keeps no answers, so that a request repeated has its effect again.
+	forgetful = "forgetful"
+	// greedy lets whoever likes do what another has the lease of.
+	greedy = "greedy"
+	// idle loses checks that were begun.
+	idle = "idle"
+)
+
+// broken is a store with a defect.
+func broken(db store.Store, defect string) store.Store {
+	if defect == "" {
+		return db
+	}
+	return &faulty{db, defect}
+}
+
+type faulty struct {
+	store.Store
+	defect string
+}
+
+var errRehearsal = errors.New("only a rehearsal")
+
+func (f *faulty) Write(ctx context.Context, fn func(store.Tx) error) error {
+	inner := func(tx store.Tx) error { return fn(&faultyTx{tx, f.defect}) }
+	if f.defect != early {
+		return f.Store.Write(ctx, inner)
+	}
+	err := f.Store.Write(ctx, func(tx store.Tx) error {
+		if err := inner(tx); err != nil {
+			return err
+		}
+		return errRehearsal
+	})
+	if !errors.Is(err, errRehearsal) {
+		return err
+	}
+	go func() {
+		<-time.After(5 * time.Millisecond)
+		_ = f.Store.Write(context.Background(), inner) // nobody is told
+	}()
+	return nil
+}
+
+type faultyTx struct {
+	store.Tx
+	defect string
+}
+
+func (f *faultyTx) PutRequest(r store.Request) error {
+	if f.defect == forgetful {
+		return nil
+	}
+	return f.Tx.PutRequest(r)
+}
+
+func (f *faultyTx) TakeDue(now time.Time, owner string, until time.Time, limit int) ([]store.Due, error) {
+	if f.defect == greedy {
+		until = now
+	}
+	due, err := f.Tx.TakeDue(now, owner, until, limit)
+	if f.defect == idle {
+		for _, d := range due {
+			if err := f.Tx.ClearDue(d.Order, d.Kind); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return due, err
+}
+
+func (f *faultyTx) FinishDue(d store.Due, owner string) error {
+	if f.defect == greedy || f.defect == idle {
+		return f.Tx.ClearDue(d.Order, d.Kind)
+	}
+	return f.Tx.FinishDue(d, owner)
+}

@@ -1,0 +1,268 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestMain(m *testing.M) {
+	if raw, child := os.LookupEnv(childEnv); child {
+		fmt.Fprintln(os.Stderr, "the server ended:", serve(raw))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// A child is a server process.
+type child struct {
+	cmd   *exec.Cmd
+	stdin io.Closer
+	url   string
+	token string
+	stop  sync.Once
+}
+
+// start starts a server and waits until it is ready.
+func start(p part) (*child, error) {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &child{cmd: exec.Command(self)}
+	c.cmd.Env = append(os.Environ(), childEnv+"="+string(raw))
+	c.cmd.Stderr = os.Stderr
+	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	words := strings.Fields(line)
+	if err != nil || len(words) < 2 || words[0] != "ready" {
+		c.kill()
+		return nil, fmt.Errorf("the server did not start: %q, %w", line, errors.Join(err, errors.New("not ready")))
+	}
+	c.url = "http://" + words[1]
+	if len(words) > 2 {
+		c.token = words[2]
+	}
+	return c, nil
+}
+
+// kill ends it as the kernel does.
+func (c *child) kill() {
+	c.stop.Do(func() {
+		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Wait()
+		_ = c.stdin.Close()
+	})
+}
+
+// A siege is one database, its servers and their clients.
+type siege struct {
+	part
+	servers, clients int
+	// times is how often a client sends each request at most.
+	times int
+	book  *book
+	rand  *rand.Rand
+	// instead of a kill, where set.
+	strike func(servers []*child) error
+}
+
+func newSiege(t *testing.T, database string, n int) *siege {
+	seed := uint64(time.Now().UnixNano())
+	if given, err := strconv.ParseUint(os.Getenv("ASSAY_SEED"), 10, 64); err == nil {
+		seed = given
+	}
+	t.Logf("ASSAY_SEED=%d", seed)
+	return &siege{part: part{Database: database}, servers: 1, clients: 4, times: 2, book: newBook(), rand: rand.New(rand.NewPCG(seed, uint64(n)))}
+}
+
+// round starts the servers, lets clients use them for a moment, kills them all,
+// and compares.
+func (s *siege) round(ctx context.Context) ([]string, error) {
+	var all []*child
+	defer func() {
+		for _, c := range all {
+			c.kill()
+		}
+	}()
+	for range s.servers {
+		c, err := start(s.part)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+		if c.token != "" {
+			s.book.token = c.token
+		}
+	}
+	select {
+	case <-s.book.heard: // of the round before
+	default:
+	}
+	using, stop := context.WithCancel(ctx)
+	defer stop()
+	var clients sync.WaitGroup
+	for i := range s.clients {
+		r := rand.New(rand.NewPCG(s.rand.Uint64(), uint64(i)))
+		clients.Go(func() { s.book.use(using, all[i%len(all)].url, r, s.times) })
+	}
+	if s.rand.IntN(8) > 0 { // else while it still begins
+		s.underLoad(ctx, &clients)
+	}
+	<-time.After(time.Duration(1+s.rand.IntN(60)) * time.Millisecond)
+	if s.strike != nil {
+		if err := s.strike(all); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range all {
+		c.kill()
+	}
+	stop()
+	clients.Wait()
+	db, err := openStore(ctx, s.Database)
+	if err != nil {
+		return nil, err
+	}
+	faults, err := prove(ctx, db, s.book, !s.Jump)
+	return faults, errors.Join(err, db.Close())
+}
+
+// underLoad waits for the first answer, or until no client is left.
+func (s *siege) underLoad(ctx context.Context, clients *sync.WaitGroup) {
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		clients.Wait()
+	}()
+	select {
+	case <-s.book.heard:
+	case <-gone:
+	case <-ctx.Done():
+	}
+}
+
+// end has what is left done, as after the last start, and compares once more.
+func (s *siege) end(ctx context.Context, now func() time.Time) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	db, err := openStore(ctx, s.Database)
+	if err != nil {
+		return nil, err
+	}
+	faults, err := settle(ctx, db, now)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	more, err := prove(ctx, db, s.book, !s.Jump)
+	return append(faults, more...), errors.Join(err, db.Close())
+}
+
+// run kills n times; it fails the test for the first fault.
+func (s *siege) run(t *testing.T, n int, now func() time.Time) {
+	t.Helper()
+	for i := range n {
+		faults, err := s.round(t.Context())
+		if err != nil || len(faults) > 0 {
+			t.Fatalf("after kill %d: %v %s", i+1, err, strings.Join(faults, "\n"))
+		}
+	}
+	faults, err := s.end(t.Context(), now)
+	if err != nil || len(faults) > 0 {
+		t.Fatalf("at the end: %v %s", err, strings.Join(faults, "\n"))
+	}
+	t.Logf("%d kills, %d requests, %d acknowledged, %d repeated, %d orders", n, len(s.book.sent), len(s.book.done), s.book.repeated, len(s.book.orders))
+	if len(s.book.done) < n/4 || s.book.repeated == 0 || len(s.book.orders) == 0 {
+		t.Error("too little was acknowledged to show anything")
+	}
+}
+
+// kills is how many there are to be.
+func kills() int {
+	if n, err := strconv.Atoi(os.Getenv("ASSAY_KILLS")); err == nil && n > 0 {
+		return n
+	}
+	return 300
+}
+
+// perDatabase is how many kills a database lives through.
+const perDatabase = 50
+
+// TestKill kills the server on SQLite.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	for i := range (kills() + perDatabase - 1) / perDatabase {
+		t.Run(fmt.Sprint("database ", i), func(t *testing.T) {
+			t.Parallel()
+			newSiege(t, filepath.Join(t.TempDir(), "assay.db"), i).run(t, min(perDatabase, kills()-i*perDatabase), time.Now)
+		})
+	}
+}
+
+// TestRepeating: a client that sends every request up to three times.
+func TestRepeating(t *testing.T) {
+	t.Parallel()
+	s := newSiege(t, filepath.Join(t.TempDir(), "assay.db"), 0)
+	s.times = 3
+	s.run(t, 10, time.Now)
+}
+
+// TestClock: the clock jumps a day forth and back under way.
+func TestClock(t *testing.T) {
+	t.Parallel()
+	s := newSiege(t, filepath.Join(t.TempDir(), "assay.db"), 0)
+	s.Jump = true
+	s.run(t, 10, func() time.Time { return time.Now().Add(25 * time.Hour) })
+}
+
+// TestDefects: the harness finds a store that acknowledges too early, one that
+// forgets what it answered, one that does not keep leases and one that loses
+// checks.
+func TestDefects(t *testing.T) {
+	t.Parallel()
+	for defect, want := range map[string]string{early: "lost:", forgetful: "double effect:", greedy: "double effect:", idle: "stuck:"} {
+		t.Run(defect, func(t *testing.T) {
+			t.Parallel()
+			s := newSiege(t, filepath.Join(t.TempDir(), "assay.db"), 0)
+			s.Defect, s.times = defect, 3
+			for i := range 1000 {
+				faults, err := s.round(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range faults {
+					if strings.HasPrefix(f, want) {
+						t.Logf("found after kill %d: %s", i+1, f)
+						return
+					}
+				}
+			}
+			t.Error("not found")
+		})
+	}
+}
