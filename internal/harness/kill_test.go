@@ -23,7 +23,32 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "the server ended:", serve(raw))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(run(m))
+}
+
+// server is the program that the children run.
+var server string
+
+// run runs the tests. Under the race detector a server takes a second to start,
+// of which most kills would come in the middle: the servers then are a program of
+// their own without it.
+func run(m *testing.M) int {
+	var err error
+	if server, err = os.Executable(); err == nil && raced {
+		var dir string
+		if dir, err = os.MkdirTemp("", "harness"); err == nil {
+			defer os.RemoveAll(dir)
+			server = filepath.Join(dir, "server")
+			build := exec.Command("go", "test", "-race=false", "-c", "-o", server, ".")
+			build.Stderr = os.Stderr
+			err = build.Run()
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the program of the servers:", err)
+		return 1
+	}
+	return m.Run()
 }
 
 // A child is a server process.
@@ -41,11 +66,7 @@ func start(p part) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	c := &child{cmd: exec.Command(self)}
+	c := &child{cmd: exec.Command(server)}
 	c.cmd.Env = append(os.Environ(), childEnv+"="+string(raw))
 	c.cmd.Stderr = os.Stderr
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
@@ -250,19 +271,25 @@ func TestDefects(t *testing.T) {
 			t.Parallel()
 			s := newSiege(t, filepath.Join(t.TempDir(), "assay.db"), 0)
 			s.Defect, s.times = defect, 3
-			for i := range 1000 {
-				faults, err := s.round(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, f := range faults {
-					if strings.HasPrefix(f, want) {
-						t.Logf("found after kill %d: %s", i+1, f)
-						return
-					}
-				}
-			}
-			t.Error("not found")
+			s.finds(t, want)
 		})
 	}
+}
+
+// finds kills until a proof fails as it must.
+func (s *siege) finds(t *testing.T, want string) {
+	t.Helper()
+	for i := range 1000 {
+		faults, err := s.round(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range faults {
+			if strings.HasPrefix(f, want) {
+				t.Logf("found after kill %d: %s", i+1, f)
+				return
+			}
+		}
+	}
+	t.Error("not found")
 }

@@ -13,6 +13,7 @@ import (
 	"io"
 	mathrand "math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -141,7 +142,9 @@ func (b *book) send(ctx context.Context, client *http.Client, server string, d d
 	}
 	if err != nil || status >= 500 {
 		b.mu.Lock()
-		b.unsure = append(b.unsure, d)
+		if !slices.ContainsFunc(b.unsure, func(u deed) bool { return u.key == d.key }) {
+			b.unsure = append(b.unsure, d)
+		}
 		b.mu.Unlock()
 		if err == nil && status == http.StatusInternalServerError {
 			b.blame("%s %s: %d %s", d.does, d.order, status, raw)

@@ -252,6 +252,13 @@ func settle(ctx context.Context, db store.Store, now func() time.Time) ([]string
 		if err != nil {
 			return nil, err
 		}
+		due, err := db.DueOf(ctx, o.ID)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(due, func(d store.Due) bool { return d.Kind == store.DueCheck && d.Attempt > 0 }) {
+			continue // it took longer than the lease allows, and is tried again
+		}
 		last, err := db.Review(ctx, o.ID, 0)
 		if err != nil {
 			return nil, err
