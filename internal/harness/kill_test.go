@@ -14,8 +14,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"assay/internal/store"
 )
 
 func TestMain(m *testing.M) {
@@ -171,7 +174,7 @@ func (s *siege) round(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	faults, err := prove(ctx, db, s.book, !s.Jump)
-	return faults, errors.Join(err, db.Close())
+	return faults, errors.Join(err, shut(db))
 }
 
 // underLoad waits for the first answer, or until no client is left.
@@ -198,10 +201,18 @@ func (s *siege) end(ctx context.Context, now func() time.Time) ([]string, error)
 	}
 	faults, err := settle(ctx, db, now)
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, shut(db))
 	}
 	more, err := prove(ctx, db, s.book, !s.Jump)
-	return append(faults, more...), errors.Join(err, db.Close())
+	return append(faults, more...), errors.Join(err, shut(db))
+}
+
+// shut closes a database. A server that is just being forked has its lock, too,
+// until it is another program: there must be none.
+func shut(db store.Store) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return db.Close()
 }
 
 // run kills n times; it fails the test for the first fault.
