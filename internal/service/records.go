@@ -123,8 +123,9 @@ func pastOrder(past *store.PastOrder, o *store.Order) (lookup.Order, bool) {
 		e.IssuedAt = past.Ended
 	}
 	if past.Tenant != o.Tenant {
-		// Its account must not be taken for one of this tenant with the same name.
-		e.Account = "tenant:" + past.Tenant
+		// Whatever accounts are called, it is not the one that asks: what is shown
+		// of it is what is shown of a stranger's.
+		e.Account = "other than " + o.Account
 	}
 	return e, true
 }
