@@ -1,6 +1,7 @@
 package review_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"assay/cause"
 	"assay/data"
@@ -149,11 +151,17 @@ func runCase(t *testing.T, c oneCase) {
 }
 
 // checkTexts: every finding has all its texts in both languages, with no
-// placeholder left open and no parameter undeclared.
+// placeholder left open and no parameter undeclared; and a report that was
+// stored says the same when it is read again.
 func checkTexts(t *testing.T, r *review.Report) {
 	t.Helper()
+	stored := throughJSON(t, r)
 	for _, lang := range cause.Languages() {
 		r.Localize(lang)
+		stored.Localize(lang)
+		if diff := cmp.Diff(r.Findings, stored.Findings, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: findings read from JSON (-before +after):\n%s", lang, diff)
+		}
 		for _, f := range r.Findings {
 			if f.Title == "" || f.Explanation == "" || len(f.Handling) == 0 {
 				t.Errorf("%s: %s lacks a text", lang, f.Cause)
@@ -170,6 +178,19 @@ func checkTexts(t *testing.T, r *review.Report) {
 			}
 		}
 	}
+}
+
+func throughJSON(t *testing.T, r *review.Report) *review.Report {
+	t.Helper()
+	raw, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &review.Report{}
+	if err := json.Unmarshal(raw, again); err != nil {
+		t.Fatal(err)
+	}
+	return again
 }
 
 func (c oneCase) judge(t *testing.T) *review.Report {

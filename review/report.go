@@ -1,6 +1,7 @@
 package review
 
 import (
+	"encoding/json"
 	"time"
 
 	"assay/cause"
@@ -140,6 +141,18 @@ type Finding struct {
 	Reproduce []string `json:"reproduce,omitempty"`
 	// RetryAt is the earliest time a new check can succeed.
 	RetryAt *time.Time `json:"retry_at,omitempty"`
+}
+
+// UnmarshalJSON reads a finding and gives its parameters back the types that
+// JSON does not have, so that the texts of a stored or received finding can be
+// filled in like those of a new one.
+func (f *Finding) UnmarshalJSON(raw []byte) error {
+	type plain Finding
+	if err := json.Unmarshal(raw, (*plain)(f)); err != nil {
+		return err
+	}
+	f.Parameters = f.Parameters.Restore(f.Cause)
+	return nil
 }
 
 // Localize fills in the texts of every finding in a language.
