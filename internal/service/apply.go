@@ -125,6 +125,8 @@ func (s *Service) intake(p Principal, in *Application, prof *profile.Profile) (*
 		own.Account = p.Account
 	} else if p.Role != RoleAdministrator {
 		return nil, &Problem{Kind: Forbidden, Message: "service.other-account", Pairs: []any{"Account", own.Account}}
+	} else if err := checkAccountID("account", own.Account); err != nil {
+		return nil, err
 	}
 	own.Tenant = p.Tenant
 	complete(&own, prof)

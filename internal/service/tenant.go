@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"regexp"
 	"time"
 
 	"assay/internal/store"
@@ -92,15 +91,16 @@ func (s *Service) Whoami(_ context.Context, p Principal) (Whoami, error) {
 	return w, nil
 }
 
-var identifier = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
-
 // NewTenant makes a tenant.
 func (s *Service) NewTenant(ctx context.Context, p Principal, id, title string) (TenantView, error) {
 	if err := allow(p, MayTenants); err != nil {
 		return TenantView{}, err
 	}
-	if !identifier.MatchString(id) || len(title) > 200 {
-		return TenantView{}, &Problem{Kind: Invalid, Message: "service.identifier", Pairs: []any{"Field", "id", "Value", id}}
+	if err := checkTenantID("id", id); err != nil {
+		return TenantView{}, err
+	}
+	if err := checkNote("name", title); err != nil {
+		return TenantView{}, err
 	}
 	if _, err := s.Store.Tenant(ctx, id); err == nil {
 		return TenantView{}, &Problem{Kind: Conflict, Message: "service.exists", Pairs: []any{"What", id}}
@@ -158,8 +158,11 @@ func (s *Service) PutAccount(ctx context.Context, p Principal, v AccountView) (A
 	if err := allow(p, MayAccounts); err != nil {
 		return AccountView{}, err
 	}
-	if v.ID == "" || len(v.ID) > 200 || len(v.Agreement) > 200 {
-		return AccountView{}, &Problem{Kind: Invalid, Message: "service.identifier", Pairs: []any{"Field", "id", "Value", v.ID}}
+	if err := checkAccountID("id", v.ID); err != nil {
+		return AccountView{}, err
+	}
+	if err := checkNote("agreement", v.Agreement); err != nil {
+		return AccountView{}, err
 	}
 	a := store.Account{Tenant: p.Tenant, ID: v.ID, Verified: v.Verified, Agreement: v.Agreement, Created: s.now()}
 	if v.DeactivatedAt != nil {

@@ -76,6 +76,9 @@ func (s *Service) NewToken(ctx context.Context, p Principal, r TokenRequest) (To
 		r.Tenant = p.Tenant
 	}
 	if r.Tenant != p.Tenant {
+		if err := checkTenantID("tenant", r.Tenant); err != nil {
+			return TokenView{}, err
+		}
 		if err := allow(p, MayTenants); err != nil {
 			return TokenView{}, err
 		}
@@ -124,8 +127,15 @@ func (r *TokenRequest) check(p Principal) error {
 	if r.Days < 1 || r.Days > MaxTokenDays {
 		return bad("days", fmt.Sprint(r.Days), fmt.Sprintf("1 to %d", MaxTokenDays))
 	}
-	if len(r.Name) > 100 || len(r.Account) > 200 || len(r.Scopes) > 20 {
-		return &Problem{Kind: Invalid, Message: "service.too-long", Pairs: []any{"Field", "name, account, scopes"}}
+	if err := checkNote("name", r.Name); err != nil {
+		return err
+	}
+	// One's own account may be older than the form.
+	if err := checkAccountID("account", r.Account); err != nil && r.Account != p.Account {
+		return err
+	}
+	if len(r.Scopes) > len(Scopes()) {
+		return &Problem{Kind: Invalid, Message: "service.too-long", Pairs: []any{"Field", "scopes"}}
 	}
 	if len(p.Scopes) > 0 && len(r.Scopes) == 0 {
 		return bad("scopes", "", strings.Join(p.Scopes, ", "))
