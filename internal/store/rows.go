@@ -231,9 +231,11 @@ type Prune struct {
 // Stats are counts of what is under way.
 type Stats struct {
 	Open, Due, Leased int64
-	// OldestDue is when the oldest row was due; Unsealed how many entries wait.
-	OldestDue time.Time
-	Unsealed  int64
+	// OldestDue is when the oldest row was due; Unsealed how many entries wait,
+	// OldestUnsealed since when the oldest of them does.
+	OldestDue      time.Time
+	Unsealed       int64
+	OldestUnsealed time.Time
 }
 
 // Standing is what the cloud's numbers and the rules of what is allowed depend on.

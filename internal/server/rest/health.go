@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// maxUnsealed is how many audit entries may wait for their place in the chain
-// before the sealer counts as late: some seconds' worth at the highest load.
-const maxUnsealed = 20_000
+// maxUnsealed is how long an audit entry may wait for its place in the chain
+// before the sealer counts as dead: entries are sealed within a second, however
+// many there are, and a process that took over a lease has it within ten.
+const maxUnsealed = 30 * time.Second
 
 // Readiness is what /readyz answers.
 type Readiness struct {
@@ -18,8 +19,10 @@ type Readiness struct {
 	// Database is whether it answers; its tables are current, or the server
 	// would not have started.
 	Database bool `json:"database"`
-	// Sealer is whether audit entries get their place in the chain in time.
-	Sealer bool `json:"sealer"`
+	// Sealer is whether audit entries get their place in the chain in time;
+	// SealerLagSeconds how long the oldest has waited.
+	Sealer           bool    `json:"sealer"`
+	SealerLagSeconds float64 `json:"sealer_lag_seconds"`
 	// Due is whether checks are made when they are due; DueLagSeconds how late
 	// the oldest is.
 	Due           bool    `json:"due"`
@@ -40,15 +43,20 @@ func (s *Server) ready(ctx context.Context) Readiness {
 		return v
 	}
 	v.Database = true
-	v.Sealer = stats.Unsealed <= maxUnsealed
-	lag := time.Duration(0)
-	if !stats.OldestDue.IsZero() {
-		lag = max(0, s.Now().Sub(stats.OldestDue))
-	}
-	v.DueLagSeconds = lag.Seconds()
-	v.Due = lag <= s.DueLag
+	now := s.Now()
+	unsealed, lag := since(stats.OldestUnsealed, now), since(stats.OldestDue, now)
+	v.Sealer, v.SealerLagSeconds = unsealed <= maxUnsealed, unsealed.Seconds()
+	v.Due, v.DueLagSeconds = lag <= s.DueLag, lag.Seconds()
 	v.Ready = v.Sealer && v.Due
 	return v
+}
+
+// since is how long ago a time was; 0 for one that is never or still to come.
+func since(t, now time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(t))
 }
 
 // plainRoutes are the routes outside the API.

@@ -78,6 +78,7 @@ func ordersDescriptions() map[string]*prometheus.Desc {
 		"leased":   d("assay_checks_running", "Rows that a process works on."),
 		"lag":      d("assay_checks_lag_seconds", "How long ago the oldest row was due."),
 		"unsealed": d("assay_audit_unsealed", "Audit entries without a place in the chain."),
+		"sealer":   d("assay_audit_lag_seconds", "How long the oldest audit entry has waited for its place in the chain."),
 		"up":       d("assay_database_up", "1 where the database answered."),
 	}
 }
@@ -101,14 +102,11 @@ func (o *orders) Collect(out chan<- prometheus.Metric) {
 		gauge("up", 0)
 		return
 	}
-	lag := 0.0
-	if !stats.OldestDue.IsZero() {
-		lag = max(0, now.Sub(stats.OldestDue).Seconds())
-	}
 	gauge("up", 1)
 	gauge("open", float64(stats.Open))
 	gauge("due", float64(stats.Due))
 	gauge("leased", float64(stats.Leased))
-	gauge("lag", lag)
+	gauge("lag", since(stats.OldestDue, now).Seconds())
 	gauge("unsealed", float64(stats.Unsealed))
+	gauge("sealer", since(stats.OldestUnsealed, now).Seconds())
 }

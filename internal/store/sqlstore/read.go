@@ -345,14 +345,15 @@ func (r reader) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
 		}
 		return err
 	}
-	var oldest int64
+	var oldest, unsealed int64
 	err := errors.Join(
 		count(&s.Open, `SELECT COUNT(*) FROM orders WHERE state IN ('pending', 'letter', 'ready', 'cancelling')`),
 		count(&s.Due, `SELECT COUNT(*) FROM due WHERE due_at <= $1`, micros(now)),
 		count(&s.Leased, `SELECT COUNT(*) FROM due WHERE lease <> '' AND until > $1`, micros(now)),
 		count(&oldest, `SELECT MIN(due_at) FROM due WHERE due_at <= $1`, micros(now)),
 		count(&s.Unsealed, `SELECT COUNT(*) FROM audit WHERE seq IS NULL`),
+		count(&unsealed, `SELECT MIN(at) FROM audit WHERE seq IS NULL`),
 	)
-	s.OldestDue = fromMicros(oldest)
+	s.OldestDue, s.OldestUnsealed = fromMicros(oldest), fromMicros(unsealed)
 	return s, err
 }

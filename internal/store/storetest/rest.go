@@ -373,7 +373,7 @@ func testStats(t *testing.T, w *world) {
 	w.append(3)
 	w.take(noon.Add(2*time.Second), "x", noon.Add(time.Hour), 2)
 	got, err := w.Stats(ctx, noon.Add(time.Minute))
-	want := store.Stats{Open: 4, Due: 6, Leased: 2, OldestDue: noon.Add(2 * time.Second), Unsealed: 3}
+	want := store.Stats{Open: 4, Due: 6, Leased: 2, OldestDue: noon.Add(2 * time.Second), Unsealed: 3, OldestUnsealed: noon}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(diff, err)
 	}
