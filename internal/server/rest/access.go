@@ -49,8 +49,8 @@ func accessOperations() []*Operation {
 	list := func(path, id, summary, description string) huma.Operation {
 		return route(http.MethodGet, path, id, "access", summary, description, cursorParam(), limitParam())
 	}
-	tokenID := pathParam("id", "The id of the token: the part after assay_.", "5f0c2a91d7e4")
-	accountID := pathParam("id", "The account.", "shop")
+	tokenID := pathParam("id", "The id of the token: the part after assay_.", exampleIssued().ID)
+	accountID := pathParam("id", "The account: letters, digits and . _ @ + -, beginning with a letter or digit, up to 64.", "shop")
 	making := []service.Kind{service.Invalid, service.Forbidden, service.Conflict, kindTooLarge, kindMediaType, kindKeyReused}
 	return []*Operation{
 		{
@@ -65,7 +65,7 @@ func accessOperations() []*Operation {
 		{
 			Operation: post("/tokens", "new-token", "Make a token", "The secret is in this answer and never shown again: not in the answer to the same request repeated either."),
 			Body:      &Body{Type: service.TokenRequest{}, Description: "Whom it lets in.", Example: exampleTokenRequest()},
-			Answers:   []Answer{{Status: http.StatusCreated, Description: "The token, with its secret.", Type: service.TokenView{}, Example: exampleToken(exampleSecret)}},
+			Answers:   []Answer{{Status: http.StatusCreated, Description: "The token, with its secret.", Type: service.TokenView{}, Example: exampleToken(exampleIssued().Text())}},
 			Problems:  making, run: runNewToken,
 		},
 		{

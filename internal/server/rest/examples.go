@@ -1,11 +1,13 @@
 package rest
 
 import (
+	"strings"
 	"time"
 
 	"assay/cause"
 	"assay/data"
 	"assay/evidence"
+	"assay/internal/secret"
 	"assay/internal/service"
 	"assay/order"
 	"assay/review"
@@ -14,9 +16,17 @@ import (
 // What the examples of the document are made of.
 const (
 	exampleOrderID = "A2611260008F3K7Q"
-	exampleSecret  = "assay_5f0c2a91d7e4_ (64 hexadecimal digits) _5d1c0a2e"
 	exampleCSR     = "-----BEGIN CERTIFICATE REQUEST-----\n…\n-----END CERTIFICATE REQUEST-----\n"
 )
+
+// exampleIssued is a token in its real form, of bytes that nobody draws.
+func exampleIssued() secret.Token {
+	t, err := secret.NewToken(strings.NewReader("an example, and no secret: it lets nobody in"))
+	if err != nil {
+		panic(err) // the text is long enough
+	}
+	return t
+}
 
 func exampleTime() time.Time { return time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC) }
 
@@ -92,16 +102,16 @@ func exampleEvent() service.Event {
 
 func exampleWhoami() service.Whoami {
 	return service.Whoami{
-		Tenant: "orchard", Account: "shop", Role: service.RoleApplicant, Token: "5f0c2a91d7e4",
+		Tenant: "orchard", Account: "shop", Role: service.RoleApplicant, Token: exampleIssued().ID,
 		Permissions: service.Permissions()[service.RoleApplicant],
 	}
 }
 
-func exampleToken(secret string) service.TokenView {
+func exampleToken(text string) service.TokenView {
 	end := exampleTime().AddDate(0, 0, 90)
 	return service.TokenView{
-		ID: "5f0c2a91d7e4", Name: "web shop", Tenant: "orchard", Account: "shop", Role: service.RoleApplicant,
-		CreatedAt: exampleTime(), ExpiresAt: &end, Secret: secret,
+		ID: exampleIssued().ID, Name: "web shop", Tenant: "orchard", Account: "shop", Role: service.RoleApplicant,
+		CreatedAt: exampleTime(), ExpiresAt: &end, Secret: text,
 	}
 }
 
@@ -119,7 +129,7 @@ func exampleAccount() service.AccountView {
 
 func exampleEntry() service.EntryView {
 	return service.EntryView{
-		ID: "0644f0c0d2800f3a9b1c2d4e5", At: exampleTime(), Tenant: "orchard", Actor: "5f0c2a91d7e4", Role: string(service.RoleApplicant),
+		ID: "0644f0c0d2800f3a9b1c2d4e5", At: exampleTime(), Tenant: "orchard", Actor: exampleIssued().ID, Role: string(service.RoleApplicant),
 		Action: "order.submit", Subject: "order:" + exampleOrderID, Order: exampleOrderID, OrderVersion: 1,
 		Data: []byte(`{"state":"pending","verdict":"pass"}`), Seq: 4711, Hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 	}

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"assay/internal/secret"
 )
 
 type tree = map[string]any
@@ -69,6 +72,28 @@ func TestDocument(t *testing.T) {
 	}
 	if count != len(Operations()) {
 		t.Errorf("the document has %d operations, there are %d", count, len(Operations()))
+	}
+}
+
+// TestExampleTokens: tokens in the document have the form of real ones, and the
+// ids beside them are theirs.
+func TestExampleTokens(t *testing.T) {
+	t.Parallel()
+	found := regexp.MustCompile(`"assay_[^"<]*"`).FindAllString(string(Document()), -1)
+	for _, text := range found {
+		token, err := secret.ParseToken(strings.Trim(text, `"`))
+		if err != nil || token.ID != exampleIssued().ID {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if len(found) == 0 {
+		t.Error("no token in the document")
+	}
+	id := `"` + exampleIssued().ID + `"`
+	for _, what := range []string{`"id": ` + id, `"token": ` + id, `"actor": ` + id, `"example": ` + id} {
+		if !strings.Contains(string(Document()), what) {
+			t.Errorf("the document lacks %s", what)
+		}
 	}
 }
 
