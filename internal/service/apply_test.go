@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -177,6 +179,30 @@ func TestSameKeyAtOnce(t *testing.T) {
 	}
 	if taken != 1 {
 		t.Errorf("%d orders with one CSR were taken", taken)
+	}
+}
+
+// TestFormerCSR: a CSR that an order was submitted with stays used when the
+// order is submitted again with another.
+func TestFormerCSR(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	p := b.who[RoleApplicant]
+	first, second := dv(t, "shop.orchard.net"), dv(t, "shop.orchard.net")
+	v, err := b.Apply(ctx, p, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err = b.Cancel(ctx, p, v.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = b.Resubmit(ctx, p, v.ID, 0, &second); err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string]Application{"former": first, "present": second} {
+		if _, err := b.Apply(ctx, p, in); !problemIs(err, Refused) || !strings.Contains(fmt.Sprint(findings(err)), "csr.reused") {
+			t.Errorf("the %s CSR again: %v", name, err)
+		}
 	}
 }
 

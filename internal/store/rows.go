@@ -106,7 +106,8 @@ type PastQuery struct {
 	Limit           int
 }
 
-// A PastOrder is one of them.
+// A PastOrder is one of them. Of the digests an order ever had, CSR and Key are
+// those asked for, where it had them.
 type PastOrder struct {
 	OrderRow
 	AllNames  []string

@@ -135,6 +135,8 @@ type Tx interface {
 	// otherwise; ErrStep where its state does not lead to that of o.
 	UpdateOrder(o *Order) error
 	// ReplaceOrder is UpdateOrder for one whose names, keys or values changed too.
+	// An order that was submitted keeps the keys it had beside the new ones: what
+	// was used once stays used (catalogue B9).
 	ReplaceOrder(o *Order, extra NewOrder) error
 
 	// SetDue says what is due and when; it ends a lease. Due row absent: a new one.

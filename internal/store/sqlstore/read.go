@@ -229,7 +229,7 @@ func (r reader) PastOrders(ctx context.Context, q store.PastQuery) ([]store.Past
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return r.past(ctx, ids, limit)
+	return r.past(ctx, ids, &q, limit)
 }
 
 func scanText(scan func(...any) error) (s string, err error) { return s, scan(&s) }
@@ -238,7 +238,7 @@ func scanText(scan func(...any) error) (s string, err error) { return s, scan(&s
 type pair struct{ id, a, b string }
 
 // past reads orders and what belongs to them, one query a table.
-func (r reader) past(ctx context.Context, ids []string, limit int) ([]store.PastOrder, error) {
+func (r reader) past(ctx context.Context, ids []string, q *store.PastQuery, limit int) ([]store.PastOrder, error) {
 	if len(ids) > maxRows {
 		ids = ids[:maxRows]
 	}
@@ -258,11 +258,13 @@ func (r reader) past(ctx context.Context, ids []string, limit int) ([]store.Past
 		put   func(*store.PastOrder, pair)
 	}{
 		{`SELECT order_id, name, '' FROM order_names WHERE order_id IN ` + in + ` ORDER BY order_id, name`, func(p *store.PastOrder, v pair) { p.AllNames = append(p.AllNames, v.a) }},
-		{`SELECT order_id, kind, digest FROM order_keys WHERE order_id IN ` + in, func(p *store.PastOrder, v pair) {
+		{`SELECT order_id, kind, digest FROM order_keys WHERE order_id IN ` + in + ` ORDER BY order_id, digest`, func(p *store.PastOrder, v pair) {
+			had, asked := &p.Key, q.Key
 			if v.a == "csr" {
-				p.CSR = v.b
-			} else {
-				p.Key = v.b
+				had, asked = &p.CSR, q.CSR
+			}
+			if *had == "" || v.b == asked {
+				*had = v.b
 			}
 		}},
 		{`SELECT order_id, value, '' FROM challenge_values WHERE order_id IN ` + in + ` ORDER BY order_id, value`, func(p *store.PastOrder, v pair) { p.Values = append(p.Values, v.a) }},

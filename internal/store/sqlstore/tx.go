@@ -162,7 +162,8 @@ func (t *tx) extras(o *store.Order, extra store.NewOrder) error {
 		}
 	}
 	for _, k := range extra.Keys {
-		if err := t.exec(`INSERT INTO order_keys (digest, kind, order_id, created_at) VALUES ($1,$2,$3,$4)`, k.Digest, k.Kind, o.ID, micros(o.Created)); err != nil {
+		if err := t.exec(`INSERT INTO order_keys (digest, kind, order_id, created_at) VALUES ($1,$2,$3,$4)
+			ON CONFLICT (digest, kind, created_at, order_id) DO NOTHING`, k.Digest, k.Kind, o.ID, micros(o.Created)); err != nil {
 			return err
 		}
 	}
@@ -255,7 +256,11 @@ func (t *tx) ReplaceOrder(o *store.Order, extra store.NewOrder) error {
 	if err := t.UpdateOrder(o); err != nil {
 		return err
 	}
-	for _, table := range []string{"order_names", "order_keys", "challenges"} {
+	tables := []string{"order_names", "challenges"}
+	if o.Submitted.IsZero() {
+		tables = append(tables, "order_keys")
+	}
+	for _, table := range tables {
 		if err := t.exec(`DELETE FROM `+table+` WHERE order_id = $1`, o.ID); err != nil {
 			return err
 		}

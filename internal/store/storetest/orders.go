@@ -195,10 +195,41 @@ func testReplace(t *testing.T, w *world) {
 	if o.Version != 2 {
 		t.Error("version", o.Version)
 	}
+	testKeysStay(t, w, o)
 	stale := *o
 	stale.Version = 1
 	if err := w.Write(ctx, func(tx store.Tx) error { return tx.ReplaceOrder(&stale, with(&stale)) }); !errors.Is(err, store.ErrConflict) {
 		t.Error("replaced under an old version:", err)
+	}
+}
+
+// testKeysStay: an order that was submitted keeps the keys it had, a draft does not.
+func testKeysStay(t *testing.T, w *world, submitted *store.Order) {
+	draft := fresh("root", "D1", noon)
+	draft.State, draft.Submitted = order.StateDraft, time.Time{}
+	w.put(draft)
+	for _, o := range []*store.Order{submitted, draft} {
+		w.do(func(tx store.Tx) error {
+			x := with(o)
+			x.Challenges = nil
+			x.Keys = []store.OrderKey{{Kind: "csr", Digest: "c-new-" + o.ID}, {Kind: "key", Digest: "k-" + o.ID}}
+			return tx.ReplaceOrder(o, x)
+		})
+	}
+	for digest, want := range map[string]int{"c-A1": 1, "c-new-A1": 1, "c-D1": 0, "c-new-D1": 1} {
+		w.do(func(tx store.Tx) error {
+			ids, err := tx.LockKey(store.OrderKey{Kind: "csr", Digest: digest})
+			if len(ids) != want {
+				t.Errorf("%s is kept of %v", digest, ids)
+			}
+			return err
+		})
+	}
+	for _, digest := range []string{"c-A1", "c-new-A1"} {
+		past, err := w.PastOrders(ctx, store.PastQuery{Except: "E1", CSR: digest})
+		if err != nil || len(past) != 1 || past[0].CSR != digest || past[0].Key != "k-A1" {
+			t.Errorf("asked for %s: %+v, %v", digest, past, err)
+		}
 	}
 }
 
