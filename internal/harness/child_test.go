@@ -34,7 +34,7 @@ type part struct {
 	Database string
 	// Defect is what is wrong with its store, see [broken]; "": nothing.
 	Defect string
-	// Jump has its clock jump a day forth and back under way.
+	// Jump has its clock jump forth and back under way, see [jump].
 	Jump bool
 }
 
@@ -111,12 +111,17 @@ func often() (*profile.Profile, error) {
 	return profile.Parse([]byte("name = \"cloud\"\ninherits = \"cloud\"\nversion = \"harness\"\n[limits]\nmanual_check_minutes = 0\n"))
 }
 
-// jumping is a clock that is set a day forth, back, and right again, 50 ms each.
+// jump is how far a clock jumps each way. From one end to the other is less than
+// the 24 hours, by this clock, for which the service keeps its answers to
+// idempotency keys: it may forget older ones, and a client that then repeats its
+// request would be a new one.
+const jump = 11 * time.Hour
+
+// jumping is a clock that is set forth by a jump, back, and right again, 50 ms each.
 func jumping(began time.Time) func() time.Time {
 	return func() time.Time {
 		t := time.Now()
-		const day = 24 * time.Hour
-		return t.Add([]time.Duration{0, day, -day}[int(t.Sub(began)/(50*time.Millisecond))%3])
+		return t.Add([]time.Duration{0, jump, -jump}[int(t.Sub(began)/(50*time.Millisecond))%3])
 	}
 }
 

@@ -22,8 +22,8 @@ func database(t *testing.T) (*pgtest.Server, string) {
 	return s, s.Database(t)
 }
 
-// TestPostgres kills one of the two servers on a PostgreSQL database; both take
-// what is due.
+// TestPostgres kills both servers on a PostgreSQL database, which take the same
+// orders' requests and what is due, at one moment.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
 	_, at := database(t)
