@@ -6,9 +6,11 @@ import (
 	"archive/zip"
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -18,6 +20,47 @@ var files embed.FS
 // toPostgres gives PostgreSQL its own word for bytes, and texts the order of
 // their bytes, which is SQLite's, whatever the language of the database is.
 var toPostgres = strings.NewReplacer(" BLOB", " BYTEA", " TEXT", ` TEXT COLLATE "C"`)
+
+// keeps marks a migration whose way down loses nothing that was written since: a
+// line of its text, so that whoever writes the migration decides it. A test takes
+// each marked one down and up again over a full store.
+const keeps = "-- Down keeps every row."
+
+// KeepsRows reports whether the way down of a version is marked as losing nothing.
+func KeepsRows(engine string, version int64) (bool, error) {
+	list, err := For(engine)
+	if err != nil {
+		return false, err
+	}
+	names, err := fs.Glob(list, fmt.Sprintf("%05d_*.sql", version))
+	if err != nil || len(names) != 1 {
+		return false, errors.Join(err, fmt.Errorf("%d migrations of version %d", len(names), version))
+	}
+	text, err := fs.ReadFile(list, names[0])
+	return strings.Contains("\n"+string(text), "\n"+keeps), err
+}
+
+// Newest is the newest version of an engine's tables.
+func Newest(engine string) (int64, error) {
+	list, err := For(engine)
+	if err != nil {
+		return 0, err
+	}
+	names, err := fs.Glob(list, "*.sql")
+	if err != nil {
+		return 0, err
+	}
+	newest := int64(0)
+	for _, name := range names {
+		word, _, _ := strings.Cut(name, "_")
+		version, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("the migration %s: %w", name, err)
+		}
+		newest = max(newest, version)
+	}
+	return newest, nil
+}
 
 // For returns the migrations of an engine ("sqlite", "postgres") in goose's form.
 func For(engine string) (fs.FS, error) {

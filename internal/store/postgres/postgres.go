@@ -30,36 +30,64 @@ const (
 	// migrateLock is the number of the advisory lock under which one process
 	// at a time brings the tables up to date: "assay" in ASCII.
 	migrateLock = 0x6173736179
+	// nameOpen is what connections of an open store are called in the database,
+	// nameOther what all others are: see [InUse].
+	nameOpen, nameOther = "assay", "assay db"
 )
 
 // Open connects to a database ("postgres://user@host/name") and brings its
 // tables up to date. The database itself must exist.
 func Open(ctx context.Context, url string) (*sqlstore.DB, error) {
-	write, err := connect(url, lanes, lockWait)
+	write, err := connect(url, nameOpen, lanes, lockWait)
 	if err != nil {
 		return nil, err
 	}
 	if err := migrate(ctx, url, func(db *sql.DB) error { return sqlstore.Migrate(ctx, "postgres", db) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("the tables of the PostgreSQL database: %w", translated(err)), write.Close())
 	}
-	read, err := connect(url, readers, "0")
+	read, err := connect(url, nameOpen, readers, "0")
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
 	return sqlstore.New(dialect(), write, read), nil
 }
 
-// StepDown takes the newest version of the tables back; see [sqlstore.StepDown].
-// No program may be running on the database.
-func StepDown(ctx context.Context, url string) (from, to int64, err error) {
+// Migrate brings the tables to a version, 0 for the newest; see
+// [sqlstore.MigrateTo]. For a way down no other program may be running on the
+// database: see [InUse].
+func Migrate(ctx context.Context, url string, version int64) (from, to int64, err error) {
 	err = migrate(ctx, url, func(db *sql.DB) (err error) {
-		from, to, err = sqlstore.StepDown(ctx, "postgres", db)
+		from, to, err = sqlstore.MigrateTo(ctx, "postgres", db, version)
 		return err
 	})
-	return from, to, err
+	if err != nil {
+		return from, to, fmt.Errorf("the tables of the PostgreSQL database: %w", translated(err))
+	}
+	return from, to, nil
 }
 
-func connect(url string, most int, lockWait string) (*sql.DB, error) {
+// Look opens a database for reading only, whatever the version of its tables is.
+func Look(url string) (*sqlstore.Raw, error) {
+	db, err := connect(url, nameOther, 2, "0")
+	if err != nil {
+		return nil, err
+	}
+	return sqlstore.NewRaw("postgres", db), nil
+}
+
+// InUse reports whether a program has the database of a [Look] open as a store.
+// PostgreSQL shows the names of all connections to every role.
+func InUse(ctx context.Context, s *sqlstore.Raw) (bool, error) {
+	var n int
+	err := s.Reading().QueryRowContext(ctx,
+		"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1", nameOpen).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("looking who uses the PostgreSQL database: %w", translated(err))
+	}
+	return n > 0, nil
+}
+
+func connect(url, name string, most int, lockWait string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(url) // its errors do not show the password
 	if err != nil {
 		return nil, fmt.Errorf("the address of the PostgreSQL database: %w", err)
@@ -67,7 +95,7 @@ func connect(url string, most int, lockWait string) (*sql.DB, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
-	config.RuntimeParams["application_name"] = "assay"
+	config.RuntimeParams["application_name"] = name
 	config.RuntimeParams["lock_timeout"] = lockWait
 	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(durable))
 	db.SetMaxOpenConns(most)
@@ -85,7 +113,7 @@ func durable(ctx context.Context, c *pgx.Conn) error {
 
 // migrate runs f while no other process does.
 func migrate(ctx context.Context, url string, f func(*sql.DB) error) (err error) {
-	db, err := connect(url, 3, "0")
+	db, err := connect(url, nameOther, 3, "0")
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func Open(ctx context.Context, path string) (*sqlstore.DB, error) {
 
 // open is Open with a data source of its own, for tests of faults.
 func open(ctx context.Context, path, source string) (db *sqlstore.DB, err error) {
-	release, err := claim(path)
+	release, err := Claim(path)
 	if err != nil {
 		return nil, err
 	}
@@ -73,12 +73,13 @@ func open(ctx context.Context, path, source string) (db *sqlstore.DB, err error)
 	return sqlstore.New(dialect(), write, read, release), nil
 }
 
-// StepDown takes the newest version of the tables back; see [sqlstore.StepDown].
-func StepDown(ctx context.Context, path string) (from, to int64, err error) {
+// Migrate brings the tables of a database that is there to a version, 0 for the
+// newest; see [sqlstore.MigrateTo].
+func Migrate(ctx context.Context, path string, version int64) (from, to int64, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return 0, 0, fmt.Errorf("the database: %w", err)
 	}
-	release, err := claim(path)
+	release, err := Claim(path)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -89,7 +90,80 @@ func StepDown(ctx context.Context, path string) (from, to int64, err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
-	return sqlstore.StepDown(ctx, "sqlite", db)
+	from, to, err = sqlstore.MigrateTo(ctx, "sqlite", db, version)
+	if err != nil {
+		if t := translate(err); t != nil {
+			err = t
+		}
+		return from, to, fmt.Errorf("the tables of %s: %w", path, err)
+	}
+	return from, to, nil
+}
+
+// Look opens a database that is there for reading only, whatever the version of
+// its tables is and also while another process writes to it: SQLite's WAL gives
+// each transaction that reads the state of one moment, across processes. While
+// one is open the file PATH-wal grows with what others write.
+func Look(path string) (*sqlstore.Raw, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("the database: %w", err)
+	}
+	v := url.Values{"mode": {"ro"}}
+	for _, p := range []string{"query_only(1)", "busy_timeout(5000)", "cache_size(-8000)", "temp_store(MEMORY)"} {
+		v.Add("_pragma", p)
+	}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+v.Encode())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(2)
+	return sqlstore.NewRaw("sqlite", db), nil
+}
+
+// Make makes a database of a version in a file that is not there yet, to be
+// filled by a copy. Nobody else may know of the file.
+func Make(ctx context.Context, path string, version int64) (*sqlstore.Raw, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", dsn(path))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	if _, _, err := sqlstore.MigrateTo(ctx, "sqlite", db, version); err != nil {
+		return nil, errors.Join(fmt.Errorf("the tables of %s: %w", path, err), db.Close())
+	}
+	return sqlstore.NewRaw("sqlite", db), nil
+}
+
+// Check has SQLite look through a whole file: pages, indexes, rows that refer to
+// others.
+func Check(ctx context.Context, path string) error {
+	s, err := Look(path)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var word string
+	if err := s.Reading().QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&word); err != nil {
+		return fmt.Errorf("checking %s: %w", path, err)
+	} else if word != "ok" {
+		return fmt.Errorf("checking %s: %s", path, word)
+	}
+	var table, parent string
+	err = s.Reading().QueryRowContext(ctx, `SELECT "table", parent FROM pragma_foreign_key_check LIMIT 1`).Scan(&table, &parent)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("checking %s: %w", path, err)
+	}
+	return fmt.Errorf("checking %s: a row of %s refers to none of %s", path, table, parent)
 }
 
 // Snapshot writes a consistent copy of an open database to a file that is not

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"assay/internal/store/migrations"
 	"assay/internal/store/sqlite"
 	"assay/internal/store/sqlstore"
 )
@@ -32,7 +33,7 @@ func TestFile(t *testing.T) {
 	if !errors.Is(err, sqlite.ErrInUse) || !strings.Contains(err.Error(), path) {
 		t.Error("opened twice:", err)
 	}
-	if _, _, err := sqlite.StepDown(ctx, path); !errors.Is(err, sqlite.ErrInUse) {
+	if _, _, err := sqlite.Migrate(ctx, path, 1); !errors.Is(err, sqlite.ErrInUse) {
 		t.Error("changed while it is open:", err)
 	}
 	for setting, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "query_only": "1"} {
@@ -52,8 +53,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestVersions: a newer database is refused, a step back can be made and
-// repeated, and never takes the orders.
+// TestVersions: a newer database is refused; versions are gone to and back.
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -68,17 +68,21 @@ func TestVersions(t *testing.T) {
 	if err := reopen(); err != nil {
 		t.Fatal(err)
 	}
-	for {
-		from, to, err := sqlite.StepDown(ctx, path)
-		if from == 1 {
-			if err == nil || to != 1 {
-				t.Errorf("the first version was taken back: %d, %v", to, err)
-			}
-			break
-		}
-		if err != nil || to != from-1 {
-			t.Fatalf("%d to %d: %v", from, to, err)
-		}
+	newest, err := migrations.Newest("sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if from, to, err := sqlite.Migrate(ctx, path, 1); err != nil || from != newest || to != 1 {
+		t.Fatalf("%d to %d: %v", from, to, err)
+	}
+	if _, to, err := sqlite.Migrate(ctx, path, newest+1); !errors.Is(err, sqlstore.ErrNoVersion) || to != 1 {
+		t.Errorf("a version that there is not: %d, %v", to, err)
+	}
+	if from, to, err := sqlite.Migrate(ctx, path, 0); err != nil || from != 1 || to != newest {
+		t.Errorf("%d to %d: %v", from, to, err)
+	}
+	if from, to, err := sqlite.Migrate(ctx, path, 0); err != nil || from != newest || to != newest {
+		t.Errorf("again: %d to %d: %v", from, to, err)
 	}
 	if err := reopen(); err != nil {
 		t.Fatal("forward again:", err)
@@ -96,7 +100,7 @@ func TestVersions(t *testing.T) {
 	if err := reopen(); !errors.Is(err, sqlstore.ErrNewer) || !strings.Contains(err.Error(), path) {
 		t.Error("a newer database:", err)
 	}
-	if _, _, err := sqlite.StepDown(ctx, path); !errors.Is(err, sqlstore.ErrNewer) {
+	if _, _, err := sqlite.Migrate(ctx, path, 1); !errors.Is(err, sqlstore.ErrNewer) {
 		t.Error("a step back of a newer database:", err)
 	}
 }

@@ -11,9 +11,37 @@ import (
 	"assay/internal/store/migrations"
 )
 
-// ErrNewer: the database was made by a newer program. This one must not write to
-// it: run the newer program, or let that take its last step back first.
-var ErrNewer = errors.New("the database is newer than this program")
+var (
+	// ErrNewer: the database was made by a newer program. This one must not write
+	// to it: run the newer program, or restore a backup from before it. It is
+	// wrapped by a [*VersionError].
+	ErrNewer = errors.New("the database is newer than this program")
+	// ErrOlder: the tables must be brought up to date first.
+	ErrOlder = errors.New("the database is older than this program")
+	// ErrLoses: the way down would lose what was written since. Only a backup
+	// from before leads back. It is wrapped by a [*VersionError].
+	ErrLoses = errors.New("a step back would lose what was written")
+	// ErrNoVersion: this program knows no such version.
+	ErrNoVersion = errors.New("there is no such version")
+)
+
+// A VersionError says which versions of the tables do not fit.
+type VersionError struct {
+	Err error
+	// Has is the version of the tables, Knows the newest one of this program or,
+	// for ErrLoses and ErrNoVersion, the one that was asked for.
+	Has, Knows int64
+}
+
+func (e *VersionError) Error() string {
+	if errors.Is(e.Err, ErrLoses) || errors.Is(e.Err, ErrNoVersion) {
+		return fmt.Sprintf("%v: its tables are of version %d, asked for is %d", e.Err, e.Has, e.Knows)
+	}
+	return fmt.Sprintf("%v: its tables are of version %d, the program knows %d", e.Err, e.Has, e.Knows)
+}
+
+// Unwrap gives Err.
+func (e *VersionError) Unwrap() error { return e.Err }
 
 func provider(engine string, db *sql.DB) (*goose.Provider, error) {
 	files, err := migrations.For(engine)
@@ -29,44 +57,43 @@ func provider(engine string, db *sql.DB) (*goose.Provider, error) {
 
 // Migrate brings the tables up to date. One process at a time does it.
 func Migrate(ctx context.Context, engine string, db *sql.DB) error {
-	p, err := provider(engine, db)
-	if err != nil {
-		return err
-	}
-	has, knows, err := p.GetVersions(ctx)
-	if err != nil {
-		return err
-	}
-	if has > knows {
-		return fmt.Errorf("%w: its tables are of version %d, the program knows %d", ErrNewer, has, knows)
-	}
-	if has == knows {
-		return nil
-	}
-	_, err = p.Up(ctx)
+	_, _, err := MigrateTo(ctx, engine, db, 0)
 	return err
 }
 
-// StepDown takes the newest version of the tables back, so that the program
-// before can be run again. The first version is never taken back: its tables
-// hold the orders.
-func StepDown(ctx context.Context, engine string, db *sql.DB) (from, to int64, err error) {
+// MigrateTo brings the tables to a version, up or down; 0 is the newest that the
+// program knows. Where a way down would lose something it is not begun
+// ([ErrLoses]); the first version, whose tables hold the orders, is never taken
+// back.
+func MigrateTo(ctx context.Context, engine string, db *sql.DB, version int64) (from, to int64, err error) {
 	p, err := provider(engine, db)
 	if err != nil {
 		return 0, 0, err
 	}
 	has, knows, err := p.GetVersions(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, 0, err
+	}
+	if version == 0 {
+		version = knows
+	}
+	switch {
 	case has > knows:
-		return has, has, fmt.Errorf("%w: its tables are of version %d, the program knows %d", ErrNewer, has, knows)
-	case has <= 1:
-		return has, has, errors.New("the tables are of the first version: a step back would remove every order")
+		return has, has, &VersionError{ErrNewer, has, knows}
+	case version < 0 || version > knows:
+		return has, has, &VersionError{ErrNoVersion, has, version}
+	case version == has:
+		return has, has, nil
+	case version > has:
+		_, err = p.UpTo(ctx, version)
+	default:
+		for step := has; step > version; step-- {
+			if ok, err := migrations.KeepsRows(engine, step); err != nil || !ok {
+				return has, has, errors.Join(&VersionError{ErrLoses, has, version}, err)
+			}
+		}
+		_, err = p.DownTo(ctx, version)
 	}
-	if _, err = p.Down(ctx); err != nil {
-		return has, has, err
-	}
-	to, err = p.GetDBVersion(ctx)
-	return has, to, err
+	to, e := p.GetDBVersion(context.WithoutCancel(ctx))
+	return has, to, errors.Join(err, e)
 }

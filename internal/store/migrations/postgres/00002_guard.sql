@@ -17,5 +17,6 @@ WHEN (OLD.state <> NEW.state AND OLD.state || '>' || NEW.state NOT IN (
 EXECUTE FUNCTION orders_refuse_step();
 
 -- +goose Down
+-- Down keeps every row.
 DROP TRIGGER orders_step ON orders;
 DROP FUNCTION orders_refuse_step();

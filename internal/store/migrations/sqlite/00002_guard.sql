@@ -14,4 +14,5 @@ END;
 -- +goose StatementEnd
 
 -- +goose Down
+-- Down keeps every row.
 DROP TRIGGER orders_step;
