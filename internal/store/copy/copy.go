@@ -16,8 +16,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-
-	"assay/internal/store/sqlstore"
 )
 
 // tables are all there are, what others refer to first.
@@ -25,6 +23,16 @@ var tables = []string{
 	"tenants", "accounts", "tokens", "orders", "order_names", "order_keys", "challenges", "challenge_values", "due",
 	"reviews", "observations", "validations", "audit", "audit_heads", "requests", "secrets", "leases",
 }
+
+// A Database is what is copied from and to: an open store, or a
+// [sqlstore.Raw]. Reading are connections to it, of which one is used.
+type Database interface {
+	Engine() string
+	Reading() *sql.DB
+}
+
+// A Progress is told a table and how many of its rows are done so far.
+type Progress func(table string, rows int64)
 
 // ErrNotEmpty: the target holds something, and nothing is written over.
 var ErrNotEmpty = errors.New("the target is not empty")
@@ -46,7 +54,17 @@ const step = 10_000
 // otherwise: the rows are read again and compared before the commit. progress
 // is told the table and how many of its rows there are so far; nil is nobody.
 // Nothing else may write to the target; the source can be in use.
-func Copy(ctx context.Context, from, to *sqlstore.DB, progress func(table string, rows int64)) (done []Table, err error) {
+func Copy(ctx context.Context, from, to Database, progress Progress) (done []Table, err error) {
+	return move(ctx, from, to, false, progress)
+}
+
+// Replace is [Copy] into a store whose content it takes away in the same
+// transaction: what is there afterwards is the old content or the new.
+func Replace(ctx context.Context, from, to Database, progress Progress) (done []Table, err error) {
+	return move(ctx, from, to, true, progress)
+}
+
+func move(ctx context.Context, from, to Database, replace bool, progress Progress) (done []Table, err error) {
 	if progress == nil {
 		progress = func(string, int64) {}
 	}
@@ -60,8 +78,13 @@ func Copy(ctx context.Context, from, to *sqlstore.DB, progress func(table string
 		return nil, fmt.Errorf("writing the target: %w", err)
 	}
 	defer func() { err = commit(err) }()
-	for _, name := range tables {
-		if err := empty(ctx, target, name); err != nil {
+	for _, name := range slices.Backward(tables) {
+		if replace {
+			err = clear(ctx, target, to.Engine(), name)
+		} else {
+			err = empty(ctx, target, name)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -76,7 +99,7 @@ func Copy(ctx context.Context, from, to *sqlstore.DB, progress func(table string
 }
 
 // Digest reads a whole store as it is at one moment.
-func Digest(ctx context.Context, db *sqlstore.DB) (all []Table, err error) {
+func Digest(ctx context.Context, db Database) (all []Table, err error) {
 	conn, end, err := begin(ctx, db, false)
 	if err != nil {
 		return nil, err
@@ -97,9 +120,24 @@ func Digest(ctx context.Context, db *sqlstore.DB) (all []Table, err error) {
 	return all, nil
 }
 
+// Empty returns [ErrNotEmpty] where a database of any version holds something.
+func Empty(ctx context.Context, db Database) error {
+	conn, end, err := begin(ctx, db, false)
+	if err != nil {
+		return err
+	}
+	names, err := present(ctx, conn, db.Engine())
+	for _, name := range names {
+		if err == nil {
+			err = empty(ctx, conn, name)
+		}
+	}
+	return errors.Join(err, end(nil))
+}
+
 // begin starts a transaction on a connection of its own, that of one moment for
 // the source. The function ends it: it commits where its error is nil.
-func begin(ctx context.Context, db *sqlstore.DB, write bool) (*sql.Conn, func(error) error, error) {
+func begin(ctx context.Context, db Database, write bool) (*sql.Conn, func(error) error, error) {
 	conn, err := db.Reading().Conn(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -136,6 +174,18 @@ func begin(ctx context.Context, db *sqlstore.DB, write bool) (*sql.Conn, func(er
 	}, nil
 }
 
+// clear takes away the rows of a table.
+func clear(ctx context.Context, conn *sql.Conn, engine, name string) error {
+	statement := "DELETE FROM " + name
+	if engine == "postgres" {
+		statement = "TRUNCATE " + name + " CASCADE" // all are cleared anyway
+	}
+	if _, err := conn.ExecContext(ctx, statement); err != nil {
+		return fmt.Errorf("clearing the table %s of the target: %w", name, err)
+	}
+	return nil
+}
+
 func empty(ctx context.Context, conn *sql.Conn, name string) error {
 	var one int
 	err := conn.QueryRowContext(ctx, "SELECT 1 FROM "+name+" LIMIT 1").Scan(&one)
@@ -149,7 +199,7 @@ func empty(ctx context.Context, conn *sql.Conn, name string) error {
 }
 
 // table copies one table and compares it.
-func table(ctx context.Context, source, target *sql.Conn, engine, name string, progress func(string, int64)) (Table, error) {
+func table(ctx context.Context, source, target *sql.Conn, engine, name string, progress Progress) (Table, error) {
 	r, err := read(ctx, source, name)
 	if err != nil {
 		return Table{}, err
@@ -159,7 +209,7 @@ func table(ctx context.Context, source, target *sql.Conn, engine, name string, p
 	if engine == "postgres" {
 		err = intoPostgres(ctx, target, r)
 	} else {
-		err = insert(ctx, target, r)
+		err = insert(ctx, target, r.table.Name, r.columns, r)
 	}
 	if err = errors.Join(err, r.Err()); err != nil {
 		return Table{}, err
@@ -189,7 +239,7 @@ type reader struct {
 	into     []any
 	table    Table
 	err      error
-	progress func(string, int64)
+	progress Progress
 }
 
 func read(ctx context.Context, conn *sql.Conn, name string) (*reader, error) {
@@ -221,8 +271,10 @@ func (r *reader) Next() bool {
 			r.values[i] = []byte{} // of no length, and not NULL
 		}
 	}
-	r.add()
-	if r.table.Rows++; r.progress != nil && r.table.Rows%step == 0 {
+	if r.err = r.table.add(r.columns, r.values); r.err != nil {
+		return false
+	}
+	if r.progress != nil && r.table.Rows%step == 0 {
 		r.progress(r.table.Name, r.table.Rows)
 	}
 	return true
@@ -236,10 +288,10 @@ func (r *reader) Err() error { return errors.Join(r.err, r.rows.Err()) }
 
 // add adds a row's hash to the digest, number by number: in any order the sum is
 // the same.
-func (r *reader) add() {
+func (t *Table) add(columns []string, values []any) error {
 	var text []byte
-	for i, v := range r.values {
-		text = append(text, r.columns[i]...)
+	for i, v := range values {
+		text = append(text, columns[i]...)
 		switch v := v.(type) {
 		case nil:
 			text = append(text, 0)
@@ -250,14 +302,16 @@ func (r *reader) add() {
 		case []byte:
 			text = append(binary.BigEndian.AppendUint64(append(text, 2), uint64(len(v))), v...)
 		default:
-			r.err = fmt.Errorf("the column %s has a value of type %T", r.columns[i], v)
+			return fmt.Errorf("the column %s has a value of type %T", columns[i], v)
 		}
 	}
 	sum := sha256.Sum256(text)
 	for at := 0; at < len(sum); at += 8 {
-		total := binary.BigEndian.Uint64(r.table.Digest[at:]) + binary.BigEndian.Uint64(sum[at:])
-		binary.BigEndian.PutUint64(r.table.Digest[at:], total)
+		total := binary.BigEndian.Uint64(t.Digest[at:]) + binary.BigEndian.Uint64(sum[at:])
+		binary.BigEndian.PutUint64(t.Digest[at:], total)
 	}
+	t.Rows++
+	return nil
 }
 
 // intoPostgres uses PostgreSQL's own way for many rows.
@@ -272,18 +326,28 @@ func intoPostgres(ctx context.Context, target *sql.Conn, r *reader) error {
 	})
 }
 
-func insert(ctx context.Context, target *sql.Conn, r *reader) error {
-	marks := make([]string, len(r.columns))
+// rowsOf are rows that are read one by one.
+type rowsOf interface {
+	Next() bool
+	Values() ([]any, error)
+}
+
+func insert(ctx context.Context, target *sql.Conn, name string, columns []string, rows rowsOf) error {
+	marks := make([]string, len(columns))
 	for i := range marks {
 		marks[i] = "$" + strconv.Itoa(i+1)
 	}
-	put, err := target.PrepareContext(ctx, "INSERT INTO "+r.table.Name+" ("+strings.Join(r.columns, ", ")+") VALUES ("+strings.Join(marks, ", ")+")")
+	put, err := target.PrepareContext(ctx, "INSERT INTO "+name+" ("+strings.Join(columns, ", ")+") VALUES ("+strings.Join(marks, ", ")+")")
 	if err != nil {
 		return err
 	}
 	defer put.Close()
-	for r.Next() {
-		if _, err := put.ExecContext(ctx, r.values...); err != nil {
+	for rows.Next() {
+		values, err := rows.Values()
+		if err != nil {
+			return err
+		}
+		if _, err := put.ExecContext(ctx, values...); err != nil {
 			return err
 		}
 	}
@@ -292,3 +356,12 @@ func insert(ctx context.Context, target *sql.Conn, r *reader) error {
 
 // Equal reports whether two stores have the same content.
 func Equal(a, b []Table) bool { return slices.Equal(a, b) }
+
+// Whole is one digest of all tables in hexadecimal, for people to compare.
+func Whole(all []Table) string {
+	h := sha256.New()
+	for _, t := range all {
+		fmt.Fprintf(h, "%s %d %x\n", t.Name, t.Rows, t.Digest)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
