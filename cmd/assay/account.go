@@ -223,14 +223,8 @@ func (a *app) login(ctx context.Context, address, fingerprint string) error {
 
 func (a *app) askToken() (string, error) {
 	if f, ok := a.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		if _, err := io.WriteString(a.err, a.text.Text("login.ask")+" "); err != nil {
-			return "", err
-		}
-		raw, err := term.ReadPassword(int(f.Fd()))
-		if _, e := io.WriteString(a.err, "\n"); err == nil {
-			err = e
-		}
-		return strings.TrimSpace(string(raw)), err
+		raw, err := a.ask(f, "login.ask")
+		return strings.TrimSpace(raw), err
 	}
 	line, err := bufio.NewReader(io.LimitReader(a.in, 1<<10)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -41,6 +41,12 @@ type house struct {
 // Close closes the database.
 func (h *house) Close() { _ = h.Store.Close() }
 
+// publicKey verifies the heads of the audit chain.
+func (h *house) publicKey() ed25519.PublicKey {
+	public, _ := h.auditKey.Public().(ed25519.PublicKey)
+	return public
+}
+
 // The ids of what the database keeps sealed.
 const (
 	secretRing  = "ring"      // the data keys, sealed by the master key
@@ -57,11 +63,14 @@ func (a *app) openHouse(ctx context.Context, f *databaseFlags) (*house, error) {
 	if info, err := os.Stat(h.dir); err == nil && info.Mode().Perm()&0o022 != 0 {
 		return nil, a.usage("chmod 700 "+h.dir, "serve.directory-open", "Path", h.dir)
 	}
-	var err error
+	err := a.finishRestore(h.dir)
+	if err != nil {
+		return nil, err
+	}
 	if h.Store, err = a.openStore(ctx, h.dir, f.database); err != nil {
 		return nil, err
 	}
-	if err := a.openKeys(ctx, h, cmp.Or(f.keyFile, filepath.Join(h.dir, "assay.key"))); err != nil {
+	if err := a.openKeys(ctx, h, cmp.Or(f.keyFile, filepath.Join(h.dir, keyName))); err != nil {
 		h.Close()
 		return nil, err
 	}
@@ -70,19 +79,34 @@ func (a *app) openHouse(ctx context.Context, f *databaseFlags) (*house, error) {
 
 // openStore opens a database by its address: a PostgreSQL URL, or a path.
 func (a *app) openStore(ctx context.Context, dir, database string) (store.Store, error) {
-	if strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://") {
+	if isPostgres(database) {
 		db, err := postgres.Open(ctx, database)
 		if err != nil {
 			return nil, a.databaseError(err, database)
 		}
 		return db, nil
 	}
-	path := cmp.Or(strings.TrimPrefix(database, "sqlite:"), filepath.Join(dir, "assay.db"))
+	path := sqlitePath(dir, database)
 	db, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return nil, a.databaseError(err, path)
 	}
 	return db, nil
+}
+
+// databaseFile is the database in a data directory.
+const databaseFile = "assay.db"
+
+// keyName is the key file in a data directory.
+const keyName = "assay.key"
+
+func isPostgres(database string) bool {
+	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
+}
+
+// sqlitePath is the file of a database that is not PostgreSQL's.
+func sqlitePath(dir, database string) string {
+	return cmp.Or(strings.TrimPrefix(database, "sqlite:"), filepath.Join(dir, databaseFile))
 }
 
 // openKeys opens the key file, the ring of data keys that it seals, and the key
@@ -105,11 +129,19 @@ func (a *app) openKeys(ctx context.Context, h *house, path string) error {
 			return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", err)
 		}
 	}
+	if err := a.unlock(ctx, h, path); err != nil {
+		return err
+	}
+	return a.showAuditKey(h)
+}
+
+// unlock opens the ring of data keys and the audit log's key with a key file.
+func (a *app) unlock(ctx context.Context, h *house, path string) error {
 	ring, err := h.Store.Secret(ctx, secretRing)
 	if err != nil {
 		return a.databaseError(err, h.dir)
 	}
-	if h.secrets, err = secret.Open(ctx, secret.Config{Master: file, Ring: ring, Rand: rand.Reader}); err != nil {
+	if h.secrets, err = secret.Open(ctx, secret.Config{Master: secret.KeyFile{Path: path}, Ring: ring, Rand: rand.Reader}); err != nil {
 		return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", err)
 	}
 	sealed, err := h.Store.Secret(ctx, secretAudit)
@@ -121,7 +153,7 @@ func (a *app) openKeys(ctx context.Context, h *house, path string) error {
 		return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", errors.Join(err, errors.New("the audit log's key does not open")))
 	}
 	h.auditKey = ed25519.NewKeyFromSeed(seed)
-	return a.showAuditKey(h)
+	return nil
 }
 
 // makeKeys makes the ring and the audit log's key, in one of the processes that
@@ -159,8 +191,7 @@ func (a *app) makeKeys(ctx context.Context, h *house, file secret.KeyFile) error
 // showAuditKey writes the public key beside the database, for whoever verifies
 // exports.
 func (a *app) showAuditKey(h *house) error {
-	public, _ := h.auditKey.Public().(ed25519.PublicKey)
-	text, err := audit.MarshalKey(public)
+	text, err := audit.MarshalKey(h.publicKey())
 	if err != nil {
 		return err
 	}

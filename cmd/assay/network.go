@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -102,17 +103,7 @@ func (a *app) resolve(f *networkFlags, set *data.Set) (*config.Network, error) {
 // config reads the configuration file: --config, $ASSAY_CONFIG, or assay.toml
 // in the user's configuration directory, which need not be there.
 func (a *app) config(path string) (*config.Config, error) {
-	asked := true
-	if path == "" {
-		path = a.getenv("ASSAY_CONFIG")
-	}
-	if path == "" {
-		path, asked = a.configPath(), false
-	}
-	if path == "" {
-		return &config.Config{}, nil
-	}
-	if _, err := os.Stat(path); !asked && errors.Is(err, os.ErrNotExist) {
+	if path = a.configFile(path); path == "" {
 		return &config.Config{}, nil
 	}
 	raw, err := a.read(path, config.MaxBytes, "assay check --help")
@@ -124,6 +115,19 @@ func (a *app) config(path string) (*config.Config, error) {
 		return nil, &failure{code: exitUsage, what: err.Error(), next: a.text.Text("config.next", "Keys", strings.Join(config.Keys(), ", "))}
 	}
 	return c, nil
+}
+
+// configFile is the configuration file: the one that was asked for, also where it
+// is missing, or the one at its default place; "" where there is none.
+func (a *app) configFile(path string) string {
+	if path = cmp.Or(path, a.getenv("ASSAY_CONFIG")); path != "" {
+		return path
+	}
+	path = a.configPath()
+	if _, err := os.Stat(path); path == "" || errors.Is(err, os.ErrNotExist) {
+		return ""
+	}
+	return path
 }
 
 // configPath is where the configuration file is by default.

@@ -16,7 +16,7 @@ func (a *app) print(p *render.Page) error {
 	return err
 }
 
-// subcommandNeeded is the argument check of a command that only has subcommands.
+// subcommandNeeded is what a command does that only has subcommands: it shows them.
 func (a *app) subcommandNeeded(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return &failure{
@@ -25,5 +25,5 @@ func (a *app) subcommandNeeded(c *cobra.Command, args []string) error {
 			next: c.CommandPath() + " --help",
 		}
 	}
-	return nil
+	return c.Help()
 }

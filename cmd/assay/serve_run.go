@@ -272,11 +272,6 @@ func (a *app) greet(f *serviceFlags, all []*listen.Listener, own *house, token s
 	return a.print(p)
 }
 
-// databaseError is an error of the database for the operator.
-func (a *app) databaseError(err error, database string) error {
-	return &failure{code: exitUnavailable, what: a.text.Text("serve.no-database", "Database", withoutPassword(database), "Why", err), next: "assay serve --help"}
-}
-
 // withoutPassword is a database's address as it may be shown.
 func withoutPassword(database string) string {
 	if u, err := url.Parse(database); err == nil && u.User != nil {

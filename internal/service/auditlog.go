@@ -92,9 +92,23 @@ func (s *Service) AuditVerify(ctx context.Context, p Principal) (*AuditResult, e
 	if err := allow(p, MayReadAudit); err != nil {
 		return nil, err
 	}
-	public := s.auditPublic()
+	r, err := VerifyAudit(ctx, s.Store, s.auditPublic())
+	if err != nil {
+		return nil, err
+	}
+	stats, err := s.Store.Stats(ctx, s.now())
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	r.Unsealed = stats.Unsealed
+	return r, nil
+}
+
+// VerifyAudit verifies the whole chain of a store with the public key of its
+// heads. What is not sealed yet is not looked at: Unsealed stays 0.
+func VerifyAudit(ctx context.Context, from store.Reader, public ed25519.PublicKey) (*AuditResult, error) {
 	v := audit.NewVerifier(audit.Chain{}, public)
-	if err := s.walk(ctx, v.Head, func(e *audit.Entry) error { v.Entry(e); return nil }); err != nil {
+	if err := walk(ctx, from, v.Head, func(e *audit.Entry) error { v.Entry(e); return nil }); err != nil {
 		return nil, err
 	}
 	sum, err := v.End()
@@ -107,22 +121,17 @@ func (s *Service) AuditVerify(ctx context.Context, p Principal) (*AuditResult, e
 	} else if err != nil {
 		return nil, err
 	}
-	stats, err := s.Store.Stats(ctx, s.now())
-	if err != nil {
-		return nil, problemOf(err)
-	}
-	r.Unsealed = stats.Unsealed
 	return r, nil
 }
 
 // walk calls entry with every sealed entry and head with the signed heads, each
 // after the entry that it is of.
-func (s *Service) walk(ctx context.Context, head func(audit.Head), entry func(*audit.Entry) error) error {
-	heads, err := s.Store.Heads(ctx)
+func walk(ctx context.Context, from store.Reader, head func(audit.Head), entry func(*audit.Entry) error) error {
+	heads, err := from.Heads(ctx)
 	if err != nil {
 		return problemOf(err)
 	}
-	err = s.Store.Sealed(ctx, 1, func(e *store.Entry) error {
+	err = from.Sealed(ctx, 1, func(e *store.Entry) error {
 		one := audit.Entry(*e)
 		if err := entry(&one); err != nil {
 			return err
@@ -161,7 +170,7 @@ func (s *Service) AuditExport(ctx context.Context, p Principal, w io.Writer) err
 	if err != nil {
 		return err
 	}
-	if err := s.walk(ctx, func(audit.Head) {}, out.Entry); err != nil {
+	if err := walk(ctx, s.Store, func(audit.Head) {}, out.Entry); err != nil {
 		return err
 	}
 	return out.Close()
