@@ -88,6 +88,10 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 	if !in.Draft {
 		extra.Due = s.firstDue(o)
 	}
+	packed, err := packReview(o, report, "submit", nil)
+	if err != nil {
+		return nil, err
+	}
 	v, err := unit(ctx, s, func(tx store.Tx) (*View, error) {
 		if err := raced(tx, o, extra.Keys, sharing); err != nil {
 			return nil, err
@@ -96,7 +100,7 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 		if err := tx.InsertOrder(&written, extra); err != nil {
 			return nil, err
 		}
-		if err := s.keepReview(tx, &written, report, "submit", nil); err != nil {
+		if err := keepReview(tx, packed, written.Review, s.now()); err != nil {
 			return nil, err
 		}
 		action := "order.submit"

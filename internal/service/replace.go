@@ -103,6 +103,10 @@ func (s *Service) replaceOnce(ctx context.Context, p Principal, was *store.Order
 	if submit {
 		extra.Due = s.firstDue(&o)
 	}
+	packed, err := packReview(&o, report, string(action), last)
+	if err != nil {
+		return nil, err
+	}
 	v, err := unit(ctx, s, func(tx store.Tx) (*View, error) {
 		if err := raced(tx, &o, extra.Keys, sharing); err != nil {
 			return nil, err
@@ -112,7 +116,7 @@ func (s *Service) replaceOnce(ctx context.Context, p Principal, was *store.Order
 		if err := tx.ReplaceOrder(&written, extra); err != nil {
 			return nil, err
 		}
-		if err := s.keepReview(tx, &written, report, string(action), last); err != nil {
+		if err := keepReview(tx, packed, written.Review, s.now()); err != nil {
 			return nil, err
 		}
 		data := map[string]any{"state": string(o.State), "names": o.Names, "profile": o.Profile, "product": string(o.Product), "verdict": o.Verdict}

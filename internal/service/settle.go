@@ -107,12 +107,16 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 	now := s.now()
 	out := s.outcome(o, last, seen, d, now)
 	same := sameReview(last, seen.report)
-	id := o.Review
+	var id string
+	var packed *store.PackedReview
 	if same {
 		id = last.ID
 	} else {
 		var err error
 		if id, err = s.random(8); err != nil {
+			return err
+		}
+		if packed, err = packReview(o, seen.report, trigger(o, last), last); err != nil {
 			return err
 		}
 	}
@@ -137,7 +141,7 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 		if same {
 			err = tx.RepeatReview(id, now)
 		} else {
-			err = s.keepReview(tx, cur, seen.report, trigger(o, last), last)
+			err = keepReview(tx, packed, id, now)
 		}
 		if err != nil {
 			return err

@@ -152,7 +152,7 @@ type Tx interface {
 	FinishDue(d Due, owner string) error
 
 	// InsertReview writes a review and those observations that are new.
-	InsertReview(r *Review, seen []evidence.Observation) error
+	InsertReview(r *PackedReview) error
 	// RepeatReview notes that a later check saw the same.
 	RepeatReview(id string, at time.Time) error
 	PutValidation(v Validation) error

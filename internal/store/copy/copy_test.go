@@ -70,13 +70,15 @@ func fill(t *testing.T, db *sqlstore.DB) {
 				Order: &order.Order{Names: []string{"x.net"}},
 			}
 			at := evidence.Observation{Unknown: fmt.Sprint(i), At: noon}.Identify()
-			errs = append(errs,
+			packed, err := store.PackReview(
+				&store.Review{ReviewRow: store.ReviewRow{ID: fmt.Sprint("r", i), Order: o.ID, Number: 1}, Report: json.RawMessage(`{}`), Seen: []string{at.ID}},
+				[]evidence.Observation{at})
+			errs = append(errs, err,
 				tx.InsertOrder(o, store.NewOrder{
 					Names: []store.OrderName{{Name: "x.net", Domain: "x.net"}}, Keys: []store.OrderKey{{Kind: "csr", Digest: "d"}},
 					Challenges: []order.Challenge{{Name: "x.net", Value: fmt.Sprint("v", i), Origin: "own"}}, Due: []store.Due{{Kind: store.DueCheck, At: noon}},
 				}),
-				tx.InsertReview(&store.Review{ReviewRow: store.ReviewRow{ID: fmt.Sprint("r", i), Order: o.ID, Number: 1}, Report: json.RawMessage(`{}`), Seen: []string{at.ID}},
-					[]evidence.Observation{at}),
+				tx.InsertReview(packed),
 				tx.Append(store.Entry{ID: fmt.Sprint("e", i), At: noon, Tenant: "root", Data: json.RawMessage(`{}`)}),
 			)
 		}

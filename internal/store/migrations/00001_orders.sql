@@ -1,6 +1,8 @@
 -- The order service's tables, one text for SQLite and PostgreSQL. Times are
 -- microseconds since 1970 in UTC; 0 stands for "never". Bodies are JSON.
--- BIGINT is what both engines read; BLOB becomes BYTEA for PostgreSQL.
+-- BIGINT is what both engines read; BLOB becomes BYTEA for PostgreSQL, which has
+-- no WITHOUT ROWID: with it SQLite keeps small rows in the tree of their key
+-- instead of in two.
 
 -- +goose Up
 CREATE TABLE tenants (
@@ -18,7 +20,7 @@ CREATE TABLE accounts (
     created_at  BIGINT NOT NULL,
     deactivated_at BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, id)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE tokens (
     id         TEXT PRIMARY KEY,
@@ -78,7 +80,7 @@ CREATE TABLE order_names (
     lead       BIGINT NOT NULL,          -- 1: the first name of its domain in the order
     created_at BIGINT NOT NULL,
     PRIMARY KEY (order_id, name)
-);
+) WITHOUT ROWID;
 CREATE INDEX order_names_name ON order_names (tenant, name, created_at DESC, order_id DESC);
 -- An order is once in a list by domain, however many names it has there.
 CREATE INDEX order_names_domain ON order_names (tenant, domain, created_at DESC, order_id DESC) WHERE lead = 1;
@@ -90,7 +92,7 @@ CREATE TABLE order_keys (
     order_id TEXT NOT NULL REFERENCES orders (id),
     created_at BIGINT NOT NULL,
     PRIMARY KEY (digest, kind, created_at, order_id)
-);
+) WITHOUT ROWID;
 CREATE INDEX order_keys_order ON order_keys (order_id);
 
 -- Validation values: made once, never changed, each of one order.
@@ -106,14 +108,14 @@ CREATE TABLE challenges (
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     PRIMARY KEY (order_id, name, method, value)
-);
+) WITHOUT ROWID;
 
 -- Which order a value belongs to, for ever: also where one value is shown for
 -- several names, and after it was replaced.
 CREATE TABLE challenge_values (
     value    TEXT PRIMARY KEY,
     order_id TEXT NOT NULL REFERENCES orders (id)
-);
+) WITHOUT ROWID;
 CREATE INDEX challenge_values_order ON challenge_values (order_id);
 
 -- What is due for an order, taken by lease.
@@ -125,7 +127,7 @@ CREATE TABLE due (
     until    BIGINT NOT NULL DEFAULT 0,  -- when the lease ends
     attempt  BIGINT NOT NULL DEFAULT 0,  -- times it was taken and not finished
     PRIMARY KEY (order_id, kind)
-);
+) WITHOUT ROWID;
 CREATE INDEX due_at ON due (due_at, order_id, kind);
 CREATE INDEX due_leased ON due (until) WHERE lease <> '';
 
@@ -166,7 +168,7 @@ CREATE TABLE validations (
     review       TEXT NOT NULL,
     validated_at BIGINT NOT NULL,
     PRIMARY KEY (tenant, account, domain, method, profile)
-);
+) WITHOUT ROWID;
 CREATE INDEX validations_order ON validations (order_id);
 
 -- Every decision and change of state. Entries get their place in the chain
@@ -226,7 +228,7 @@ CREATE TABLE leases (
     name  TEXT PRIMARY KEY,
     owner TEXT NOT NULL,
     until BIGINT NOT NULL
-);
+) WITHOUT ROWID;
 
 -- +goose Down
 DROP TABLE leases;

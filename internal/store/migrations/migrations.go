@@ -19,7 +19,7 @@ var files embed.FS
 
 // toPostgres gives PostgreSQL its own word for bytes, and texts the order of
 // their bytes, which is SQLite's, whatever the language of the database is.
-var toPostgres = strings.NewReplacer(" BLOB", " BYTEA", " TEXT", ` TEXT COLLATE "C"`)
+var toPostgres = strings.NewReplacer(" BLOB", " BYTEA", " TEXT", ` TEXT COLLATE "C"`, " WITHOUT ROWID", "")
 
 // keeps marks a migration whose way down loses nothing that was written since: a
 // line of its text, so that whoever writes the migration decides it. A test takes

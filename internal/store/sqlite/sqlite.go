@@ -199,7 +199,10 @@ func vacuum(ctx context.Context, db *sqlstore.DB, to string) error {
 
 func dsn(path string) string {
 	v := url.Values{}
-	for _, p := range []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)", "cache_size(-8000)", "temp_store(MEMORY)"} {
+	for _, p := range []string{
+		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)", "cache_size(-8000)", "temp_store(MEMORY)",
+		"wal_autocheckpoint(4000)", // 16 MB: a page that many commits change is copied back once
+	} {
 		v.Add("_pragma", p)
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()

@@ -67,7 +67,7 @@ func New(d Dialect, write, read *sql.DB, closers ...func() error) *DB {
 		dialect: d, write: write, read: read,
 		units: make(chan *unit, 4*maxBatch), stop: make(chan struct{}), ended: make(chan struct{}), closers: closers,
 	}
-	db.reader = reader{q: pool{read}, dialect: &db.dialect}
+	db.reader = reader{q: newPool(read, d.Pipe != nil), dialect: &db.dialect}
 	for range max(1, d.Lanes) {
 		db.lanes.Add(1)
 		go db.lane()

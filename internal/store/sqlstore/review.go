@@ -30,7 +30,7 @@ func scanReview(scan func(...any) error) (v store.Review, err error) {
 	if err != nil {
 		return v, err
 	}
-	if v.Report, err = unpack(report); err != nil {
+	if v.Report, err = store.Unpack(report); err != nil {
 		return v, fmt.Errorf("the stored review %s: %w", v.ID, err)
 	}
 	if v.Seen, err = unpackSeen(seen); err != nil {
@@ -41,7 +41,7 @@ func scanReview(scan func(...any) error) (v store.Review, err error) {
 
 // unpackSeen reads the ids of a review's observations.
 func unpackSeen(packed []byte) (ids []string, err error) {
-	raw, err := unpack(packed)
+	raw, err := store.Unpack(packed)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (r reader) Observations(ctx context.Context, orderID string, ids []string) 
 		if err = scan(&id, &body); err != nil {
 			return o, err
 		}
-		raw, err := unpack(body)
+		raw, err := store.Unpack(body)
 		if err != nil {
 			return o, fmt.Errorf("observation %s: %w", id, err)
 		}

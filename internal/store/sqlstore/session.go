@@ -4,7 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"strings"
+	"sync"
 )
+
+// maxStatements is how many prepared statements are kept.
+const maxStatements = 200
 
 // A Statement is one that waits to be sent.
 type Statement struct {
@@ -131,7 +136,7 @@ func (s *session) prepared(ctx context.Context, query string) (*sql.Stmt, error)
 	if st := s.stmts[query]; st != nil {
 		return st, nil
 	}
-	if len(s.stmts) >= 200 {
+	if len(s.stmts) >= maxStatements {
 		for text, st := range s.stmts {
 			_ = st.Close()
 			delete(s.stmts, text)
@@ -164,8 +169,45 @@ type querier interface {
 	rows(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-type pool struct{ db *sql.DB }
+// A pool is the connections that read. Where the driver does not keep statements
+// itself the pool does.
+type pool struct {
+	db    *sql.DB
+	mu    sync.Mutex
+	stmts map[string]*sql.Stmt // nil: the driver keeps them
+}
 
-func (p pool) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func newPool(db *sql.DB, driverKeeps bool) *pool {
+	if driverKeeps {
+		return &pool{db: db}
+	}
+	return &pool{db: db, stmts: map[string]*sql.Stmt{}}
+}
+
+func (p *pool) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if st := p.prepared(ctx, query); st != nil {
+		return st.QueryContext(ctx, args...)
+	}
 	return p.db.QueryContext(ctx, query, args...)
+}
+
+// prepared is the statement of a query, nil where there is none: it has a list of
+// any length and may not come again, too many are kept already, or the query
+// itself will tell what is wrong.
+func (p *pool) prepared(ctx context.Context, query string) *sql.Stmt {
+	if p.stmts == nil || strings.Contains(query, " IN (") {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	st := p.stmts[query]
+	if st != nil || len(p.stmts) >= maxStatements {
+		return st
+	}
+	st, err := p.db.PrepareContext(ctx, query)
+	if err != nil {
+		return nil
+	}
+	p.stmts[query] = st
+	return st
 }

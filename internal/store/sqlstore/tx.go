@@ -2,16 +2,12 @@ package sqlstore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"assay/evidence"
 	"assay/internal/store"
-	"assay/order"
 )
 
 // A tx is one unit of writing. After an error of a write it is of no use on
@@ -125,93 +121,6 @@ func scanNothing(scan func(...any) error) (struct{}, error) {
 	return struct{}{}, scan(&ignored)
 }
 
-func (t *tx) InsertOrder(o *store.Order, extra store.NewOrder) error {
-	body, err := bodyOf(o.Order)
-	if err != nil {
-		return err
-	}
-	t.version(o, 1)
-	err = t.exec(`INSERT INTO orders (id, tenant, account, state, phase, reason, product, kind, profile, method, name, names, body, verdict, review,
-		paused, identical, manual_at, created_at, submitted_at, deadline, changed_at, ready_at, ended_at, deleted_at, version)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26)`,
-		o.ID, o.Tenant, o.Account, string(o.State), string(o.Phase), string(o.Reason), string(o.Product), string(o.Kind), o.Profile, string(o.Method),
-		o.Name, o.Names, body, o.Verdict, o.Review, o.Paused, o.Identical, micros(o.ManualAt), micros(o.Created), micros(o.Submitted), micros(o.Deadline),
-		micros(o.Changed), micros(o.ReadyAt), micros(o.Ended), micros(o.Deleted), o.Version)
-	if err != nil {
-		return err
-	}
-	return t.extras(o, extra)
-}
-
-// bodyOf is an order without what is kept apart.
-func bodyOf(o *order.Order) ([]byte, error) {
-	bare := *o
-	bare.Challenges = nil
-	return json.Marshal(&bare)
-}
-
-// extras writes what stands in tables of its own.
-func (t *tx) extras(o *store.Order, extra store.NewOrder) error {
-	led := map[string]bool{}
-	for _, n := range extra.Names {
-		err := t.exec(`INSERT INTO order_names (order_id, tenant, name, domain, lead, created_at) VALUES ($1,$2,$3,$4,$5,$6)`,
-			o.ID, o.Tenant, n.Name, n.Domain, flag(!led[n.Domain]), micros(o.Created))
-		led[n.Domain] = true
-		if err != nil {
-			return err
-		}
-	}
-	for _, k := range extra.Keys {
-		if err := t.exec(`INSERT INTO order_keys (digest, kind, order_id, created_at) VALUES ($1,$2,$3,$4)
-			ON CONFLICT (digest, kind, created_at, order_id) DO NOTHING`, k.Digest, k.Kind, o.ID, micros(o.Created)); err != nil {
-			return err
-		}
-	}
-	for i := range extra.Challenges {
-		c := &extra.Challenges[i]
-		err := t.exec(`INSERT INTO challenges (order_id, name, method, type, owner, url, value, origin, created_at, expires_at)
-			VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)`,
-			o.ID, c.Name, string(c.Method), c.Type, c.Owner, c.URL, c.Value, c.Origin, micros(c.Created), micros(c.Expires))
-		if err != nil {
-			return err
-		}
-	}
-	for _, d := range extra.Due {
-		d.Order = o.ID
-		if err := t.SetDue(d); err != nil {
-			return err
-		}
-	}
-	return t.values(o.ID, extra.Challenges)
-}
-
-// values keeps which order a value belongs to: one, for ever, also where it is
-// shown for several names.
-func (t *tx) values(orderID string, challenges []order.Challenge) error {
-	values := make([]string, 0, len(challenges))
-	for i := range challenges {
-		values = append(values, challenges[i].Value)
-	}
-	slices.Sort(values) // always in one order: no two units wait for each other
-	for part := range slices.Chunk(slices.Compact(values), 100) {
-		w := &where{}
-		id := w.arg(orderID)
-		rows := make([]string, len(part))
-		for i, v := range part {
-			rows[i] = "(" + w.arg(v) + "," + id + ")"
-		}
-		n, err := t.execN(`INSERT INTO challenge_values (value, order_id) VALUES `+strings.Join(rows, ",")+`
-			ON CONFLICT (value) DO UPDATE SET order_id = excluded.order_id WHERE challenge_values.order_id = excluded.order_id`, w.args...)
-		if err != nil {
-			return err
-		}
-		if n != int64(len(part)) {
-			return t.fail(fmt.Errorf("a validation value of another order: %w", store.ErrConflict))
-		}
-	}
-	return t.sync()
-}
-
 // sync waits for the answers to what is queued, so that a conflict is told
 // where it arose.
 func (t *tx) sync() error {
@@ -268,10 +177,14 @@ func (t *tx) ReplaceOrder(o *store.Order, extra store.NewOrder) error {
 	return t.extras(o, extra)
 }
 
+const (
+	dueColumns = "due (order_id, kind, due_at, lease, until, attempt)"
+	// dueAgain also ends a lease.
+	dueAgain = "ON CONFLICT (order_id, kind) DO UPDATE SET due_at=excluded.due_at, lease='', until=0, attempt=excluded.attempt"
+)
+
 func (t *tx) SetDue(d store.Due) error {
-	return t.exec(`INSERT INTO due (order_id, kind, due_at, lease, until, attempt) VALUES ($1,$2,$3,'',0,$4)
-		ON CONFLICT (order_id, kind) DO UPDATE SET due_at=excluded.due_at, lease='', until=0, attempt=excluded.attempt`,
-		d.Order, string(d.Kind), micros(d.At), d.Attempt)
+	return t.insert(dueColumns, dueAgain, [][]any{{d.Order, string(d.Kind), micros(d.At), "", 0, d.Attempt}})
 }
 
 func (t *tx) ClearDue(orderID string, kinds ...store.DueKind) error {
@@ -313,57 +226,6 @@ func (t *tx) FinishDue(d store.Due, owner string) error {
 		err = t.fail(fmt.Errorf("%s of order %s: %w", d.Kind, d.Order, store.ErrLeaseLost))
 	}
 	return err
-}
-
-func (t *tx) InsertReview(r *store.Review, seen []evidence.Observation) error {
-	report, ids := pack(r.Report), pack(mustJSON(r.Seen))
-	err := t.exec(`INSERT INTO reviews (id, order_id, number, mode, trigger, verdict, causes, profile, first_at, last_at, checks, report, seen)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)`,
-		r.ID, r.Order, r.Number, r.Mode, r.Trigger, r.Verdict, strings.Join(r.Causes, ","), r.Profile, micros(r.First), micros(r.Last), r.Checks, report, ids)
-	if err != nil {
-		return err
-	}
-	return t.observe(r, seen)
-}
-
-// observe writes the observations of a review that the order does not have yet:
-// most checks see what the one before saw.
-func (t *tx) observe(r *store.Review, seen []evidence.Observation) error {
-	if len(seen) == 0 {
-		return nil
-	}
-	ids, err := read(t, scanText, `SELECT id FROM observations WHERE order_id = $1`, r.Order)
-	if err != nil {
-		return err
-	}
-	has := make(map[string]bool, len(ids)+len(seen))
-	for _, id := range ids {
-		has[id] = true
-	}
-	for i := range seen {
-		if has[seen[i].ID] {
-			continue
-		}
-		has[seen[i].ID] = true
-		body, err := json.Marshal(&seen[i])
-		if err != nil {
-			return err
-		}
-		err = t.exec(`INSERT INTO observations (order_id, id, body, first_at) VALUES ($1,$2,$3,$4) ON CONFLICT (order_id, id) DO NOTHING`,
-			r.Order, seen[i].ID, pack(body), micros(r.First))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func mustJSON(v []string) []byte {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic("a list of texts cannot be written: " + err.Error())
-	}
-	return raw
 }
 
 func (t *tx) RepeatReview(id string, at time.Time) error {

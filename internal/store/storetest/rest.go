@@ -35,10 +35,18 @@ func review(o string, n int) (*store.Review, []evidence.Observation) {
 	}, seen
 }
 
+func insertReview(tx store.Tx, r *store.Review, seen []evidence.Observation) error {
+	packed, err := store.PackReview(r, seen)
+	if err != nil {
+		return err
+	}
+	return tx.InsertReview(packed)
+}
+
 func (w *world) review(o string, n int) *store.Review {
 	w.t.Helper()
 	r, seen := review(o, n)
-	w.do(func(tx store.Tx) error { return tx.InsertReview(r, seen) })
+	w.do(func(tx store.Tx) error { return insertReview(tx, r, seen) })
 	return r
 }
 
@@ -77,7 +85,7 @@ func testReviews(t *testing.T, w *world) {
 	}
 	r, _ := review("A1", 5)
 	r.ID = "another"
-	if err := w.Write(ctx, func(tx store.Tx) error { return tx.InsertReview(r, nil) }); !errors.Is(err, store.ErrConflict) {
+	if err := w.Write(ctx, func(tx store.Tx) error { return insertReview(tx, r, nil) }); !errors.Is(err, store.ErrConflict) {
 		t.Error("one number twice:", err)
 	}
 	if err := w.Write(ctx, func(tx store.Tx) error { return tx.RepeatReview("none", noon) }); !errors.Is(err, store.ErrNotFound) {

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"assay/evidence"
+)
+
+const (
+	// maxUnpacked bounds what a stored body may grow to: nothing written here is larger.
+	maxUnpacked = 64 << 20
+	// short is what is not compressed: the tables of the compressor cost more
+	// time than they save room.
+	short = 1024
+	// The first byte of a packed body.
+	plain, deflated = 0, 1
+)
+
+var errDamaged = errors.New("it is damaged")
+
+var deflaters = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		panic("flate refuses its own level: " + err.Error())
+	}
+	return w
+}}
+
+// Pack compresses a body, unless it is short.
+func Pack(raw []byte) []byte {
+	if len(raw) < short {
+		return append([]byte{plain}, raw...)
+	}
+	out := bytes.NewBuffer(make([]byte, 0, len(raw)/2))
+	out.WriteByte(deflated)
+	w, _ := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
+	w.Reset(out)
+	// Writing to memory does not fail.
+	_, _ = w.Write(raw)
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// Unpack is the inverse of [Pack]. It reads at most 64 MiB.
+func Unpack(packed []byte) ([]byte, error) {
+	switch {
+	case len(packed) == 0:
+		return nil, fmt.Errorf("%w: it is empty", errDamaged)
+	case packed[0] == plain:
+		return bytes.Clone(packed[1:]), nil
+	case packed[0] != deflated:
+		return nil, fmt.Errorf("%w: it is in form %d, which this program does not know", errDamaged, packed[0])
+	}
+	raw, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed[1:])), maxUnpacked+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if len(raw) > maxUnpacked {
+		return nil, fmt.Errorf("%w: too large", errDamaged)
+	}
+	return raw, nil
+}
+
+// A PackedReview is a review in the form in which it is kept. Packing takes
+// longer than writing and needs no database: it is done before the unit, which
+// others wait for.
+type PackedReview struct {
+	ReviewRow
+	Report, Seen []byte
+	Observations []PackedObservation
+}
+
+// A PackedObservation is an observation in the form in which it is kept.
+type PackedObservation struct {
+	ID   string
+	Body []byte
+}
+
+// PackReview packs a review with the observations that it saw.
+func PackReview(r *Review, seen []evidence.Observation) (*PackedReview, error) {
+	ids, err := json.Marshal(r.Seen)
+	if err != nil {
+		return nil, err
+	}
+	p := &PackedReview{ReviewRow: r.ReviewRow, Report: Pack(r.Report), Seen: Pack(ids), Observations: make([]PackedObservation, len(seen))}
+	for i := range seen {
+		body, err := json.Marshal(&seen[i])
+		if err != nil {
+			return nil, fmt.Errorf("observation %s: %w", seen[i].ID, err)
+		}
+		p.Observations[i] = PackedObservation{ID: seen[i].ID, Body: Pack(body)}
+	}
+	return p, nil
+}
