@@ -4,15 +4,12 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,26 +22,6 @@ import (
 	"assay/review"
 )
 
-// An account is where the command line is logged in.
-type account struct {
-	URL         string `json:"url"`
-	Token       string `json:"token"`
-	Fingerprint string `json:"fingerprint,omitempty"`
-}
-
-// accountPath is the file that holds the account; only its owner reads it.
-func (a *app) accountPath() (string, error) {
-	dir := a.getenv("XDG_CONFIG_HOME")
-	if dir == "" {
-		home := a.getenv("HOME")
-		if home == "" {
-			return "", a.usage("ASSAY_URL=… ASSAY_TOKEN=… assay …", "error.no-home")
-		}
-		dir = filepath.Join(home, ".config")
-	}
-	return filepath.Join(dir, "assay", "account.json"), nil
-}
-
 // account is where to send requests: ASSAY_URL and ASSAY_TOKEN, or what assay
 // login wrote down.
 func (a *app) account() (account, error) {
@@ -52,24 +29,18 @@ func (a *app) account() (account, error) {
 	if own.URL != "" && own.Token != "" {
 		return own, nil
 	}
-	path, err := a.accountPath()
+	all, _, err := a.accounts()
 	if err != nil {
 		return own, err
 	}
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return own, &failure{code: exitNoPermission, what: a.text.Text("login.needed"), next: "assay login URL"}
-	}
-	if err != nil {
-		return own, a.usage("assay login URL", "error.open", "Path", path, "Why", a.why(err))
-	}
-	kept := account{}
-	if err := json.Unmarshal(raw, &kept); err != nil || kept.URL == "" {
-		return own, a.usage("assay login URL", "login.broken", "Path", path)
-	}
 	// What the environment says about another server must not get this token.
-	if own.URL != "" && own.URL != kept.URL {
-		return own, &failure{code: exitNoPermission, what: a.text.Text("login.needed"), next: "assay login " + own.URL}
+	kept, known := all.account, all.URL != ""
+	if own.URL != "" {
+		kept, known = all.of(strings.TrimRight(own.URL, "/"))
+	}
+	if !known {
+		next := "assay login " + cmp.Or(own.URL, "URL")
+		return own, &failure{code: exitNoPermission, what: a.text.Text("login.needed"), next: next}
 	}
 	kept.Token = cmp.Or(own.Token, kept.Token)
 	return kept, nil
@@ -173,34 +144,49 @@ func actionCommand(allowed []order.Action) string {
 
 func (a *app) loginCommand() *cobra.Command {
 	var fingerprint string
+	var list, asJSON bool
 	c := &cobra.Command{
 		Use:     "login URL",
 		Short:   a.text.Text("login.short"),
 		Long:    a.text.Text("login.long"),
-		Example: "  assay login http://127.0.0.1:8080\n  assay login https://assay.orchard.net < token",
+		Example: "  assay login http://127.0.0.1:8080\n  assay login https://assay.orchard.net < token\n  assay login --list",
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			switch {
+			case list && len(args) == 0 && fingerprint == "":
+				return a.listServers(asJSON)
+			case list:
+				return a.usage("assay login --list", "login.list-alone")
+			case len(args) != 1:
 				return a.usage("assay login https://…", "login.needs-url")
 			}
 			return a.interruptible(c, func(ctx context.Context) error { return a.login(ctx, args[0], fingerprint) })
 		},
 	}
 	c.Flags().StringVar(&fingerprint, "fingerprint", "", a.text.Text("flag.fingerprint"))
+	c.Flags().BoolVar(&list, "list", false, a.text.Text("flag.login-list"))
+	c.Flags().BoolVar(&asJSON, "json", false, a.text.Text("flag.json"))
 	return c
 }
 
 // login asks for a token, tries it, and writes it down. The token never stands on
-// the command line, where other users of the machine could read it.
+// the command line, where other users of the machine could read it. For a server
+// that is known no token goes back to the one that was kept.
 func (a *app) login(ctx context.Context, address, fingerprint string) error {
 	own := account{URL: strings.TrimRight(address, "/"), Fingerprint: fingerprint}
 	if _, err := a.clientOf(own); err != nil {
 		return err
 	}
-	token, err := a.askToken()
+	kept, path, err := a.accounts()
 	if err != nil {
 		return err
 	}
-	own.Token = token
+	known, again := kept.of(own.URL)
+	if own.Token, err = a.askToken(again); err != nil {
+		return err
+	}
+	if own.Token == "" {
+		own.Token, own.Fingerprint = known.Token, cmp.Or(fingerprint, known.Fingerprint)
+	}
 	c, err := a.clientOf(own)
 	if err != nil {
 		return err
@@ -209,11 +195,8 @@ func (a *app) login(ctx context.Context, address, fingerprint string) error {
 	if err := a.served(c.Do(ctx, client.Call{Method: http.MethodGet, Path: "/whoami"}, &who)); err != nil {
 		return err
 	}
-	path, err := a.accountPath()
-	if err != nil {
-		return err
-	}
-	if err := keepAccount(path, own); err != nil {
+	kept.use(own)
+	if err := keepAccounts(path, kept); err != nil {
 		return a.usage("ASSAY_URL=… ASSAY_TOKEN=… assay …", "error.open", "Path", path, "Why", a.why(err))
 	}
 	p := a.page()
@@ -221,59 +204,50 @@ func (a *app) login(ctx context.Context, address, fingerprint string) error {
 	return a.print(p)
 }
 
-func (a *app) askToken() (string, error) {
+// askToken reads a token; none may be given only where one is kept.
+func (a *app) askToken(kept bool) (token string, err error) {
 	if f, ok := a.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		raw, err := a.ask(f, "login.ask")
-		return strings.TrimSpace(raw), err
-	}
-	line, err := bufio.NewReader(io.LimitReader(a.in, 1<<10)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
+		ask := "login.ask"
+		if kept {
+			ask = "login.ask-again"
+		}
+		if token, err = a.ask(f, ask); err != nil {
+			return "", err
+		}
+	} else if token, err = bufio.NewReader(io.LimitReader(a.in, 1<<10)).ReadString('\n'); err != nil && !errors.Is(err, io.EOF) {
 		return "", a.usage("assay login URL < token", "error.open", "Path", a.text.Text("input.stdin"), "Why", a.why(err))
 	}
-	if line = strings.TrimSpace(line); line == "" {
+	if token = strings.TrimSpace(token); token == "" && !kept {
 		return "", a.usage("assay login URL < token", "login.no-token")
 	}
-	return line, nil
-}
-
-// keepAccount writes the file beside the old one and moves it there.
-func keepAccount(path string, own account) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	raw, err := json.Marshal(own)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".account-*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(raw, '\n'))
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return token, nil
 }
 
 func (a *app) logoutCommand() *cobra.Command {
-	return &cobra.Command{
+	var all bool
+	c := &cobra.Command{
 		Use: "logout", Short: a.text.Text("logout.short"), Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			path, err := a.accountPath()
-			if err != nil {
-				return err
-			}
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return a.usage("assay logout", "error.open", "Path", path, "Why", a.why(err))
-			}
-			return nil
-		},
+		RunE: func(*cobra.Command, []string) error { return a.logout(all) },
 	}
+	c.Flags().BoolVar(&all, "all", false, a.text.Text("flag.logout-all"))
+	return c
+}
+
+// logout forgets the server in use, or all: also where the file cannot be read.
+func (a *app) logout(all bool) error {
+	path, err := a.accountPath()
+	if err != nil {
+		return err
+	}
+	kept := accounts{}
+	if !all {
+		if kept, _, err = a.accounts(); err != nil {
+			return err
+		}
+		kept.forget(kept.URL)
+	}
+	if err := keepAccounts(path, kept); err != nil {
+		return a.usage("assay logout", "error.open", "Path", path, "Why", a.why(err))
+	}
+	return nil
 }

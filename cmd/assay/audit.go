@@ -28,50 +28,106 @@ func (a *app) auditListCommand() *cobra.Command {
 	filters := map[string]*string{}
 	c := &cobra.Command{
 		Use: "list", Short: a.text.Text("audit.list.short"), Args: cobra.NoArgs,
+		Example: "  assay audit list --order ORDER\n  assay audit list --limit 0 --json > audit.json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.interruptible(c, func(ctx context.Context) error {
-				q := url.Values{"limit": {strconv.Itoa(min(max(limit, 1), 200))}}
+				q := url.Values{}
 				for key, value := range filters {
 					if *value != "" {
 						q.Set(key, *value)
 					}
 				}
-				return a.auditList(ctx, q, asJSON)
+				return a.auditList(ctx, q, limit, asJSON)
 			})
 		},
 	}
 	for _, key := range []string{"order", "actor", "action"} {
 		filters[key] = c.Flags().String(key, "", a.text.Text("flag.audit-"+key))
 	}
-	c.Flags().IntVar(&limit, "limit", 50, a.text.Text("flag.limit"))
+	c.Flags().IntVar(&limit, "limit", 50, a.text.Text("flag.audit-limit"))
 	c.Flags().BoolVar(&asJSON, "json", false, a.text.Text("flag.json"))
 	return c
 }
 
-func (a *app) auditList(ctx context.Context, q url.Values, asJSON bool) error {
-	var list struct {
-		Items []service.EntryView `json:"items"`
+// auditPage is how many entries are asked for at once.
+const auditPage = 200
+
+// auditList writes the newest entries, up to limit, 0: all of them, page by page
+// as they come: memory holds one page.
+func (a *app) auditList(ctx context.Context, q url.Values, limit int, asJSON bool) error {
+	if limit < 0 {
+		return a.usage("assay audit list --limit 0", "audit.limit")
 	}
-	if err := a.call(ctx, client.Call{Method: http.MethodGet, Path: "/audit", Query: q}, &list); err != nil {
+	c, err := a.client()
+	if err != nil {
 		return err
 	}
-	if asJSON {
-		return a.writeJSON(list.Items)
+	out := &jsonList{app: a}
+	for shown := 0; ; {
+		var page struct {
+			Items []service.EntryView `json:"items"`
+			Next  string              `json:"next"`
+		}
+		ask := auditPage
+		if limit > 0 {
+			ask = min(ask, limit-shown)
+		}
+		q.Set("limit", strconv.Itoa(ask))
+		if err := a.served(c.Do(ctx, client.Call{Method: http.MethodGet, Path: "/audit", Query: q}, &page)); err != nil {
+			return err
+		}
+		if err := a.auditEntries(out, page.Items, shown == 0, asJSON); err != nil {
+			return err
+		}
+		shown += len(page.Items)
+		if page.Next == "" || len(page.Items) == 0 || shown == limit {
+			return a.auditEnd(out, page.Next != "" && shown == limit, asJSON)
+		}
+		q.Set("cursor", page.Next)
 	}
-	rows := [][]render.Cell{a.heads("audit.place", "audit.at", "audit.actor", "audit.action", "audit.subject")}
-	for i := range list.Items {
-		e := &list.Items[i]
+}
+
+// auditEntries writes one page of entries.
+func (a *app) auditEntries(out *jsonList, items []service.EntryView, first, asJSON bool) error {
+	if asJSON {
+		for i := range items {
+			if err := out.add(&items[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	rows := [][]render.Cell{}
+	if first {
+		rows = append(rows, a.heads("audit.place", "audit.at", "audit.actor", "audit.action", "audit.subject"))
+	}
+	for i := range items {
+		e := &items[i]
 		place := "-"
 		if e.Seq > 0 {
 			place = strconv.FormatInt(e.Seq, 10)
 		}
+		// Padded, so that the pages of a long list stand in the same columns.
 		rows = append(rows, []render.Cell{
-			render.Plain(place), render.Plain(e.At.Local().Format(time.DateTime)), render.Plain(render.Safe(e.Actor)),
-			render.Plain(render.Safe(e.Action)), render.Plain(render.Safe(e.Subject)),
+			render.Plain(render.Pad(place, 6)), render.Plain(e.At.Local().Format(time.DateTime)), render.Plain(render.Pad(render.Safe(e.Actor), 16)),
+			render.Plain(render.Pad(render.Safe(e.Action), 14)), render.Plain(render.Safe(e.Subject)),
 		})
 	}
 	p := a.page()
 	p.Table(0, 4, rows)
+	return a.print(p)
+}
+
+// auditEnd ends a list; more says that there are entries which it does not show.
+func (a *app) auditEnd(out *jsonList, more, asJSON bool) error {
+	if asJSON {
+		return out.end()
+	}
+	if !more {
+		return nil
+	}
+	p := a.page()
+	p.Weak(0, a.text.Text("audit.more"))
 	return a.print(p)
 }
 

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 //	agent FILE [ARG…]      start or stop a remote perspective, see [agents]
 //	server FILE [ARG…]     start or stop an order service, see [server]
 //	order FILE             $ORDER is the first that "order list --json" printed
+//	looked ORDER           wait until the service has looked at it
 //	secret FILE            use the token that "token new --json" printed
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -55,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"server":  server,
 			"secret":  secretOf,
 			"order":   orderOf,
+			"looked":  looked,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,19 +20,21 @@ import (
 
 func (a *app) orderShowCommand() *cobra.Command {
 	var asJSON, reviews bool
+	var limit int
 	c := &cobra.Command{
-		Use: "show ORDER", Short: a.text.Text("order.show.short"), Args: cobra.ExactArgs(1),
+		Use: "show ORDER", Example: "  assay order show ORDER\n  assay order show ORDER --reviews", Short: a.text.Text("order.show.short"), Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.interruptible(c, func(ctx context.Context) error {
 				path := "/orders/" + url.PathEscape(args[0])
 				if reviews {
-					return a.orderReviews(ctx, path, asJSON)
+					return a.orderReviews(ctx, path, limit, asJSON)
 				}
 				return a.orderCall(ctx, client.Call{Method: http.MethodGet, Path: path}, asJSON)
 			})
 		},
 	}
 	c.Flags().BoolVar(&reviews, "reviews", false, a.text.Text("flag.reviews"))
+	c.Flags().IntVar(&limit, "limit", 50, a.text.Text("flag.reviews-limit"))
 	c.Flags().BoolVar(&asJSON, "json", false, a.text.Text("flag.json"))
 	return c
 }
@@ -150,27 +151,4 @@ func (a *app) nextCommand(v *service.View) string {
 		return "assay order watch " + v.ID
 	}
 	return ""
-}
-
-// orderReviews shows how the evidence changed over time.
-func (a *app) orderReviews(ctx context.Context, path string, asJSON bool) error {
-	var list struct {
-		Items []service.ReviewView `json:"items"`
-	}
-	if err := a.call(ctx, client.Call{Method: http.MethodGet, Path: path + "/reviews", Query: url.Values{"limit": {"100"}}}, &list); err != nil {
-		return err
-	}
-	if asJSON {
-		return a.writeJSON(list.Items)
-	}
-	p := a.page()
-	rows := [][]render.Cell{a.heads("review.number", "review.first", "review.last", "review.checks", "review.verdict", "review.causes")}
-	for _, r := range list.Items {
-		rows = append(rows, []render.Cell{
-			render.BoldCell(strconv.Itoa(r.Number)), render.Plain(r.FirstAt.Local().Format("01-02 15:04:05")), render.Plain(r.LastAt.Local().Format("01-02 15:04:05")),
-			render.Plain(strconv.Itoa(r.Checks)), render.Plain(a.text.Text("verdict." + string(r.Verdict))), render.Plain(strings.Join(r.Causes, ", ")),
-		})
-	}
-	p.Table(0, 5, rows)
-	return a.print(p)
 }

@@ -6,13 +6,17 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"assay/cause"
 	"assay/internal/client"
 	"assay/internal/render"
 	"assay/internal/service"
+	"assay/order"
+	"assay/review"
 )
 
 func (a *app) orderWatchCommand() *cobra.Command {
@@ -45,27 +49,27 @@ func (a *app) orderWatch(ctx context.Context, id string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		a.exit = orderExit(v)
-	} else if err := a.showOrder(v, false); err != nil {
+	if err := a.watched(nil, v, asJSON); err != nil || over(v) {
 		return err
 	}
-	if over(v) {
-		return nil
-	}
+	left := a.countTo(v)
+	defer left.stop()
 	err = c.Follow(ctx, id, v.Version, func(e service.Event) error {
 		var err error
 		if v, err = show(); err != nil {
 			return err
 		}
-		if err := a.tellEvent(&e, v, asJSON); err != nil {
+		left.stop()
+		if err := a.watched(&e, v, asJSON); err != nil {
 			return err
 		}
 		if over(v) {
 			return errOver
 		}
+		left = a.countTo(v)
 		return nil
 	})
+	left.stop()
 	switch {
 	case errors.Is(err, errOver):
 		if asJSON {
@@ -84,12 +88,51 @@ func over(v *service.View) bool {
 	return a == exitPass || v.State.Ended()
 }
 
-// tellEvent writes one change: a line of JSON, or a line for a person.
-func (a *app) tellEvent(e *service.Event, v *service.View, asJSON bool) error {
+// A watchLine is a line of order watch --json: an event, and where the order
+// stands since. The first has no event: it is the order as it was found.
+type watchLine struct {
+	Version int64          `json:"version"`
+	At      time.Time      `json:"at"`
+	Action  string         `json:"action,omitempty"`
+	Actor   string         `json:"actor,omitempty"`
+	Data    map[string]any `json:"data,omitempty"`
+
+	State     order.State    `json:"state"`
+	Phase     order.Phase    `json:"phase,omitempty"`
+	Reason    order.Reason   `json:"reason,omitempty"`
+	Verdict   review.Verdict `json:"verdict,omitempty"`
+	Causes    []cause.ID     `json:"causes"`
+	Paused    string         `json:"paused,omitempty"`
+	NextCheck *time.Time     `json:"next_check,omitempty"`
+	Deadline  *time.Time     `json:"deadline,omitempty"`
+}
+
+func lineOf(e *service.Event, v *service.View) *watchLine {
+	l := &watchLine{
+		Version: v.Version, At: v.ChangedAt, State: v.State, Phase: v.Phase, Reason: v.Reason, Verdict: v.Verdict, Causes: []cause.ID{},
+		Paused: v.Paused, NextCheck: v.NextCheck, Deadline: v.Deadline,
+	}
+	for i := range v.Findings {
+		if f := &v.Findings[i]; f.Level.Blocks() {
+			l.Causes = append(l.Causes, f.Cause)
+		}
+	}
+	if e != nil {
+		l.Version, l.At, l.Action, l.Actor, l.Data = e.Version, e.At, e.Action, e.Actor, e.Data
+	}
+	return l
+}
+
+// watched writes the order as it was found, or one change: a line of JSON, or
+// what a person reads.
+func (a *app) watched(e *service.Event, v *service.View, asJSON bool) error {
 	a.exit = orderExit(v)
 	if asJSON {
-		_, err := a.out.Write(appendJSON(nil, e))
+		_, err := a.out.Write(appendJSON(nil, lineOf(e, v)))
 		return err
+	}
+	if e == nil {
+		return a.showOrder(v, false)
 	}
 	p := a.page()
 	action := a.text.Text("order.event." + strings.TrimPrefix(e.Action, "order."))
@@ -103,4 +146,71 @@ func (a *app) tellEvent(e *service.Event, v *service.View, asJSON bool) error {
 		p.Weak(2, a.text.Text("order.next")+" "+render.Safe(a.when(*v.NextCheck)))
 	}
 	return a.print(p)
+}
+
+// A countTo is the line on a terminal that says how long it is until the next
+// check and the deadline, each second anew.
+type countTo struct {
+	show *lookProgress
+	over chan struct{}
+	once sync.Once
+	done sync.WaitGroup
+}
+
+func (a *app) countTo(v *service.View) *countTo { return a.countOn(a.lookProgress(), v) }
+
+func (a *app) countOn(show *lookProgress, v *service.View) *countTo {
+	c := &countTo{show: show, over: make(chan struct{})}
+	if text := a.countdownText(v); c.show.visible && text != "" {
+		c.show.still(text)
+		c.done.Go(func() {
+			tick := time.NewTicker(time.Second)
+			defer tick.Stop()
+			for {
+				select {
+				case <-c.over:
+					return
+				case <-tick.C:
+					c.show.still(a.countdownText(v))
+				}
+			}
+		})
+	}
+	return c
+}
+
+// stop takes the line away, before anything else is written.
+func (c *countTo) stop() {
+	c.once.Do(func() {
+		close(c.over)
+		c.done.Wait()
+		c.show.clear()
+	})
+}
+
+// countdownText says how long it is until the next check and the deadline; ""
+// where the order waits for neither.
+func (a *app) countdownText(v *service.View) string {
+	if !v.State.Open() {
+		return ""
+	}
+	left := func(t time.Time) string {
+		return cause.FormatDuration(max(t.Sub(a.now()), 0).Round(time.Second), a.text.Lang())
+	}
+	var parts []string
+	switch {
+	case v.Paused != "":
+		parts = append(parts, a.text.Text("order.count.paused"))
+	case v.NextCheck != nil && v.NextCheck.After(a.now()):
+		parts = append(parts, a.text.Text("order.count.next", "Left", left(*v.NextCheck)))
+	case v.NextCheck != nil:
+		parts = append(parts, a.text.Text("order.count.now"))
+	}
+	if v.Deadline != nil {
+		parts = append(parts, a.text.Text("order.count.deadline", "Left", left(*v.Deadline)))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(append(parts, a.text.Text("order.count.end")), " · ")
 }

@@ -28,15 +28,48 @@ func (a *app) writeJSON(v any) error {
 // marshal is the one JSON form of what the program writes: indented by two
 // spaces, a line break at the end, characters that a terminal would obey
 // (beyond those JSON escapes anyway) escaped.
-func marshal(v any) ([]byte, error) {
+func marshal(v any) ([]byte, error) { return marshalAt("", v) }
+
+// marshalAt is marshal with something before each line but the first.
+func marshalAt(prefix string, v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
+	enc.SetIndent(prefix, "  ")
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
 	return escapeUnprintable(b.Bytes()), nil
+}
+
+// A jsonList writes a list as writeJSON does, one element after the other: it may
+// be longer than memory.
+type jsonList struct {
+	app   *app
+	began bool
+}
+
+func (l *jsonList) add(v any) error {
+	raw, err := marshalAt("  ", v)
+	if err != nil {
+		return err
+	}
+	before := ",\n  "
+	if !l.began {
+		before = "[\n  "
+	}
+	l.began = true
+	_, err = l.app.out.Write(append([]byte(before), bytes.TrimSuffix(raw, []byte("\n"))...))
+	return err
+}
+
+func (l *jsonList) end() error {
+	end := "\n]\n"
+	if !l.began {
+		end = "[]\n"
+	}
+	_, err := l.app.out.Write([]byte(end))
+	return err
 }
 
 // escapeUnprintable writes DEL, C1 controls, direction marks and the like as \u

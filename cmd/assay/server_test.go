@@ -106,3 +106,24 @@ func orderOf(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("ORDER", list[0].ID)
 }
+
+// looked is the command "looked ORDER": it waits until the service has looked at
+// an order that was submitted, which it does at once and by itself.
+func looked(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: looked ORDER")
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		_ = ts.Exec("assay", "order", "show", args[0], "--json") // its code says where the order stands
+		var v struct {
+			Review int `json:"review"`
+		}
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &v))
+		if v.Review > 1 {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("the service did not look at %s", args[0])
+		}
+	}
+}
