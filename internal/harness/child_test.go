@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"assay/evidence"
 	"assay/internal/server/rest"
 	"assay/internal/service"
 	"assay/internal/store"
@@ -32,6 +31,8 @@ const lease = 400 * time.Millisecond
 type part struct {
 	// Database is a path, or the address of a PostgreSQL database.
 	Database string
+	// Published is where applicants publish their values, see [publish].
+	Published string
 	// Defect is what is wrong with its store, see [broken]; "": nothing.
 	Defect string
 	// Jump has its clock jump forth and back under way, see [jump].
@@ -55,7 +56,7 @@ func serve(raw string) error {
 	if p.Jump {
 		now = jumping(time.Now())
 	}
-	s, err := newService(db, now)
+	s, err := newService(db, p.Published, now)
 	if err != nil {
 		return err
 	}
@@ -95,20 +96,21 @@ func openStore(ctx context.Context, database string) (store.Store, error) {
 	return db, nil
 }
 
-func newService(db store.Store, now func() time.Time) (*service.Service, error) {
+func newService(db store.Store, published string, now func() time.Time) (*service.Service, error) {
 	p, err := often()
 	if err != nil {
 		return nil, err
 	}
 	return service.New(service.Config{
-		Store: db, Now: now, Places: []perspective.Place{deaf{}}, Lease: lease, Profiles: func(string) (*profile.Profile, error) { return p, nil }, Workers: 8,
+		Store: db, Now: now, Places: []perspective.Place{world{published}}, Lease: lease, Profiles: func(string) (*profile.Profile, error) { return p, nil }, Workers: 8,
 		AuditKey: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)),
 	})
 }
 
-// often is the cloud's profile, with a check by hand whenever somebody asks.
+// often is the cloud's profile, with a check by hand whenever somebody asks, and
+// for an order that [fails].
 func often() (*profile.Profile, error) {
-	return profile.Parse([]byte("name = \"cloud\"\ninherits = \"cloud\"\nversion = \"harness\"\n[limits]\nmanual_check_minutes = 0\n"))
+	return profile.Parse([]byte("name = \"cloud\"\ninherits = \"cloud\"\nversion = \"harness\"\n[limits]\nmanual_check_minutes = 0\n[levels]\n\"caa.forbids\" = \"refuse\"\n"))
 }
 
 // jump is how far a clock jumps each way. From one end to the other is less than
@@ -123,22 +125,6 @@ func jumping(began time.Time) func() time.Time {
 		t := time.Now()
 		return t.Add([]time.Duration{0, jump, -jump}[int(t.Sub(began)/(50*time.Millisecond))%3])
 	}
-}
-
-// deaf is a place that answers at once that it sees nothing: what is checked is
-// the service, not the world.
-type deaf struct{}
-
-func (deaf) About() evidence.Perspective { return evidence.Perspective{ID: "P0", Region: "RIPE"} }
-func (deaf) Begin() perspective.Look     { return deaf{} }
-func (deaf) Close()                      {}
-
-func (deaf) Answer(_ context.Context, questions []evidence.Question) []evidence.Observation {
-	list := make([]evidence.Observation, len(questions))
-	for i, q := range questions {
-		list[i] = evidence.Observation{Question: q, Unknown: evidence.UnknownUnreachable + ": it is stopped"}.Identify()
-	}
-	return list
 }
 
 // The defects that the harness must find.

@@ -112,8 +112,8 @@ type siege struct {
 	times int
 	book  *book
 	rand  *rand.Rand
-	// instead of a kill, where set.
-	strike func(servers []*child) error
+	// strike comes before all are killed, where set.
+	strike func(f *field) error
 }
 
 func newSiege(t *testing.T, database string, n int) *siege {
@@ -122,53 +122,86 @@ func newSiege(t *testing.T, database string, n int) *siege {
 		seed = given
 	}
 	t.Logf("ASSAY_SEED=%d", seed)
-	return &siege{part: part{Database: database}, servers: 1, clients: 4, times: 2, book: newBook(), rand: rand.New(rand.NewPCG(seed, uint64(n)))}
+	published := t.TempDir()
+	return &siege{part: part{Database: database, Published: published}, servers: 1, clients: 4, times: 2, book: newBook(published), rand: rand.New(rand.NewPCG(seed, uint64(n)))}
+}
+
+// A field is what runs in a round: servers, and those who use them.
+type field struct {
+	*siege
+	using   context.Context
+	servers []*child
+	// first are the clients from the beginning, later those of servers that were
+	// started again.
+	first, later sync.WaitGroup
+}
+
+// enter starts a server, in the place of one that was killed where that is given.
+func (f *field) enter(in int) error {
+	c, err := start(f.part)
+	if err != nil {
+		return err
+	}
+	if c.token != "" {
+		f.book.token = c.token
+	}
+	if in == len(f.servers) {
+		f.servers = append(f.servers, c)
+		return nil
+	}
+	f.servers[in] = c
+	f.serve(&f.later, in)
+	return nil
+}
+
+// serve lets clients use a server until it is gone.
+func (f *field) serve(group *sync.WaitGroup, server int) {
+	for i := server; i < f.clients; i += len(f.servers) {
+		r := rand.New(rand.NewPCG(f.rand.Uint64(), uint64(i)))
+		url := f.servers[server].url
+		group.Go(func() { f.book.use(f.using, url, r, f.times) })
+	}
 }
 
 // round starts the servers, lets clients use them for a moment, kills them all,
 // and compares.
 func (s *siege) round(ctx context.Context) ([]string, error) {
-	var all []*child
+	f := &field{siege: s}
 	defer func() {
-		for _, c := range all {
+		for _, c := range f.servers {
 			c.kill()
 		}
 	}()
-	for range s.servers {
-		c, err := start(s.part)
-		if err != nil {
+	for i := range s.servers {
+		if err := f.enter(i); err != nil {
 			return nil, err
-		}
-		all = append(all, c)
-		if c.token != "" {
-			s.book.token = c.token
 		}
 	}
 	select {
 	case <-s.book.heard: // of the round before
 	default:
 	}
-	using, stop := context.WithCancel(ctx)
+	var stop context.CancelFunc
+	f.using, stop = context.WithCancel(ctx)
 	defer stop()
-	var clients sync.WaitGroup
-	for i := range s.clients {
-		r := rand.New(rand.NewPCG(s.rand.Uint64(), uint64(i)))
-		clients.Go(func() { s.book.use(using, all[i%len(all)].url, r, s.times) })
+	for i := range f.servers {
+		f.serve(&f.first, i)
 	}
 	if s.rand.IntN(8) > 0 { // else while it still begins
-		s.underLoad(ctx, &clients)
+		s.underLoad(ctx, &f.first)
 	}
 	<-time.After(time.Duration(1+s.rand.IntN(60)) * time.Millisecond)
 	if s.strike != nil {
-		if err := s.strike(all); err != nil {
+		if err := s.strike(f); err != nil {
 			return nil, err
 		}
 	}
-	for _, c := range all {
+	for _, c := range f.servers {
 		c.kill()
 	}
 	stop()
-	clients.Wait()
+	f.first.Wait()
+	f.later.Wait()
 	db, err := openStore(ctx, s.Database)
 	if err != nil {
 		return nil, err
@@ -199,7 +232,7 @@ func (s *siege) end(ctx context.Context, now func() time.Time) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	faults, err := settle(ctx, db, now)
+	faults, err := settle(ctx, db, s.book, now)
 	if err != nil {
 		return nil, errors.Join(err, shut(db))
 	}
@@ -228,8 +261,8 @@ func (s *siege) run(t *testing.T, n int, now func() time.Time) {
 	if err != nil || len(faults) > 0 {
 		t.Fatalf("at the end: %v %s", err, strings.Join(faults, "\n"))
 	}
-	t.Logf("%d kills, %d requests, %d acknowledged, %d repeated, %d orders", n, len(s.book.sent), len(s.book.done), s.book.repeated, len(s.book.orders))
-	if len(s.book.done) < n/4 || s.book.repeated == 0 || len(s.book.orders) == 0 {
+	t.Logf("%d kills, %d requests, %d acknowledged, %d repeated, %d orders, %d passed, %d failed", n, len(s.book.sent), len(s.book.done), s.book.repeated, len(s.book.orders), s.book.passed, s.book.failed)
+	if len(s.book.done) < n/4 || s.book.repeated == 0 || s.book.passed == 0 || s.book.failed == 0 {
 		t.Error("too little was acknowledged to show anything")
 	}
 }

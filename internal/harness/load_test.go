@@ -42,6 +42,12 @@ type book struct {
 	done   map[string]answer
 	unsure []deed // asked and not answered
 	orders []string
+	// published is where values are published; values are those of acknowledged
+	// orders, by name.
+	published string
+	values    map[string]string
+	// passed and failed are how often an order did, when it was last proved.
+	passed, failed int
 	// repeated is how many requests were sent again after an answer; wrong is
 	// what clients could see was not right.
 	repeated int
@@ -57,8 +63,8 @@ type answer struct {
 	State   order.State `json:"state"`
 }
 
-func newBook() *book {
-	return &book{sent: map[string]deed{}, done: map[string]answer{}, heard: make(chan struct{}, 1)}
+func newBook(published string) *book {
+	return &book{published: published, values: map[string]string{}, sent: map[string]deed{}, done: map[string]answer{}, heard: make(chan struct{}, 1)}
 }
 
 // most is how many orders a book begins.
@@ -74,7 +80,7 @@ func (b *book) think(r *mathrand.Rand) (deed, error) {
 		return d, nil
 	}
 	b.next++
-	d := deed{key: fmt.Sprintf("k%d", b.next), name: fmt.Sprintf("n%d.orchard.net", b.next)}
+	d := deed{key: fmt.Sprintf("k%d", b.next), name: fmt.Sprintf("n%d.%s", b.next, apex)}
 	orders := b.orders
 	b.mu.Unlock()
 	choice := r.IntN(10)
@@ -93,7 +99,7 @@ func (b *book) think(r *mathrand.Rand) (deed, error) {
 		d.does, d.path, d.body = "token", "/api/v1/tokens", fmt.Sprintf(`{"role":"applicant","name":%q}`, d.name)
 	default:
 		d.order = orders[r.IntN(len(orders))]
-		d.does = []string{"verify", "verify", "verify", "cancel", "resubmit"}[choice%5]
+		d.does = []string{"verify", "verify", "verify", "resubmit", "cancel"}[choice%5]
 		d.path = "/api/v1/orders/" + d.order + "/" + d.does
 	}
 	b.mu.Lock()
@@ -172,8 +178,26 @@ func (b *book) send(ctx context.Context, client *http.Client, server string, d d
 	b.done[d.key] = a
 	if d.does == "apply" {
 		b.orders = append(b.orders, a.ID)
+		if err := b.publish(d, raw); err != nil {
+			b.wrong = append(b.wrong, err.Error())
+		}
 	}
 	return true
+}
+
+// publish does what the applicant of an acknowledged order was told to do.
+func (b *book) publish(d deed, raw []byte) error {
+	var told struct {
+		Challenges []order.Challenge `json:"challenges"`
+	}
+	if err := json.Unmarshal(raw, &told); err != nil {
+		return err
+	}
+	if len(told.Challenges) != 1 || told.Challenges[0].Value == "" {
+		return fmt.Errorf("the order for %s was acknowledged without a value: %s", d.name, raw)
+	}
+	b.values[d.name] = told.Challenges[0].Value
+	return publish(b.published, d.name, told.Challenges[0].Value)
 }
 
 // refused: that is an answer too, but none to what was acknowledged before.

@@ -32,6 +32,29 @@ func TestPostgres(t *testing.T) {
 	s.run(t, max(10, kills()/10), time.Now)
 }
 
+// TestPostgresOne kills one of the two servers over and over while the other goes
+// on, takes over what was begun, and meets the one that is started again.
+func TestPostgresOne(t *testing.T) {
+	t.Parallel()
+	_, at := database(t)
+	s := newSiege(t, at, 0)
+	s.servers = 2
+	s.strike = func(f *field) error {
+		for range 3 {
+			one := s.rand.IntN(len(f.servers))
+			f.servers[one].kill()
+			// Some time alone: sometimes until the dead one's leases are over.
+			<-time.After(time.Duration(s.rand.IntN(2 * int(lease))))
+			if err := f.enter(one); err != nil {
+				return err
+			}
+			<-time.After(time.Duration(s.rand.IntN(60)) * time.Millisecond)
+		}
+		return nil
+	}
+	s.run(t, max(5, kills()/50), time.Now)
+}
+
 // TestPostgresStopped stops the database under load, as a crash does and as an
 // administrator does, starts it while the servers run on, and kills those later.
 func TestPostgresStopped(t *testing.T) {
@@ -39,7 +62,7 @@ func TestPostgresStopped(t *testing.T) {
 	db, at := database(t)
 	s := newSiege(t, at, 0)
 	s.servers = 2
-	s.strike = func([]*child) error {
+	s.strike = func(*field) error {
 		if err := db.Down(s.rand.IntN(2) == 0); err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ func (p *proof) fault(format string, args ...any) {
 func prove(ctx context.Context, db store.Store, b *book, exact bool) ([]string, error) {
 	p := &proof{db: db, book: b, now: time.Now()}
 	p.faults = append(p.faults, b.wrong...)
+	b.passed, b.failed = 0, 0
 	made := map[string]string{} // name: order
 	entries := map[string][]store.Entry{}
 	var last store.OrderKeyset
@@ -85,6 +86,9 @@ func (p *proof) order(ctx context.Context, o *store.OrderRow, exact bool) ([]sto
 		p.fault("order %s has version %d, and its last entry is of version %d", o.ID, o.Version, at)
 	}
 	if err := p.due(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := p.decided(ctx, o, entries); err != nil {
 		return nil, err
 	}
 	return entries, p.reviews(ctx, o, asked, exact)
@@ -210,7 +214,7 @@ func (p *proof) tokens(ctx context.Context) error {
 }
 
 func (p *proof) chain(ctx context.Context) error {
-	s, err := newService(p.db, time.Now)
+	s, err := newService(p.db, p.book.published, time.Now)
 	if err != nil {
 		return err
 	}
@@ -222,9 +226,12 @@ func (p *proof) chain(ctx context.Context) error {
 }
 
 // settle has another process do all that is left, and proves that nothing then is.
-func settle(ctx context.Context, db store.Store, now func() time.Time) ([]string, error) {
-	s, err := newService(db, now)
+func settle(ctx context.Context, db store.Store, b *book, now func() time.Time) ([]string, error) {
+	s, err := newService(db, b.published, now)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.ask(ctx, db, s); err != nil {
 		return nil, err
 	}
 	running, stop := context.WithCancel(ctx)
@@ -239,7 +246,10 @@ func settle(ctx context.Context, db store.Store, now func() time.Time) ([]string
 	if err != nil {
 		return nil, err
 	}
-	var faults []string
+	faults, err := b.met(ctx, db)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := db.Orders(ctx, store.OrderFilter{Tenant: service.RootTenant, Limit: 200})
 	if err != nil {
 		return nil, err
