@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -112,7 +111,7 @@ func runTokens(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := TokenList{Items: slices.Concat([]service.TokenView{}, items)}
+	list := TokenList{Items: listed(items)}
 	if len(items) == limit {
 		list.Next = items[limit-1].ID
 	}
@@ -143,7 +142,7 @@ func runTenants(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := TenantList{Items: slices.Concat([]service.TenantView{}, items)}
+	list := TenantList{Items: listed(items)}
 	if len(items) == limit {
 		list.Next = items[limit-1].ID
 	}

@@ -49,7 +49,7 @@ func runAudit(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: http.StatusOK, value: EntryList{Items: slices.Concat([]service.EntryView{}, items), Next: next}}, nil
+	return &answer{status: http.StatusOK, value: EntryList{Items: listed(items), Next: next}}, nil
 }
 
 // runAuditExport streams: the chain may be larger than memory. What goes wrong

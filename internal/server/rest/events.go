@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,7 +57,7 @@ func runEvents(c *call) (*answer, error) {
 			return nil, err
 		}
 	}
-	return &answer{status: http.StatusOK, value: EventList{Items: slices.Concat([]service.Event{}, events), Version: lastOf(events, after)}}, nil
+	return &answer{status: http.StatusOK, value: EventList{Items: listed(events), Version: lastOf(events, after)}}, nil
 }
 
 func (c *call) events(ctx context.Context, after int64) ([]service.Event, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 
 	"assay/internal/service"
 	"assay/order"
@@ -142,7 +141,7 @@ func runOrders(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: http.StatusOK, value: OrderList{Items: slices.Concat([]service.Summary{}, items), Next: next}}, nil
+	return &answer{status: http.StatusOK, value: OrderList{Items: listed(items), Next: next}}, nil
 }
 
 func runOrder(c *call) (*answer, error) {

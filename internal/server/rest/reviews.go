@@ -2,7 +2,6 @@ package rest
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -66,7 +65,7 @@ func runReviews(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := ReviewList{Items: slices.Concat([]service.ReviewView{}, items)}
+	list := ReviewList{Items: listed(items)}
 	if len(items) == limit && items[limit-1].Number > 1 {
 		list.Next = strconv.Itoa(items[limit-1].Number)
 	}
