@@ -276,3 +276,16 @@ func TestPages(t *testing.T) {
 		t.Errorf("%d %v", got.StatusCode, got.Header)
 	}
 }
+
+func prefixesOf(t *testing.T, list ...string) []netip.Prefix {
+	t.Helper()
+	out := make([]netip.Prefix, len(list))
+	for i, text := range list {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[i] = p
+	}
+	return out
+}
