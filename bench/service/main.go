@@ -3,12 +3,13 @@
 // whole static review, beside the rate of bare commits on the same engine; the
 // time from start to ready; the memory of a service that does nothing.
 //
-//	go run ./bench/service                    SQLite, and PostgreSQL where ASSAY_BENCH_POSTGRES names one
+//	go run ./bench/service                    SQLite, and a PostgreSQL that it starts
 //	go run ./bench/service -for 20s           longer
 //
 // Requests are signed before the clock starts. Clients, service and database
-// share the machine. The service has no network to look at: every order's first
-// check runs beside the load and ends as unknown.
+// share the machine. Every order's first check is due at once: with 64 checks at
+// a time they share the processors with the load (there is no network to wait
+// for, each ends as unknown at once), with one at a time most of them come after it.
 package main
 
 import (
@@ -22,6 +23,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -38,6 +40,7 @@ import (
 	"time"
 
 	"assay/internal/store"
+	"assay/internal/store/pgtest"
 	"assay/internal/store/postgres"
 	"assay/internal/store/sqlite"
 )
@@ -45,15 +48,14 @@ import (
 func main() {
 	each := flag.Duration("for", 5*time.Second, "how long each measurement takes")
 	clients := flag.Int("clients", 32, "how many clients")
-	workers := flag.Int("workers", 64, "how many checks the service runs at once")
 	flag.Parse()
 	log.SetFlags(0)
-	if err := run(*each, *clients, *workers); err != nil {
+	if err := run(*each, *clients); err != nil {
 		log.Fatal("service: ", err)
 	}
 }
 
-func run(each time.Duration, clients, workers int) error {
+func run(each time.Duration, clients int) (err error) {
 	dir, err := os.MkdirTemp("", "assay-bench-")
 	if err != nil {
 		return err
@@ -63,21 +65,31 @@ func run(each time.Duration, clients, workers int) error {
 	if out, err := exec.Command("go", "build", "-o", binary, "assay/cmd/assay").CombinedOutput(); err != nil {
 		return fmt.Errorf("building: %w\n%s", err, out)
 	}
-	orders, err := bodies(int(each.Seconds()*3000), clients)
+	orders, err := bodies(int(each.Seconds()*2500), clients)
 	if err != nil {
 		return err
 	}
-	engines := []string{filepath.Join(dir, "sqlite.db")}
-	if address := os.Getenv("ASSAY_BENCH_POSTGRES"); address != "" {
-		engines = append(engines, address)
+	pg, err := pgtest.Start()
+	if err != nil {
+		return err
 	}
-	fmt.Printf("%-10s %12s %12s %10s %10s %12s %10s\n", "engine", "orders/s", "commits/s", "p50", "p99", "start→ready", "idle RSS")
-	for i, database := range engines {
-		r, err := measured(binary, filepath.Join(dir, fmt.Sprint(i)), database, orders, clients, workers, each)
-		if err != nil {
-			return err
+	defer func() { err = errors.Join(err, pg.Remove()) }()
+	fmt.Printf("%-10s %7s %9s %13s %10s %10s %10s %12s %10s\n", "engine", "checks", "orders/s", "CPU an order", "commits/s", "p50", "p99", "start→ready", "idle RSS")
+	for _, engine := range []string{"sqlite", "postgres"} {
+		for _, workers := range []int{1, 64} {
+			at := fmt.Sprint(engine, "-", workers)
+			database := filepath.Join(dir, at+".db")
+			if engine == "postgres" {
+				if database, err = pg.Make(context.Background()); err != nil {
+					return err
+				}
+			}
+			r, err := measured(binary, filepath.Join(dir, at), database, orders, clients, workers, each)
+			if err != nil {
+				return err
+			}
+			fmt.Println(r)
 		}
-		fmt.Println(r)
 	}
 	return nil
 }
@@ -126,14 +138,16 @@ func body(name string) ([]byte, error) {
 // A result is one row.
 type result struct {
 	engine          string
+	workers         int
 	orders, commits float64
 	p50, p99, start time.Duration
+	cpu             time.Duration // of the service, an order
 	idle            uint64
 	refused         int64
 }
 
 func (r result) String() string {
-	s := fmt.Sprintf("%-10s %12.0f %12.0f %10v %10v %12v %7.1f MB", r.engine, r.orders, r.commits,
+	s := fmt.Sprintf("%-10s %7d %9.0f %13v %10.0f %10v %10v %12v %7.1f MB", r.engine, r.workers, r.orders, r.cpu.Round(10*time.Microsecond), r.commits,
 		r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond), r.start.Round(time.Millisecond), float64(r.idle)/1e6)
 	if r.refused > 0 {
 		s += fmt.Sprintf("  (%d not 201)", r.refused)
@@ -151,10 +165,19 @@ func measured(binary, dir, database string, orders [][]byte, clients, workers in
 	if r.idle, err = resident(p.command.Process.Pid); err != nil {
 		return r, err
 	}
+	before, err := spent(p.command.Process.Pid)
+	if err != nil {
+		return r, err
+	}
 	rate, times, refused, err := load(p, orders, clients, each)
 	if err != nil {
 		return r, err
 	}
+	after, err := spent(p.command.Process.Pid)
+	if err != nil {
+		return r, err
+	}
+	r.cpu = (after - before) / time.Duration(len(times))
 	r.orders, r.refused = rate, refused
 	slices.Sort(times)
 	r.p50, r.p99 = times[len(times)/2], times[len(times)*99/100]
@@ -166,7 +189,7 @@ func measured(binary, dir, database string, orders [][]byte, clients, workers in
 		return r, err
 	}
 	defer db.Close()
-	r.engine = db.Engine()
+	r.engine, r.workers = db.Engine(), workers
 	r.commits, err = commits(db, clients, each)
 	return r, err
 }
@@ -307,6 +330,25 @@ func post(client *http.Client, p *process, order []byte) (int, error) {
 	defer answer.Body.Close()
 	_, err = io.Copy(io.Discard, answer.Body)
 	return answer.StatusCode, err
+}
+
+// spent is the processor time that a process took so far (proc(5): stat, fields
+// 14 and 15, in hundredths of a second).
+func spent(pid int) (time.Duration, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := bytes.Cut(raw, []byte(") "))
+	fields := strings.Fields(string(rest))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("stat of process %d: %d fields", pid, len(fields))
+	}
+	var user, system int64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		return 0, err
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond, nil
 }
 
 // resident is what a process has in memory now, in bytes.

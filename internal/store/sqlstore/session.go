@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"strings"
 	"sync"
 )
 
 // maxStatements is how many prepared statements are kept.
 const maxStatements = 200
+
+// mostArgs is how many arguments a query has at most whose statement readers keep.
+const mostArgs = 12
 
 // A Statement is one that waits to be sent.
 type Statement struct {
@@ -185,17 +187,17 @@ func newPool(db *sql.DB, driverKeeps bool) *pool {
 }
 
 func (p *pool) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if st := p.prepared(ctx, query); st != nil {
+	if st := p.prepared(ctx, query, args); st != nil {
 		return st.QueryContext(ctx, args...)
 	}
 	return p.db.QueryContext(ctx, query, args...)
 }
 
-// prepared is the statement of a query, nil where there is none: it has a list of
-// any length and may not come again, too many are kept already, or the query
+// prepared is the statement of a query, nil where there is none: it has a long
+// list, of a length that may not come again, too many are kept already, or the query
 // itself will tell what is wrong.
-func (p *pool) prepared(ctx context.Context, query string) *sql.Stmt {
-	if p.stmts == nil || strings.Contains(query, " IN (") {
+func (p *pool) prepared(ctx context.Context, query string, args []any) *sql.Stmt {
+	if p.stmts == nil || len(args) > mostArgs {
 		return nil
 	}
 	p.mu.Lock()
