@@ -245,22 +245,20 @@ func (s *Service) judge(
 // same CSR or key. The store lets one unit at a time ask for a key. Drafts were
 // not submitted and do not count.
 func raced(tx store.Tx, o *store.Order, keys []store.OrderKey, known map[string]bool) error {
-	for _, k := range keys {
-		ids, err := tx.LockKey(k)
+	ids, err := tx.LockKeys(keys...)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if id == o.ID || known[id] {
+			continue
+		}
+		other, err := tx.Order("", id)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if id == o.ID || known[id] {
-				continue
-			}
-			other, err := tx.Order("", id)
-			if err != nil {
-				return err
-			}
-			if !other.Submitted.IsZero() {
-				return errRaced
-			}
+		if !other.Submitted.IsZero() {
+			return errRaced
 		}
 	}
 	return nil

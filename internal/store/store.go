@@ -123,10 +123,11 @@ type Reader interface {
 type Tx interface {
 	// Order reads one order as of now, for a change of it.
 	Order(tenant, id string) (*Order, error)
-	// LockKey returns the numbers of the orders with a digest (see [OrderKey]). Until
-	// the unit ends no other unit gets an answer for the same digest, so that of
-	// two who bring the same key one sees the other.
-	LockKey(k OrderKey) ([]string, error)
+	// LockKeys returns the numbers of the newest 1,000 orders with one of these
+	// digests (see [OrderKey]), an order with several perhaps more than once. Until
+	// the unit ends no other unit gets an answer for any of them, so that of two who
+	// bring the same key one sees the other.
+	LockKeys(keys ...OrderKey) ([]string, error)
 	// InsertOrder writes a new order with its names, keys, values and what is
 	// due for it. ErrConflict: the id or a value exists.
 	InsertOrder(o *Order, extra NewOrder) error

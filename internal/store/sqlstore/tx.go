@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,19 +107,30 @@ func (t *tx) Order(tenant, id string) (*store.Order, error) {
 	return o, err
 }
 
-// LockKey finds the orders with a digest, and keeps others from doing so.
-func (t *tx) LockKey(k store.OrderKey) ([]string, error) {
-	if t.dialect.Lock != "" {
-		if _, err := read(t, scanNothing, t.dialect.Lock, k.Kind+":"+k.Digest); err != nil {
+// LockKeys finds the orders with one of the digests, and keeps others from doing
+// so. The locks are taken always in one order, and before the statement that
+// reads: that sees whatever was committed under them.
+func (t *tx) LockKeys(keys ...store.OrderKey) ([]string, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	w := &where{}
+	terms := make([]string, len(keys))
+	locks := make([]string, len(keys))
+	for i, k := range keys {
+		terms[i] = "digest = " + w.arg(k.Digest) + " AND kind = " + w.arg(k.Kind)
+		locks[i] = k.Kind + ":" + k.Digest
+	}
+	slices.Sort(locks)
+	for _, l := range locks {
+		if t.dialect.Lock == "" {
+			break
+		}
+		if err := t.exec(t.dialect.Lock, l); err != nil {
 			return nil, err
 		}
 	}
-	return read(t, scanText, `SELECT order_id FROM order_keys WHERE digest = $1 AND kind = $2 ORDER BY created_at, order_id`, k.Digest, k.Kind)
-}
-
-func scanNothing(scan func(...any) error) (struct{}, error) {
-	var ignored any
-	return struct{}{}, scan(&ignored)
+	return read(t, scanText, `SELECT order_id FROM order_keys WHERE `+strings.Join(terms, " OR ")+` ORDER BY created_at DESC, order_id DESC LIMIT `+w.arg(maxRows), w.args...)
 }
 
 // sync waits for the answers to what is queued, so that a conflict is told

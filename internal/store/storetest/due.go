@@ -186,15 +186,15 @@ func testNext(t *testing.T, w *world) {
 	}
 }
 
-// testLockKey: of many who bring one key at once each sees all who came before.
-func testLockKey(t *testing.T, w *world) {
+// testLockKeys: of many who bring one key at once each sees all who came before.
+func testLockKeys(t *testing.T, w *world) {
 	const n = 12
 	var all sync.WaitGroup
 	seen := make([]int, n)
 	for i := range n {
 		all.Go(func() {
 			err := w.Write(ctx, func(tx store.Tx) error {
-				ids, err := tx.LockKey(store.OrderKey{Kind: "key", Digest: "one"})
+				ids, err := tx.LockKeys(store.OrderKey{Kind: "key", Digest: "one"})
 				if err != nil {
 					return err
 				}

@@ -218,7 +218,7 @@ func testKeysStay(t *testing.T, w *world, submitted *store.Order) {
 	}
 	for digest, want := range map[string]int{"c-A1": 1, "c-new-A1": 1, "c-D1": 0, "c-new-D1": 1} {
 		w.do(func(tx store.Tx) error {
-			ids, err := tx.LockKey(store.OrderKey{Kind: "csr", Digest: digest})
+			ids, err := tx.LockKeys(store.OrderKey{Kind: "csr", Digest: digest})
 			if len(ids) != want {
 				t.Errorf("%s is kept of %v", digest, ids)
 			}

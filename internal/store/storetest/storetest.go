@@ -47,7 +47,7 @@ func Run(t *testing.T, e Engine) {
 		{"a lease that ended is taken over", testTakenOver},
 		{"due rows are set, moved and cleared", testDue},
 		{"what is due next", testNext},
-		{"a key is locked until the unit ends", testLockKey},
+		{"a key is locked until the unit ends", testLockKeys},
 		{"a lease on what one does for all", testLease},
 		{"the chain of two sealers", testSealers},
 		{"audit entries by page and filter", testEntries},
