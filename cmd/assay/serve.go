@@ -47,6 +47,11 @@ func (a *app) serveCommand() *cobra.Command {
 			return a.serve(ctx, &f)
 		},
 	}
+	a.serviceFlags(c, &f)
+	return c
+}
+
+func (a *app) serviceFlags(c *cobra.Command, f *serviceFlags) {
 	s := c.Flags()
 	s.SortFlags = false
 	a.databaseFlags(c, &f.databaseFlags)
@@ -65,7 +70,6 @@ func (a *app) serveCommand() *cobra.Command {
 	s.IntVar(&f.keepReviews, "keep-reviews", 0, a.text.Text("flag.serve-keep-reviews"))
 	f.set = s
 	f.network = a.network(c)
-	return c
 }
 
 // settle fills in what no flag gave: from the environment, else from the file.
