@@ -193,7 +193,7 @@ type Entry struct {
 	Hash []byte
 }
 
-// EntryFilter says which audit entries to list.
+// EntryFilter says which audit entries to list. Tenant is always given.
 type EntryFilter struct {
 	Tenant, Order, Actor, Action string
 	Since, Until                 time.Time

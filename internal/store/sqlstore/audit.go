@@ -97,8 +97,7 @@ func (r reader) Entries(ctx context.Context, f store.EntryFilter) ([]store.Entry
 	w := &where{}
 	switch {
 	case f.Order != "":
-		// The order's own index has the order of the list; COALESCE keeps the
-		// engine from taking another.
+		// COALESCE keeps the engine from an index of more entries than an order has.
 		w.equal("order_id", f.Order)
 		w.add("order_id <> ''")
 		w.equal("COALESCE(tenant, '')", f.Tenant)

@@ -128,14 +128,14 @@ func testEntries(t *testing.T, w *world) {
 		f    store.EntryFilter
 		want func(e store.Entry) bool
 	}{
-		{"all", store.EntryFilter{}, func(store.Entry) bool { return true }},
+		{"other tenant", store.EntryFilter{Tenant: "other"}, func(e store.Entry) bool { return e.Tenant == "other" }},
 		{"tenant", store.EntryFilter{Tenant: "root"}, func(e store.Entry) bool { return e.Tenant == "root" }},
 		{"order", store.EntryFilter{Tenant: "root", Order: "A1"}, func(e store.Entry) bool { return e.Tenant == "root" && e.Order == "A1" }},
 		{"actor", store.EntryFilter{Tenant: "root", Actor: "t1"}, func(e store.Entry) bool { return e.Tenant == "root" && e.Actor == "t1" }},
 		{"action", store.EntryFilter{Tenant: "other", Action: "cancel"}, func(e store.Entry) bool { return e.Tenant == "other" }},
 		{"both", store.EntryFilter{Tenant: "root", Actor: "t2", Action: "submit"}, func(e store.Entry) bool { return e.Tenant == "root" && e.Actor == "t2" }},
-		{"time", store.EntryFilter{Since: noon.Add(3 * time.Second), Until: noon.Add(7 * time.Second)}, func(e store.Entry) bool {
-			return !e.At.Before(noon.Add(3*time.Second)) && e.At.Before(noon.Add(7*time.Second))
+		{"time", store.EntryFilter{Tenant: "root", Since: noon.Add(3 * time.Second), Until: noon.Add(7 * time.Second)}, func(e store.Entry) bool {
+			return e.Tenant == "root" && !e.At.Before(noon.Add(3*time.Second)) && e.At.Before(noon.Add(7*time.Second))
 		}},
 	} {
 		var want, got []string
