@@ -197,6 +197,64 @@ func TestEveryFault(t *testing.T) {
 	}
 }
 
+// TestRefusedByLost: who is refused for what another unit wrote is refused for
+// what is there. Many callers write one row at the same moment, and the commit
+// that they share fails.
+func TestRefusedByLost(t *testing.T) {
+	t.Parallel()
+	refused := 0
+	struck := true
+	for n := 1; struck; n++ {
+		f := &fault{at: n, way: "refused"}
+		path := filepath.Join(t.TempDir(), "assay.db")
+		made, err := Open(ctx, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := made.Close(); err != nil {
+			t.Fatal(err)
+		}
+		db := faulty(t, path, f)
+		var callers sync.WaitGroup
+		var mu sync.Mutex
+		err = db.Write(ctx, func(store.Tx) error { // while it runs they come to wait for the next
+			var waiting sync.WaitGroup
+			for range 8 {
+				waiting.Add(1)
+				callers.Go(func() {
+					waiting.Done()
+					err := db.Write(ctx, func(tx store.Tx) error {
+						return tx.PutRequest(store.Request{Token: "t", Key: "k", Digest: []byte("d"), Status: 200, Created: noon})
+					})
+					if !errors.Is(err, store.ErrConflict) {
+						return
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					refused++
+					if _, err := db.Request(ctx, "t", "k"); err != nil {
+						t.Errorf("fault %d: a caller was refused for a row that is not there: %v", n, err)
+					}
+				})
+			}
+			waiting.Wait()
+			<-time.After(2 * time.Millisecond)
+			return nil
+		})
+		if err != nil && !errors.Is(err, store.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		callers.Wait()
+		struck = f.struck()
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if refused == 0 {
+		t.Error("nobody was refused")
+	}
+}
+
 // A fault strikes at one operation.
 type fault struct {
 	mu    sync.Mutex

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"assay/internal/store"
@@ -31,6 +32,7 @@ type unit struct {
 	ran         chan error // the caller to the lane: what came of it
 	done        chan error // the lane to the caller: what became of the commit
 	runs, waits int
+	refusal     error // what its function returned, until it may be told
 }
 
 var (
@@ -155,6 +157,9 @@ func (l *lane) commit(batch []*unit) (again []*unit) {
 		return l.retry(batch, err)
 	}
 	kept := make([]*unit, 0, len(batch))
+	// refused are units that failed on their own account, and may have done so for
+	// what one before them wrote: that is no answer before it is on disk.
+	var refused []*unit
 	for i, u := range batch {
 		if !u.begins() {
 			continue
@@ -162,13 +167,11 @@ func (l *lane) commit(batch []*unit) (again []*unit) {
 		o := l.one(ctx, u)
 		switch {
 		case o.lost != nil:
-			// The transaction is gone, and with it every unit before this one. A
-			// unit that failed on its own account has its answer.
+			// The transaction is gone, and with it every unit before this one.
 			l.rollback(ctx)
-			again = append(kept, batch[i+1:]...)
+			again = slices.Concat(kept, refused, batch[i+1:])
 			if o.err != nil && !errors.Is(o.cause, store.ErrUnavailable) && !l.db.dialect.Retry(o.cause) {
-				u.done <- o.err
-				return again // the others are not to blame, and it is not among them any more
+				return l.first(u, o, len(kept) > 0, again) // the others are not to blame
 			}
 			return l.retry(append(again, u), o.lost)
 		case o.err != nil && l.db.dialect.Retry(o.cause) && u.waits < maxWaits:
@@ -176,15 +179,33 @@ func (l *lane) commit(batch []*unit) (again []*unit) {
 			// commit what there is and begin with it.
 			u.waits++
 			again = append(again, u)
-			again = append(again, l.finish(ctx, kept)...)
+			again = append(again, l.finish(ctx, kept, refused)...)
 			return append(again, batch[i+1:]...)
+		case o.err != nil && len(kept) > 0 && !errors.Is(o.err, errPanic): // whose caller is gone
+			u.refusal = o.err
+			refused = append(refused, u)
 		case o.err != nil:
 			u.done <- o.err
 		default:
 			kept = append(kept, u)
 		}
 	}
-	return l.finish(ctx, kept)
+	return l.finish(ctx, kept, refused)
+}
+
+// first answers a unit that failed on its own account while its transaction was
+// lost. After others it may have failed for what they wrote, which is not there:
+// then it runs once more, before them.
+func (l *lane) first(u *unit, o outcome, after bool, others []*unit) (again []*unit) {
+	if !after || errors.Is(o.err, errPanic) || errors.Is(o.cause, store.ErrFull) {
+		u.done <- o.err
+		return others
+	}
+	if u.runs++; u.runs >= maxRuns {
+		u.done <- fmt.Errorf("%w: %w", store.ErrUnavailable, o.lost)
+		return others
+	}
+	return append([]*unit{u}, others...)
 }
 
 // begins claims a unit from its caller; false where that has left.
@@ -272,7 +293,7 @@ func (l *lane) release(ctx context.Context) error {
 }
 
 // finish commits and answers; it returns units to run again.
-func (l *lane) finish(ctx context.Context, kept []*unit) (again []*unit) {
+func (l *lane) finish(ctx context.Context, kept, refused []*unit) (again []*unit) {
 	if len(kept) == 0 {
 		l.rollback(ctx)
 		return nil
@@ -280,15 +301,18 @@ func (l *lane) finish(ctx context.Context, kept []*unit) (again []*unit) {
 	err := l.s.commit(ctx)
 	if err == nil {
 		answer(kept, nil)
+		for _, u := range refused {
+			u.done <- u.refusal
+		}
 		return nil
 	}
 	unsure := l.db.dialect.Unsure(err)
 	l.rollback(ctx)
 	if unsure {
 		answer(kept, fmt.Errorf("%w (%w): %w", store.ErrUnsure, store.ErrUnavailable, err))
-		return nil
+		return refused // did nothing, whatever became of the others
 	}
-	return l.retry(kept, err)
+	return l.retry(append(kept, refused...), err)
 }
 
 // retry returns the units that can run again after what was theirs is lost, and
