@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"assay/internal/server/rest"
@@ -46,6 +48,7 @@ func serve(raw string) error {
 	if err := json.Unmarshal([]byte(raw), &p); err != nil {
 		return err
 	}
+	signal.Ignore(syscall.SIGXFSZ) // a limit to files is to be an error, as a full disk is
 	ctx := context.Background()
 	db, err := openStore(ctx, p.Database)
 	if err != nil {

@@ -46,6 +46,8 @@ type book struct {
 	// orders, by name.
 	published string
 	values    map[string]string
+	// unavailable is how many requests the server could not do now.
+	unavailable int
 	// passed and failed are how often an order did, when it was last proved.
 	passed, failed int
 	// repeated is how many requests were sent again after an answer; wrong is
@@ -152,8 +154,8 @@ func (b *book) send(ctx context.Context, client *http.Client, server string, d d
 			b.unsure = append(b.unsure, d)
 		}
 		b.mu.Unlock()
-		if err == nil && status == http.StatusInternalServerError {
-			b.blame("%s %s: %d %s", d.does, d.order, status, raw)
+		if err == nil {
+			b.failure(d, status, raw)
 		}
 		return err == nil
 	}
@@ -183,6 +185,28 @@ func (b *book) send(ctx context.Context, client *http.Client, server string, d d
 		}
 	}
 	return true
+}
+
+// failure: the server may say that it cannot now, in words.
+func (b *book) failure(d deed, status int, raw []byte) {
+	var problem struct {
+		Kind, Title, Detail string
+	}
+	err := json.Unmarshal(raw, &problem)
+	if err != nil || status != http.StatusServiceUnavailable || problem.Kind != "unavailable" || problem.Title == "" || problem.Detail == "" {
+		b.blame("%s %s: %d %s", d.does, d.order, status, raw)
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unavailable++
+}
+
+// counts are how many requests the server could not do, and how many it did.
+func (b *book) counts() (unavailable, done int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.unavailable, len(b.done)
 }
 
 // publish does what the applicant of an acknowledged order was told to do.

@@ -15,6 +15,7 @@ import (
 
 	"assay/cause"
 	"assay/csr"
+	"assay/internal/store"
 	"assay/internal/store/sqlite"
 	"assay/key"
 	"assay/order"
@@ -377,5 +378,31 @@ func TestOldKey(t *testing.T) {
 	}
 	if !slices.ContainsFunc(p.Report.Findings, func(f review.Finding) bool { return f.Cause == cause.CSRReused }) {
 		t.Errorf("%+v", p.Report.Findings)
+	}
+}
+
+// full is a store on a disk that is full.
+type full struct{ store.Store }
+
+func (full) Write(context.Context, func(store.Tx) error) error {
+	return fmt.Errorf("%w: as the engine says", store.ErrFull)
+}
+
+// TestFull: where there is no room the problem says that, and that nothing was
+// changed; with room again the same request is done.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	with := h.Store
+	h.Store = full{with}
+	application := dv(t, "orchard.net")
+	_, err := h.Apply(t.Context(), h.who[RoleApplicant], application)
+	var p *Problem
+	if !errors.As(err, &p) || p.Kind != Unavailable || p.Message != "service.full" {
+		t.Fatalf("%v", err)
+	}
+	h.Store = with
+	if v, err := h.Apply(t.Context(), h.who[RoleApplicant], application); err != nil || v.State != order.StatePending {
+		t.Errorf("%+v, %v", v, err)
 	}
 }
