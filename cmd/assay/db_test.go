@@ -2,22 +2,17 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"assay/internal/client"
-	"assay/internal/message"
 	"assay/internal/service"
 	"assay/internal/store/copy"
 	"assay/internal/store/pgtest"
@@ -30,31 +25,36 @@ import (
 // its JSON, where into is not nil.
 func (s *site) db(t *testing.T, code int, into any, args ...string) {
 	t.Helper()
+	s.run(t, code, into, append([]string{"db"}, args...)...)
+}
+
+func (s *site) run(t *testing.T, code int, into any, args ...string) (said string) {
+	t.Helper()
 	binary, err := exec.LookPath("assay")
 	if err != nil {
 		t.Fatal(err)
 	}
-	args = append([]string{"db"}, args...)
 	if into != nil {
 		args = append(args, "--json")
 	}
 	c := exec.Command(binary, args...)
 	c.Env = append(os.Environ(), "LANG=C.UTF-8", "HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir, "ASSAY_CONFIG=", "ASSAY_DATABASE="+s.database)
-	var out, said bytes.Buffer
-	c.Stdout, c.Stderr = &out, &said
+	var out, problem bytes.Buffer
+	c.Stdout, c.Stderr = &out, &problem
 	err = c.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
 	if c.ProcessState.ExitCode() != code {
-		t.Fatalf("%v: exit code %d, want %d: %s%s", args, c.ProcessState.ExitCode(), code, &out, &said)
+		t.Fatalf("%v: exit code %d, want %d: %s%s", args, c.ProcessState.ExitCode(), code, &out, &problem)
 	}
 	if into != nil && code == 0 {
 		if err := json.Unmarshal(out.Bytes(), into); err != nil {
 			t.Fatalf("%v: %v: %s", args, err, &out)
 		}
 	}
+	return problem.String()
 }
 
 func (s *site) data() string { return filepath.Join(s.dir, "data") }
@@ -153,6 +153,7 @@ func TestUpgradeAndRollBack(t *testing.T) {
 		t.Fatalf("too little is due: %q", waiting)
 	}
 	var m migration
+	var older backupResult
 	s.db(t, 0, &m, "migrate", "--data", s.data(), "--to", "1")
 	if m.From != 2 || m.To != 1 {
 		t.Errorf("%+v", m)
@@ -170,8 +171,16 @@ func TestUpgradeAndRollBack(t *testing.T) {
 		t.Error("something changed on the way down and up")
 	}
 
-	// Served from the version before, as after an upgrade.
+	// Served from the version before, as after an upgrade. A backup of that version
+	// is restored at that version: the program of then can serve it.
 	s.db(t, 0, &m, "migrate", "--data", s.data(), "--to", "1")
+	old, aside := filepath.Join(s.dir, "old.age"), filepath.Join(s.dir, "aside")
+	s.db(t, 0, &older, "backup", old, "--identity", key, "--data", s.data())
+	s.db(t, 0, &restoreResult{}, "restore", old, "--identity", key, "--data", aside)
+	s.db(t, exitRefuse, nil, "migrate", "--data", aside, "--status")
+	if older.Schema != 1 || content(t, filepath.Join(aside, databaseFile)) != whole {
+		t.Errorf("at the version before: %+v", older)
+	}
 	s.look(t, publish(first, after), lab.Options{})
 	same(t, s.must(t, http.MethodGet, "/orders/"+second.ID, nil), second)
 	for _, v := range []*service.View{first, after} {
@@ -284,6 +293,17 @@ func TestCopyThereAndBack(t *testing.T) {
 	if made.Engine != "postgres" || again.Digest != made.Digest || r.Source != made.Digest {
 		t.Errorf("%+v\n%+v\n%+v", made, again, r)
 	}
+	// A backup of tables of the version before is brought up to date on the way into
+	// PostgreSQL, which has this program's.
+	s.db(t, 0, &migration{}, "migrate", "--to", "1", "--data", s.data())
+	s.db(t, 0, &backupResult{}, "backup", filepath.Join(s.dir, "old.age"), "--identity", key, "--data", s.data())
+	s.database = server.Database(t)
+	s.db(t, 0, &again, "restore", filepath.Join(s.dir, "old.age"), "--identity", key, "--data", filepath.Join(s.dir, "old"))
+	var m migration
+	s.db(t, 0, &m, "migrate", "--status", "--data", filepath.Join(s.dir, "old"))
+	if again.Schema != 1 || m.To != 2 || again.Digest != made.Digest {
+		t.Errorf("%+v, %+v", again, m)
+	}
 	// And into an empty database with an empty directory, as SQLite from PostgreSQL.
 	if err := os.Rename(s.data(), filepath.Join(s.dir, "elsewhere")); err != nil {
 		t.Fatal(err)
@@ -295,137 +315,4 @@ func TestCopyThereAndBack(t *testing.T) {
 		t.Errorf("from PostgreSQL's backup: %s", v.State)
 	}
 	s.audited(t)
-}
-
-// TestRestoreKilled kills restores at random moments: what is there is one service
-// or the other, with the key that opens it, and never some of both.
-func TestRestoreKilled(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	key := filepath.Join(s.dir, "backup.key")
-	files, digests := [2]string{}, [2]string{}
-	for i, name := range []string{"a.age", "b.age"} {
-		s.look(t, bare(), lab.Options{})
-		s.apply(t, name[:1]+".orchard.net")
-		s.stop(t)
-		var made backupResult
-		files[i] = filepath.Join(s.dir, name)
-		s.db(t, 0, &made, "backup", files[i], "--identity", key, "--data", s.data())
-		digests[i] = made.Digest
-		if i == 0 { // the second one is another service with keys of its own
-			if err := os.Rename(s.data(), filepath.Join(s.dir, "first")); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	binary, err := exec.LookPath("assay")
-	if err != nil {
-		t.Fatal(err)
-	}
-	began := time.Now()
-	s.db(t, 0, &restoreResult{}, "restore", files[1], "--identity", key, "--data", s.data(), "--replace")
-	took := time.Since(began)
-	seen := map[string]int{}
-	for i := range 30 {
-		c := exec.Command(binary, "db", "restore", files[i%2], "--identity", key, "--data", s.data(), "--replace")
-		c.Env = append(os.Environ(), "HOME="+s.dir, "ASSAY_CONFIG=", "ASSAY_DATABASE=")
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		timer := time.AfterFunc(rand.N(took+took/4), func() { _ = c.Process.Kill() }) // it may have ended
-		_ = c.Wait()                                                                  // killed or not
-		timer.Stop()
-		got := s.opened(t)
-		if !slices.Contains(digests[:], got) {
-			t.Fatalf("after kill %d neither the one nor the other is there", i)
-		}
-		seen[got]++
-	}
-	t.Logf("of 30: %v", seen)
-}
-
-// opened finishes what is pending, opens the database with its key file, and
-// returns the digest of its content.
-func (s *site) opened(t *testing.T) string {
-	t.Helper()
-	var said bytes.Buffer
-	a := &app{out: &said, err: &said, getenv: func(string) string { return "" }, now: time.Now, text: message.New("en")}
-	if err := a.finishRestore(s.data()); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(s.data(), databaseFile)
-	db, err := sqlite.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = a.unlock(context.WithoutCancel(t.Context()), &house{dir: s.data(), Store: db}, filepath.Join(s.data(), keyName))
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatalf("%v\n%s", err, &said)
-	}
-	return content(t, path)
-}
-
-// TestRestoreRefused: what is cut, edited, sealed for others, or has an audit chain
-// that was tampered with is not restored, and what is there stays.
-func TestRestoreRefused(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	s.look(t, bare(), lab.Options{})
-	s.apply(t, "one.orchard.net")
-	s.audited(t)
-	s.stop(t)
-	path, key := filepath.Join(s.data(), databaseFile), filepath.Join(s.dir, "backup.key")
-	whole := content(t, path)
-	good := filepath.Join(s.dir, "good.age")
-	s.db(t, 0, &backupResult{}, "backup", good, "--identity", key, "--data", s.data())
-	raw, err := os.ReadFile(good)
-	if err != nil {
-		t.Fatal(err)
-	}
-	edited := slices.Clone(raw)
-	edited[len(edited)/2] ^= 1
-	other := filepath.Join(s.dir, "other.key")
-	s.db(t, 0, &backupResult{}, "backup", filepath.Join(s.dir, "of-others.age"), "--identity", other, "--data", s.data())
-	for name, text := range map[string][]byte{"cut.age": raw[:len(raw)-20], "short.age": raw[:100], "edited.age": edited, "longer.age": append(slices.Clone(raw), 1), "empty.age": nil} {
-		file := filepath.Join(s.dir, name)
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		s.db(t, exitData, nil, "restore", file, "--identity", key, "--data", s.data(), "--replace")
-	}
-	s.db(t, exitData, nil, "restore", good, "--identity", other, "--data", s.data(), "--replace")
-
-	// Somebody who can write to the database changes what an entry says.
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec("UPDATE audit SET actor = 'nobody' WHERE seq = 1"); err != nil {
-		t.Fatal(err)
-	}
-	tampered := filepath.Join(s.dir, "tampered.age")
-	s.db(t, 0, &backupResult{}, "backup", tampered, "--identity", key, "--data", s.data())
-	s.db(t, 0, &restoreResult{}, "restore", good, "--identity", key, "--data", filepath.Join(s.dir, "new"))
-	s.db(t, exitData, nil, "restore", tampered, "--identity", key, "--data", filepath.Join(s.dir, "new"), "--replace")
-	if content(t, filepath.Join(s.dir, "new", databaseFile)) != whole {
-		t.Error("a refused restore changed something")
-	}
-	var r restoreResult
-	s.db(t, 0, &r, "restore", tampered, "--identity", key, "--data", filepath.Join(s.dir, "new"), "--replace", "--accept-broken-audit")
-	if r.Audit.Valid || r.Audit.Problem == "" {
-		t.Errorf("%+v", r.Audit)
-	}
-
-	// A database of a newer program is left alone, and the versions are named.
-	if _, err := db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9, 1)"); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s.db(t, exitUnavailable, nil, "migrate", "--data", s.data())
-	s.db(t, exitRefuse, nil, "migrate", "--data", s.data(), "--status")
-	newer := filepath.Join(s.dir, "newer.age")
-	s.db(t, 0, &backupResult{}, "backup", newer, "--identity", key, "--data", s.data())
-	s.db(t, exitUnavailable, nil, "restore", newer, "--identity", key, "--data", filepath.Join(s.dir, "new"), "--replace")
 }
