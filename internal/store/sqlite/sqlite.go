@@ -130,7 +130,7 @@ func Make(ctx context.Context, path string, version int64) (*sqlstore.Raw, error
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", dsn(path))
+	db, err := sql.Open("sqlite", dsn(path)+"&_pragma=cache_size(-64000)") // indexes are filled at random places
 	if err != nil {
 		return nil, err
 	}
