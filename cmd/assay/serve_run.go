@@ -58,7 +58,7 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	api.Log, api.Records = a.logger(f.log), own.Store
 	s, err := service.New(service.Config{
 		Store: own.Store, Now: a.now, Data: set, Profile: f.profile, Profiles: a.serveProfiles(f.profile), Log: api.Log, AuditKey: own.auditKey,
-		Places: look.places, Lists: lists, Workers: f.workers, KeepReviews: time.Duration(f.keepReviews) * 24 * time.Hour, Meter: api.Meter,
+		Places: look.places, Lists: lists, Workers: f.workers, KeepReviews: time.Duration(f.keepReviews) * 24 * time.Hour, Meter: api.Meter, Prepare: look.prepare(api.Log),
 	})
 	if err != nil {
 		return a.usage(nextServe, "serve.profile", "Why", err)
@@ -68,7 +68,7 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	if err != nil {
 		return err
 	}
-	return a.open(ctx, f, &attendance{app: a, api: server, service: s, look: look, log: api.Log, own: own})
+	return a.open(ctx, f, &attendance{app: a, api: server, service: s, log: api.Log, own: own})
 }
 
 // serveLists opens the operator's lists.
@@ -125,7 +125,6 @@ type attendance struct {
 	app       *app
 	api       *rest.Server
 	service   *service.Service
-	look      *lookout
 	log       *slog.Logger
 	own       *house
 	listeners []*listen.Listener
@@ -137,13 +136,7 @@ func (s *attendance) attend(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var work, serving sync.WaitGroup
-	work.Go(func() {
-		s.look.test(background) // nothing is looked at before we know what works here
-		for _, m := range s.look.places[0].About().Missing {
-			s.log.Warn("this machine cannot look at everything", "missing", m.What)
-		}
-		s.service.Run(background)
-	})
+	work.Go(func() { s.service.Run(background) })
 	failed := make(chan error, len(s.listeners))
 	for i, l := range s.listeners {
 		serving.Go(func() {
@@ -199,6 +192,16 @@ type lookout struct {
 	places []perspective.Place
 	// test tests them all.
 	test func(context.Context)
+}
+
+// prepare tests the places: nothing is looked at before we know what works here.
+func (l *lookout) prepare(log *slog.Logger) func(context.Context) {
+	return func(ctx context.Context) {
+		l.test(ctx)
+		for _, m := range l.places[0].About().Missing {
+			log.Warn("this machine cannot look at everything", "missing", m.What)
+		}
+	}
 }
 
 // lookout finds the places: this machine, and the remote ones.

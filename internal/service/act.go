@@ -138,7 +138,11 @@ func (s *Service) Verify(ctx context.Context, p Principal, id string, version in
 	if err != nil {
 		return nil, err
 	}
-	return s.tooOften(ctx, o)
+	v, err = s.tooOften(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return answered(ctx, s, v)
 }
 
 func (s *Service) verify(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) {
@@ -206,12 +210,14 @@ func (s *Service) resume(tx store.Tx, o *store.Order) ([]store.Due, map[string]a
 }
 
 // Cancel ends an order. Nobody else has to be told of an order of our own, so it
-// passes through cancelling at once.
+// passes through cancelling at once: two changes of state, each a version with
+// an audit entry of its own.
 func (s *Service) Cancel(ctx context.Context, p Principal, id string, version int64) (*View, error) {
-	return s.do(ctx, p, id, version, step{needs: MayWriteOrders, action: order.ActionCancel, change: s.cancel})
+	cancel := func(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) { return s.cancel(tx, p, o) }
+	return s.do(ctx, p, id, version, step{needs: MayWriteOrders, action: order.ActionCancel, change: cancel})
 }
 
-func (s *Service) cancel(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) {
+func (s *Service) cancel(tx store.Tx, p Principal, o *store.Order) ([]store.Due, map[string]any, error) {
 	for o.State != order.StateCancelled {
 		next := order.ActionCancel
 		if o.State == order.StateCancelling {
@@ -223,6 +229,12 @@ func (s *Service) cancel(tx store.Tx, o *store.Order) ([]store.Due, map[string]a
 		}
 		o.State, o.Phase, o.Paused, o.Ended = to, "", "", s.now()
 		if err := s.update(tx, o); err != nil {
+			return nil, nil, err
+		}
+		if o.State == order.StateCancelled {
+			break
+		}
+		if err := s.audit(tx, p, o, "order.cancelling", "", map[string]any{"state": string(o.State)}); err != nil {
 			return nil, nil, err
 		}
 	}

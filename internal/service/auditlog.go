@@ -101,7 +101,7 @@ func (s *Service) AuditVerify(ctx context.Context, p Principal) (*AuditResult, e
 		return nil, problemOf(err)
 	}
 	r.Unsealed = stats.Unsealed
-	return r, nil
+	return answered(ctx, s, r)
 }
 
 // VerifyAudit verifies the whole chain of a store with the public key of its

@@ -70,6 +70,9 @@ func (s *Service) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { s.sealing(ctx) })
 	running.Go(func() { s.keepHouse(ctx) })
+	if s.Prepare != nil {
+		s.Prepare(ctx)
+	}
 	s.loop(ctx)
 	running.Wait()
 }

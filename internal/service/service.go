@@ -56,6 +56,10 @@ type Config struct {
 	KeepReviews time.Duration
 	// Meter is told what is done in the background; nil: nobody.
 	Meter Meter
+	// Prepare is called when [Service.Run] begins, before anything is looked at:
+	// it finds out what works here. The audit log is sealed meanwhile. nil: nothing
+	// has to be found out.
+	Prepare func(context.Context)
 }
 
 // A Service is the order service. It is safe for concurrent use, and any number
@@ -195,6 +199,15 @@ func unit[T any](ctx context.Context, s *Service, fn func(tx store.Tx) (T, error
 		return result, ErrAnswered
 	}
 	return result, problemOf(err)
+}
+
+// answered keeps the result of a use case that wrote nothing, where the request
+// has a key: asked again it is answered the same, whatever happened since.
+func answered[T any](ctx context.Context, s *Service, result T) (T, error) {
+	if key, _ := ctx.Value(requestKey{}).(*RequestKey); key == nil {
+		return result, nil
+	}
+	return unit(ctx, s, func(store.Tx) (T, error) { return result, nil })
 }
 
 // problemOf turns errors of the store into problems.

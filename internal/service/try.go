@@ -53,12 +53,16 @@ func (s *Service) TryProfile(ctx context.Context, p Principal, toml []byte, lang
 	if err != nil {
 		return nil, &Problem{Kind: Invalid, Message: "service.profile-file", Pairs: []any{"Why", err.Error()}, Err: err}
 	}
-	return s.trial(ctx, p, lang, func(r *review.Report, _ *store.Order) (*profile.Profile, time.Time) {
+	t, err := s.trial(ctx, p, lang, func(r *review.Report, _ *store.Order) (*profile.Profile, time.Time) {
 		if r.Profile.Name != fresh.Name && r.Profile.Name != fresh.Inherits {
 			return nil, time.Time{}
 		}
 		return fresh, r.At
 	})
+	if err != nil {
+		return nil, err
+	}
+	return answered(ctx, s, t)
 }
 
 // Forecast judges the newest review of every open order of the tenant as of a

@@ -303,3 +303,22 @@ func TestEmptyLists(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingWritten: a request that writes nothing is answered the same under
+// its key, too, whatever happened meanwhile.
+func TestNothingWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{}, real)
+	verify := func(key string) *reply {
+		return w.ask("POST", "/api/v1/audit/verify", w.root, "", "Idempotency-Key", key)
+	}
+	first := verify("k1")
+	w.draft(t)
+	again, other := verify("k1"), verify("k2")
+	if first.StatusCode != 200 || string(again.body) != string(first.body) || again.Header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("%d %s, then %d %s", first.StatusCode, first.body, again.StatusCode, again.body)
+	}
+	if string(other.body) == string(first.body) || other.Header.Get("Idempotency-Replayed") != "" {
+		t.Errorf("another key: %s", other.body)
+	}
+}
