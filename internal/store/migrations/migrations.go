@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,40 +27,67 @@ var toPostgres = strings.NewReplacer(" BLOB", " BYTEA", " TEXT", ` TEXT COLLATE 
 // each marked one down and up again over a full store.
 const keeps = "-- Down keeps every row."
 
-// KeepsRows reports whether the way down of a version is marked as losing nothing.
-func KeepsRows(engine string, version int64) (bool, error) {
+// keepsBut marks one whose way down loses nothing but the rows of the tables that
+// follow, with commas between them: where those are empty it loses nothing.
+const keepsBut = "-- Down keeps every row but those of "
+
+// KeepsRows reports whether the way down of a version is marked as losing nothing,
+// or nothing as long as the tables named in but have no rows.
+func KeepsRows(engine string, version int64) (keepsRows bool, but []string, err error) {
 	list, err := For(engine)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	names, err := fs.Glob(list, fmt.Sprintf("%05d_*.sql", version))
 	if err != nil || len(names) != 1 {
-		return false, errors.Join(err, fmt.Errorf("%d migrations of version %d", len(names), version))
+		return false, nil, errors.Join(err, fmt.Errorf("%d migrations of version %d", len(names), version))
 	}
 	text, err := fs.ReadFile(list, names[0])
-	return strings.Contains("\n"+string(text), "\n"+keeps), err
+	if err != nil {
+		return false, nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if line == keeps {
+			return true, nil, nil
+		}
+		if names, ok := strings.CutPrefix(line, keepsBut); ok {
+			return true, strings.Split(strings.TrimSuffix(names, "."), ", "), nil
+		}
+	}
+	return false, nil, nil
 }
 
-// Newest is the newest version of an engine's tables.
-func Newest(engine string) (int64, error) {
+// Versions are the versions of an engine's tables, oldest first.
+func Versions(engine string) ([]int64, error) {
 	list, err := For(engine)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	names, err := fs.Glob(list, "*.sql")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	newest := int64(0)
+	var all []int64
 	for _, name := range names {
 		word, _, _ := strings.Cut(name, "_")
 		version, err := strconv.ParseInt(word, 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("the migration %s: %w", name, err)
+			return nil, fmt.Errorf("the migration %s: %w", name, err)
 		}
-		newest = max(newest, version)
+		all = append(all, version)
 	}
-	return newest, nil
+	slices.Sort(all)
+	return all, nil
+}
+
+// Newest is the newest version of an engine's tables.
+func Newest(engine string) (int64, error) {
+	all, err := Versions(engine)
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	return all[len(all)-1], nil
 }
 
 // For returns the migrations of an engine ("sqlite", "postgres") in goose's form.

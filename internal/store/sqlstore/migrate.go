@@ -87,13 +87,37 @@ func MigrateTo(ctx context.Context, engine string, db *sql.DB, version int64) (f
 	case version > has:
 		_, err = p.UpTo(ctx, version)
 	default:
-		for step := has; step > version; step-- {
-			if ok, err := migrations.KeepsRows(engine, step); err != nil || !ok {
-				return has, has, errors.Join(&VersionError{ErrLoses, has, version}, err)
-			}
+		if ok, err := keepsRows(ctx, engine, db, has, version); err != nil || !ok {
+			return has, has, errors.Join(&VersionError{ErrLoses, has, version}, err)
 		}
 		_, err = p.DownTo(ctx, version)
 	}
 	to, e := p.GetDBVersion(context.WithoutCancel(ctx))
 	return has, to, errors.Join(err, e)
+}
+
+// keepsRows reports whether the way down from a version to another loses nothing:
+// the tables that it takes away have no rows.
+func keepsRows(ctx context.Context, engine string, db *sql.DB, from, to int64) (bool, error) {
+	all, err := migrations.Versions(engine)
+	if err != nil {
+		return false, err
+	}
+	for _, step := range all {
+		if step <= to || step > from {
+			continue
+		}
+		ok, but, err := migrations.KeepsRows(engine, step)
+		if err != nil || !ok {
+			return false, err
+		}
+		for _, table := range but {
+			var one int
+			err := db.QueryRowContext(ctx, "SELECT 1 FROM "+table+" LIMIT 1").Scan(&one)
+			if !errors.Is(err, sql.ErrNoRows) {
+				return false, err
+			}
+		}
+	}
+	return true, nil
 }
