@@ -67,6 +67,7 @@ type Store interface {
 // Reader reads what is committed. Lists are ordered newest first and paged by
 // the key of their last row (keyset): no offset, no count.
 type Reader interface {
+	NoticeReader
 	// Order returns one order of a tenant; tenant "" is any.
 	Order(ctx context.Context, tenant, id string) (*Order, error)
 	Orders(ctx context.Context, f OrderFilter) ([]OrderRow, error)
@@ -121,6 +122,7 @@ type Reader interface {
 // InsertOrder, UpdateOrder, ReplaceOrder, FinishDue, Seal, PutRequest and
 // TakeLease tell theirs themselves.
 type Tx interface {
+	NoticeTx
 	// Order reads one order as of now, for a change of it.
 	Order(tenant, id string) (*Order, error)
 	// LockKeys returns the numbers of the newest 1,000 orders with one of these
