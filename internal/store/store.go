@@ -67,7 +67,8 @@ type Store interface {
 // Reader reads what is committed. Lists are ordered newest first and paged by
 // the key of their last row (keyset): no offset, no count.
 type Reader interface {
-	NoticeReader
+	DeskReader
+
 	// Order returns one order of a tenant; tenant "" is any.
 	Order(ctx context.Context, tenant, id string) (*Order, error)
 	Orders(ctx context.Context, f OrderFilter) ([]OrderRow, error)
@@ -122,7 +123,8 @@ type Reader interface {
 // InsertOrder, UpdateOrder, ReplaceOrder, FinishDue, Seal, PutRequest and
 // TakeLease tell theirs themselves.
 type Tx interface {
-	NoticeTx
+	DeskTx
+
 	// Order reads one order as of now, for a change of it.
 	Order(tenant, id string) (*Order, error)
 	// LockKeys returns the numbers of the newest 1,000 orders with one of these
@@ -185,7 +187,7 @@ type Tx interface {
 	// reviews and observations of ended orders. It returns how many, with one for
 	// each order that was seen to: 0 means that nothing is left to do.
 	Prune(p Prune, limit int) (int, error)
-	// Erase removes what an order's reviews kept: reports and observations. The
-	// audit chain stays.
+	// Erase removes what an order's reviews kept: reports and observations, and
+	// the notes of decisions. The audit chain stays.
 	Erase(orderID string) error
 }

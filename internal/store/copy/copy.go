@@ -21,8 +21,7 @@ import (
 // tables are all there are, what others refer to first.
 var tables = []string{
 	"tenants", "accounts", "tokens", "orders", "order_names", "order_keys", "challenges", "challenge_values", "due",
-	"reviews", "observations", "validations", "audit", "audit_heads", "requests", "secrets", "leases",
-	"channels", "channel_events", "notices", "notice_tries",
+	"reviews", "observations", "validations", "desk", "decisions", "audit", "audit_heads", "requests", "secrets", "leases",
 }
 
 // A Database is what is copied from and to: an open store, or a

@@ -89,6 +89,9 @@ func (t *tx) Erase(orderID string) error {
 	if err := t.exec(`DELETE FROM observations WHERE order_id=$1`, orderID); err != nil {
 		return err
 	}
+	if err := t.exec(`UPDATE decisions SET note='' WHERE order_id=$1`, orderID); err != nil {
+		return err
+	}
 	return t.exec(`UPDATE reviews SET report=$1, seen=$2 WHERE order_id=$3`, store.Pack([]byte("null")), store.Pack([]byte("[]")), orderID)
 }
 
