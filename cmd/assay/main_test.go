@@ -9,12 +9,31 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"assay": main})
+	testscript.Main(m, map[string]func(){"assay": program})
+}
+
+// aheadEnv is how far the clock of a program is ahead, for tests of what takes
+// days: a duration. Only the program as tests run it knows it.
+const aheadEnv = "ASSAY_TEST_AHEAD"
+
+// program is the program, with the clock that a test gives it.
+func program() {
+	ahead, err := time.ParseDuration(os.Getenv(aheadEnv))
+	if err != nil {
+		main()
+		return
+	}
+	a := &app{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		getenv: os.Getenv, now: func() time.Time { return time.Now().Add(ahead) },
+	}
+	os.Exit(a.run(os.Args[1:]))
 }
 
 // TestScripts runs testdata/script/*.txtar: the command line as people use it.

@@ -42,11 +42,15 @@ const quick = "name = \"quick\"\ntitle = \"Quick\"\nversion = \"1\"\ninherits = 
 type site struct {
 	dir, profile string
 	database     string
-	world        *lab.World
-	process      *exec.Cmd
-	log          *syncBuffer
-	url, token   string
-	client       *client.Client
+	// args are more arguments of assay serve; ahead is how far its clock is, and
+	// that of its world.
+	args       []string
+	ahead      time.Duration
+	world      *lab.World
+	process    *exec.Cmd
+	log        *syncBuffer
+	url, token string
+	client     *client.Client
 }
 
 type syncBuffer struct {
@@ -91,7 +95,7 @@ var (
 func (s *site) look(t *testing.T, change lab.Change, o lab.Options) {
 	t.Helper()
 	s.stop(t)
-	o.Clock = time.Now
+	o.Clock = func() time.Time { return time.Now().Add(s.ahead) }
 	if len(change.Places) == 0 {
 		change.Places = lab.Strings{"P0"}
 	}
@@ -122,10 +126,10 @@ func (s *site) start(t *testing.T, config string) {
 	if s.database != "" {
 		args = append(args, "--database", s.database)
 	}
-	c := exec.Command(binary, args...)
+	c := exec.Command(binary, append(args, s.args...)...)
 	out := &syncBuffer{}
 	c.Stdout, c.Stderr = out, out
-	c.Env = append(os.Environ(), "ASSAY_CONFIG="+config, "LANG=C.UTF-8", "HOME="+s.dir)
+	c.Env = append(os.Environ(), "ASSAY_CONFIG="+config, "LANG=C.UTF-8", "HOME="+s.dir, aheadEnv+"="+s.ahead.String())
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
