@@ -196,7 +196,7 @@ func TestServiceTwo(t *testing.T) {
 	_ = one.process.Wait()
 	one.process = nil
 	before := two.must(t, http.MethodPost, "/orders/"+v.ID+"/verify", nil)
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		// What the dead one may have had under way is taken when its lease ends.
 		if v = two.must(t, http.MethodGet, "/orders/"+v.ID, nil); v.Checks > before.Checks || v.Review > before.Review {
 			break
