@@ -227,6 +227,8 @@ type Prune struct {
 	Requests time.Time
 	// Reviews: all but the first and the newest review of orders that ended before.
 	Reviews time.Time
+	// Notices: those that are settled, with their delivery log.
+	Notices time.Time
 }
 
 // Stats are counts of what is under way.

@@ -68,7 +68,7 @@ type Store interface {
 // the key of their last row (keyset): no offset, no count.
 type Reader interface {
 	DeskReader
-
+	NoticeReader
 	// Order returns one order of a tenant; tenant "" is any.
 	Order(ctx context.Context, tenant, id string) (*Order, error)
 	Orders(ctx context.Context, f OrderFilter) ([]OrderRow, error)
@@ -124,7 +124,7 @@ type Reader interface {
 // TakeLease tell theirs themselves.
 type Tx interface {
 	DeskTx
-
+	NoticeTx
 	// Order reads one order as of now, for a change of it.
 	Order(tenant, id string) (*Order, error)
 	// LockKeys returns the numbers of the newest 1,000 orders with one of these

@@ -85,13 +85,27 @@ func fill(t *testing.T, db *sqlstore.DB) {
 		errs = append(errs, tx.PutValidation(store.Validation{Tenant: "root", Account: "a", Domain: "x.net", Order: "o1", At: noon}),
 			tx.OpenDesk(store.DeskItem{Order: "o1", Tenant: "root", Account: "a", Causes: []string{"x"}, Opened: noon}),
 			tx.AddDecision(store.Decision{ID: "d1", Order: "o1", Tenant: "root", Account: "a", Kind: store.DecisionAsk, Note: "果园\n'\"\\", At: noon}),
-			tx.Seal([]store.Entry{{ID: "e0", Seq: 1, Hash: []byte{9}}}))
+			tx.Seal([]store.Entry{{ID: "e0", Seq: 1, Hash: []byte{9}}}),
+			fillNotices(tx))
 		_, err := tx.TakeLease("l", "me", noon, noon)
 		return errors.Join(append(errs, err)...)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// fillNotices writes a channel and a notice that was tried once.
+func fillNotices(tx store.Tx) error {
+	c := store.Channel{ID: "c", Tenant: "root", Role: "auditor", Kind: "email", Events: []string{"order.ready"}, Sealed: []byte{0, 255}, Created: noon}
+	if err := errors.Join(tx.PutChannel(c), tx.AddNotices(store.NewNotice{Entry: "e1", Tenant: "root", Event: "order.ready", Order: "o1", At: noon})); err != nil {
+		return err
+	}
+	taken, err := tx.TakeNotices(noon, "me", noon.Add(time.Minute), 1)
+	if err != nil || len(taken) != 1 {
+		return errors.Join(err, fmt.Errorf("%d notices are due", len(taken)))
+	}
+	return tx.FinishNotice(taken[0], "me", store.NoticeResult{State: store.NoticeDue, Due: noon, At: noon, Try: &store.NoticeTry{Attempt: 1, At: noon, Detail: "no \x1b\n"}})
 }
 
 func digest(t *testing.T, db *sqlstore.DB) []copy.Table {

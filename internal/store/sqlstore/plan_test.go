@@ -93,6 +93,7 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 	list(db.Account(ctx, "t", "a"))
 	list(db.OrderEntries(ctx, "o", 1, 9))
 	list(db.HasUnsealed(ctx))
+	notices(ctx, db, list)
 	list(db.Request(ctx, "t", "k"))
 	list(db.Secret(ctx, "s"))
 	list(db.NextDue(ctx))
@@ -132,7 +133,20 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 		func(tx store.Tx) error { _, err := tx.Unsealed(9); return err },
 		func(tx store.Tx) error { _, err := tx.LastSealed(); return err },
 		func(tx store.Tx) error { return tx.Seal([]store.Entry{{ID: "e", Seq: 1}}) },
-		func(tx store.Tx) error { _, err := tx.Prune(store.Prune{Requests: at, Reviews: at}, 9); return err },
+		func(tx store.Tx) error {
+			_, err := tx.Prune(store.Prune{Requests: at, Reviews: at, Notices: at}, 9)
+			return err
+		},
+		func(tx store.Tx) error { return tx.RemoveChannel("t", "c", at) },
+		func(tx store.Tx) error {
+			return tx.AddNotices(store.NewNotice{Entry: "e", Tenant: "t", Event: "x", Order: "o", At: at})
+		},
+		func(tx store.Tx) error { _, err := tx.TakeNotices(at, "me", at, 9); return err },
+		func(tx store.Tx) error {
+			return tx.FinishNotice(store.Notice{Entry: "e", Channel: "c"}, "me", store.NoticeResult{State: store.NoticeSent})
+		},
+		func(tx store.Tx) error { return tx.PostponeNotices("c", at, at, 9) },
+		func(tx store.Tx) error { return tx.ReviveNotice("t", "e", "c", at) },
 		func(tx store.Tx) error { return tx.Erase("o") },
 		func(tx store.Tx) error { _, err := tx.DeskItem("t", "o"); return err },
 		func(tx store.Tx) error { return tx.UpdateDesk(store.DeskItem{Order: "o", Version: 1}) },
@@ -151,6 +165,30 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 		t.Fatalf("%d statements were seen", len(all))
 	}
 	return all
+}
+
+// notices calls each method that looks for notices or channels.
+func notices(ctx context.Context, db *sqlstore.DB, list func(any, error)) {
+	for _, before := range []store.NoticeKey{{}, {At: time.Unix(1, 0), Entry: "e", Channel: "c"}} {
+		for n := range 16 {
+			f := store.NoticeFilter{Tenant: "t", Before: before, Limit: 50}
+			for bit, set := range []func(){func() { f.Account = "a" }, func() { f.Order = "o" }, func() { f.Channel = "c" }, func() { f.State = store.NoticeDead }} {
+				if n>>bit&1 == 1 {
+					set()
+				}
+			}
+			list(db.Notices(ctx, f))
+		}
+	}
+	for _, name := range []string{"", "x"} {
+		list(db.Channel(ctx, name, "c"))
+		list(db.Channels(ctx, "t", name, "c", 9))
+	}
+	list(db.Notice(ctx, "t", "e", "c"))
+	list(db.NoticeTries(ctx, "e", "c"))
+	list(db.NextNotice(ctx))
+	list(db.Said(ctx, &store.Notice{Channel: "c", Order: "o", Event: "x"}, "d", time.Unix(1, 0)))
+	list(db.Entry(ctx, "e"))
 }
 
 // fewRows may be sorted: their number is bounded by one order, one page or one

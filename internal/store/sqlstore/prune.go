@@ -18,6 +18,13 @@ func (t *tx) Prune(p store.Prune, limit int) (int, error) {
 		}
 		total += n
 	}
+	if !p.Notices.IsZero() && int(total) < limit {
+		n, err := t.pruneNotices(p.Notices, limit-int(total))
+		if err != nil {
+			return 0, err
+		}
+		total += int64(n)
+	}
 	if p.Reviews.IsZero() || int(total) >= limit {
 		return int(total), nil
 	}

@@ -66,6 +66,14 @@ func Run(t *testing.T, e Engine) {
 		{"the review queue by page and filter", testQueue},
 		{"decisions and approvals", testDecisions},
 		{"who asks, within a unit", testPeopleInUnit},
+		{"channels", testChannels},
+		{"notices of an event, in its unit", testOutbox},
+		{"a notice is delivered under a lease", testDelivery},
+		{"two takers never get one notice", testNoticeTakers},
+		{"a removed channel hears nothing", testRemoved},
+		{"notices are postponed and revived", testPostpone},
+		{"notices by page and filter", testNoticeLists},
+		{"one audit entry", testEntry},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
