@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,26 +23,39 @@ import (
 )
 
 func (a *app) labServeCommand() *cobra.Command {
-	var dir, place string
-	var real bool
+	var f labFlags
 	c := &cobra.Command{
 		Use: "serve [SCENARIO]", Short: a.text.Text("lab.serve.short"), Long: a.text.Text("lab.serve.long"),
-		Example: "  assay lab serve dns.value-altered\n  assay lab serve --real", Args: cobra.MaximumNArgs(1),
+		Example: "  assay lab serve dns.value-altered\n  assay lab serve --value bjkmmpymzfh8mkr56xt9pdayjz\n  assay lab serve --real", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.interruptible(c, func(ctx context.Context) error {
-				return a.labServe(ctx, strings.Join(args, ""), dir, place, real)
+				return a.labServe(ctx, strings.Join(args, ""), &f)
 			})
 		},
 	}
-	c.Flags().StringVar(&dir, "dir", "", a.text.Text("flag.lab-dir"))
-	c.Flags().StringVar(&place, "place", "P0", a.text.Text("flag.lab-place"))
-	c.Flags().BoolVar(&real, "real", false, a.text.Text("flag.lab-real"))
+	c.Flags().StringVar(&f.dir, "dir", "", a.text.Text("flag.lab-dir"))
+	c.Flags().StringVar(&f.place, "place", "P0", a.text.Text("flag.lab-place"))
+	c.Flags().StringVar(&f.value, "value", lab.Value, a.text.Text("flag.lab-value"))
+	c.Flags().BoolVar(&f.real, "real", false, a.text.Text("flag.lab-real"))
 	return c
 }
 
+// labFlags are the flags of assay lab serve.
+type labFlags struct {
+	dir, place, value string
+	real              bool
+}
+
+// labValue is what a value that a laboratory publishes may be: it stands between
+// quotes in a zone, and bare in files.
+var labValue = regexp.MustCompile(`^[0-9A-Za-z_-]{1,200}$`)
+
 // labServe runs a world on the machine's own clock until Ctrl-C, and prints how
 // to look at it.
-func (a *app) labServe(ctx context.Context, id, dir, place string, real bool) error {
+func (a *app) labServe(ctx context.Context, id string, f *labFlags) error {
+	if !labValue.MatchString(f.value) {
+		return a.usage("assay lab serve --help", "error.lab-value")
+	}
 	s := &lab.Scenario{}
 	if id != "" {
 		var err error
@@ -49,26 +63,27 @@ func (a *app) labServe(ctx context.Context, id, dir, place string, real bool) er
 			return err
 		}
 	}
-	w, err := lab.New(s.World, lab.Options{Clock: a.now, Loopback: loopback(real)})
+	w, err := lab.New(s.World, lab.Options{Clock: a.now, Loopback: loopback(f.real), Value: f.value})
 	if err != nil {
 		return err
 	}
 	if err := w.Start(); err != nil {
-		if real {
+		if f.real {
 			return a.usage("assay lab serve "+id, "error.lab-real", "Why", err)
 		}
 		return err
 	}
 	defer w.Close()
 	probes := w.Probes()
-	i := slices.IndexFunc(probes, func(p lab.Probe) bool { return p.Place.ID == place })
+	i := slices.IndexFunc(probes, func(p lab.Probe) bool { return p.Place.ID == f.place })
 	if i < 0 {
 		var ids []string
 		for _, p := range probes {
 			ids = append(ids, p.Place.ID)
 		}
-		return a.usage("assay lab serve --help", "error.one-of", "Flag", "--place", "Value", place, "Allowed", strings.Join(ids, ", "))
+		return a.usage("assay lab serve --help", "error.one-of", "Flag", "--place", "Value", f.place, "Allowed", strings.Join(ids, ", "))
 	}
+	dir := f.dir
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "assay-lab-"); err != nil {
 			return err
@@ -81,7 +96,7 @@ func (a *app) labServe(ctx context.Context, id, dir, place string, real bool) er
 	if err != nil {
 		return err
 	}
-	check, err := a.labCheck(dir, config, s)
+	check, err := a.labCheck(dir, config, f.value, s)
 	if err != nil {
 		return err
 	}
@@ -89,7 +104,7 @@ func (a *app) labServe(ctx context.Context, id, dir, place string, real bool) er
 	if err != nil {
 		return err
 	}
-	if err := a.showLab(labServers(w, through, real), s, config, check); err != nil {
+	if err := a.showLab(labServers(w, through, f.real), s, config, check); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
@@ -100,9 +115,9 @@ func (a *app) labServe(ctx context.Context, id, dir, place string, real bool) er
 
 // labCheck is the command that reviews the scenario's order, or a healthy one.
 // The order's time was that of the scenario; here it is now.
-func (a *app) labCheck(dir, config string, s *lab.Scenario) (string, error) {
+func (a *app) labCheck(dir, config, value string, s *lab.Scenario) (string, error) {
 	if s.Order == nil {
-		return "assay check orchard.net --config " + config + " --method dns --expect " + lab.Value, nil
+		return "assay check orchard.net --config " + config + " --method dns --expect " + value, nil
 	}
 	o := *s.Order
 	if !o.SubmittedAt.IsZero() {
