@@ -85,6 +85,7 @@ const (
 	UnknownIdentity    = "perspective-identity"    // whoever answered has not the key of this perspective
 	UnknownRefused     = "perspective-refused"     // the agent refuses: it does not know us, our clock, too much at once
 	UnknownInvalid     = "perspective-invalid"     // the answer is not to what was asked, or its signature is not good
+	UnknownDefect      = "defect"                  // of this program, at this place: a panic that was contained
 	UnknownTooLarge    = "perspective-too-large"   // more was seen than an agent sends
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"assay/evidence"
+	"assay/internal/contain"
 	"assay/probe"
 )
 
@@ -18,6 +19,9 @@ func (l *Local) About() evidence.Perspective { return l.prober.About() }
 
 // SelfTest finds out what does not work at this place; see [probe.Prober.SelfTest].
 func (l *Local) SelfTest(ctx context.Context) []evidence.Missing { return l.prober.SelfTest(ctx) }
+
+// OnDefect has f told of panics; see [probe.Prober.OnDefect].
+func (l *Local) OnDefect(f func(*contain.Panic)) { l.prober.OnDefect(f) }
 
 // Begin starts looking for one review.
 func (l *Local) Begin() Look { return l.prober.Begin() }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"assay/evidence"
+	"assay/internal/contain"
 	"assay/perspective/identity"
 	"assay/perspective/wire"
 )
@@ -161,7 +162,7 @@ func (r *Remote) Close() {
 // Test tests places, all at once, and returns when each is tested or ctx ends.
 // It also warms the connections, so a program that reviews once calls it first.
 func Test(ctx context.Context, places ...*Remote) {
-	var all sync.WaitGroup
+	var all contain.Group
 	for _, r := range places {
 		all.Go(func() { r.Test(ctx) })
 	}
@@ -298,7 +299,13 @@ func (l *remoteLook) Answer(ctx context.Context, questions []evidence.Question) 
 	case fault != nil:
 		return unanswered(questions, fault, began)
 	case test:
-		go func() { believed <- r.tested(ctx) }()
+		go func() {
+			var fault *Fault
+			if p := contain.Catch(func() { fault = r.tested(ctx) }); p != nil {
+				fault = &Fault{Word: evidence.UnknownDefect, Detail: "its test failed here"}
+			}
+			believed <- fault
+		}()
 	default:
 		believed <- nil
 	}
@@ -344,7 +351,7 @@ func (r *Remote) tested(ctx context.Context) *Fault {
 func (r *Remote) askAll(ctx context.Context, questions []evidence.Question) ([]evidence.Observation, *Fault) {
 	seen := make([]evidence.Observation, len(questions))
 	faults := make([]*Fault, (len(questions)+wire.MaxQuestions-1)/wire.MaxQuestions)
-	var all sync.WaitGroup
+	var all contain.Group
 	for n := range faults {
 		from := n * wire.MaxQuestions
 		part := questions[from:min(from+wire.MaxQuestions, len(questions))]

@@ -3,9 +3,9 @@ package probe
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"assay/evidence"
+	"assay/internal/contain"
 	"assay/internal/stack"
 	"assay/probe/resolver"
 )
@@ -28,15 +28,40 @@ func (l *Look) Close() { l.r.Close() }
 func (l *Look) Answer(ctx context.Context, questions []evidence.Question) []evidence.Observation {
 	list := make([]evidence.Observation, len(questions))
 	hosts := &hosts{look: l}
-	var all sync.WaitGroup
+	var all contain.Group
 	for i := range questions {
 		all.Go(func() {
 			stack.Grow8()
-			list[i] = l.answer(ctx, questions[i], hosts)
+			p := contain.Catch(func() { list[i] = l.answer(ctx, questions[i], hosts) })
+			if p != nil {
+				list[i] = l.p.defect(questions[i])
+			}
+			all.Note(p)
 		})
 	}
-	all.Wait()
+	p := all.Settle()
+	// What panicked beside the questions may have been needed by any of them.
+	if aside := l.r.Panic(); aside != nil {
+		p = aside
+		for i := range list {
+			list[i] = l.p.defect(questions[i])
+		}
+	}
+	if p != nil && l.p.onDefect != nil {
+		l.p.onDefect(p)
+	}
 	return list
+}
+
+// defect is the observation of a question whose answer a defect of this program
+// cost: nothing is known of the target by it.
+func (p *Prober) defect(q evidence.Question) evidence.Observation {
+	if q.Kind != evidence.KindLookup {
+		q.Perspective = p.about.ID
+	}
+	o := p.observation(q, p.now())
+	o.Unknown = evidence.UnknownDefect
+	return o.Identify()
 }
 
 func (l *Look) answer(ctx context.Context, q evidence.Question, hosts *hosts) evidence.Observation {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"assay/evidence"
+	"assay/internal/contain"
 	"assay/probe/dial"
 	"assay/probe/resolver"
 )
@@ -42,6 +43,7 @@ type Prober struct {
 	network  *evidence.NetworkOptions
 	now      func() time.Time
 	resolver *resolver.Resolver
+	onDefect func(*contain.Panic)
 
 	mu      sync.Mutex
 	missing []evidence.Missing
@@ -64,6 +66,10 @@ func New(c Config) (*Prober, error) {
 	p.about = evidence.Perspective{ID: c.Perspective, Region: c.Region, Location: c.Location, Own: c.Own, Resolver: c.DNS.Resolver, Public: c.Public, Network: p.network}
 	return p, nil
 }
+
+// OnDefect has f told of panics of this package, of which answers say only that
+// they are unknown. It is set before the first look.
+func (p *Prober) OnDefect(f func(*contain.Panic)) { p.onDefect = f }
 
 // About says what the place is, with what its self-test found missing.
 func (p *Prober) About() evidence.Perspective {

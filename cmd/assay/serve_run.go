@@ -15,6 +15,7 @@ import (
 
 	"assay/data"
 	"assay/internal/config"
+	"assay/internal/contain"
 	"assay/internal/render"
 	"assay/internal/server/listen"
 	"assay/internal/server/rest"
@@ -220,15 +221,21 @@ func (a *app) lookout(f *serviceFlags, file *config.Config, set *data.Set) (*loo
 			return nil, a.perspectiveError(err, f.places, "assay perspective join --help")
 		}
 	}
+	log := a.logger(f.log)
+	here.OnDefect(func(p *contain.Panic) {
+		log.Error("a panic while looking; what was looked for is unknown", "panic", p.Text, "stack", p.Stack)
+	})
 	look := &lookout{places: []perspective.Place{here}}
 	for _, r := range remotes {
 		look.places = append(look.places, r)
 	}
 	look.test = func(ctx context.Context) {
-		var tests sync.WaitGroup
+		var tests contain.Group
 		tests.Go(func() { here.SelfTest(ctx) })
 		tests.Go(func() { perspective.Test(ctx, remotes...) })
-		tests.Wait()
+		if p := tests.Settle(); p != nil {
+			log.Error("a panic while testing the places", "panic", p.Text, "stack", p.Stack)
+		}
 	}
 	return look, nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"assay/evidence"
+	"assay/internal/contain"
 	"assay/internal/stack"
 )
 
@@ -40,7 +41,7 @@ func NewSet(ctx context.Context, p *Place) *Set {
 // first A that may be dialled. With none, guarded is an address that may not be,
 // or unknown says why it is not known whether there is one.
 func (s *Set) Preferred(name string) (use []netip.Addr, guarded netip.Addr, unknown string) {
-	var wait sync.WaitGroup
+	var wait contain.Group
 	var lists [2][]netip.Addr
 	for i := range types {
 		wait.Go(func() { lists[i] = s.addresses(name, i) })
@@ -68,7 +69,7 @@ func (s *Set) Preferred(name string) (use []netip.Addr, guarded netip.Addr, unkn
 // same time, as soon as the address is known. With a reason an address is to be
 // recorded, not dialled. It returns when every visit has.
 func (s *Set) Each(name string, visit func(a netip.Addr, unknown string)) {
-	var wait sync.WaitGroup
+	var wait contain.Group
 	for i := range types {
 		wait.Go(func() {
 			for n, a := range s.addresses(name, i) {

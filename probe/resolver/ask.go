@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/dns"
 
 	"assay/evidence"
+	"assay/internal/contain"
 	"assay/internal/stack"
 	"assay/probe/dial"
 )
@@ -95,8 +96,15 @@ func (p *peer) onlyPlain() bool {
 //   - the name in another case: in lower case, over TCP, which is harder to forge
 //   - cut short: over TCP
 //   - another error: once more
-func (l *Look) ask(ctx context.Context, server string, address netip.Addr, q query, target string) *reply {
+func (l *Look) ask(ctx context.Context, server string, address netip.Addr, q query, target string) (got *reply) {
 	stack.Grow8()
+	defer func() { // somebody waits for the reply
+		if p := contain.Recovered(recover()); p != nil {
+			l.running.Note(p)
+			got = &reply{server: server, address: address, unknown: evidence.UnknownDefect}
+			got.status = "not-asked"
+		}
+	}()
 	return l.put(ctx, &asking{
 		reply: reply{server: server, address: address}, q: q, target: target,
 		to: netip.AddrPortFrom(address, 53), dialer: l.r.c.Dialer,

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"assay/internal/contain"
 )
 
 // A Look asks the questions of one review. It is safe for concurrent use until
@@ -15,7 +17,7 @@ import (
 type Look struct {
 	r       *Resolver
 	waits   waits
-	running sync.WaitGroup
+	running contain.Group
 	spent   atomic.Int32
 	asked   atomic.Int32 // questions
 
@@ -40,7 +42,11 @@ type descent struct {
 
 // Close waits until nothing of the look is under way any more. What it learnt
 // goes with it.
-func (l *Look) Close() { l.running.Wait() }
+func (l *Look) Close() { l.running.Settle() }
+
+// Panic is what something panicked with that was done beside the questions; what
+// they found may lack it. nil: nothing did.
+func (l *Look) Panic() *contain.Panic { return l.running.Panic() }
 
 func (l *Look) peer(address netip.Addr) *peer {
 	l.mu.Lock()
@@ -245,7 +251,7 @@ func (l *Look) look(ctx context.Context, z *zone, name string) descent {
 		}
 	}
 	found := make([]descent, len(names))
-	var all sync.WaitGroup
+	var all contain.Group
 	for i, n := range names[1:] {
 		all.Go(func() { found[i+1] = l.lookAt(ctx, z, n) })
 	}

@@ -68,21 +68,24 @@ func (o *once[T]) get(ctx context.Context, w *waits, find func(context.Context) 
 }
 
 func (o *once[T]) find(ctx context.Context, w *waits, me, f *flight, find func(context.Context) T) (value T, err error) {
+	found := false
+	defer func() { // also where find panics: others wait
+		o.mu.Lock()
+		o.f = nil
+		if found && ctx.Err() == nil {
+			o.value, o.have = value, true
+		}
+		o.mu.Unlock()
+		close(f.done)
+	}()
 	if f.depth > maxDepth {
-		err = errCircle
-	} else {
-		w.add(me, f)
-		value = find(context.WithValue(ctx, flightKey{}, f))
-		w.remove(me, f)
+		return value, errCircle
 	}
-	o.mu.Lock()
-	o.f = nil
-	if err == nil && ctx.Err() == nil {
-		o.value, o.have = value, true
-	}
-	o.mu.Unlock()
-	close(f.done)
-	return value, err
+	w.add(me, f)
+	defer w.remove(me, f)
+	value = find(context.WithValue(ctx, flightKey{}, f))
+	found = true
+	return value, nil
 }
 
 // peek returns what was found out, without waiting.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/miekg/dns"
 
 	"assay/evidence"
+	"assay/internal/contain"
 )
 
 const (
@@ -26,7 +26,7 @@ func (r *Resolver) SelfTest(ctx context.Context) []evidence.Missing {
 	defer cancel()
 	kinds := []*kindTest{{network: "udp", six: false}, {network: "udp", six: true}, {network: "tcp", six: false}, {network: "tcp", six: true}}
 	var missing []evidence.Missing
-	var all sync.WaitGroup
+	var all contain.Group
 	for _, k := range kinds {
 		all.Go(func() { k.run(ctx, r) })
 	}
@@ -37,7 +37,9 @@ func (r *Resolver) SelfTest(ctx context.Context) []evidence.Missing {
 			}
 		})
 	}
-	all.Wait()
+	if p := all.Settle(); p != nil {
+		missing = append(missing, evidence.Missing{What: "self-test", Detail: p.Error()})
+	}
 	missing = append(missing, conclude(kinds[0], kinds[1], kinds[2], kinds[3])...)
 	r.Missing(missing)
 	return missing
@@ -65,10 +67,12 @@ func (k *kindTest) run(ctx context.Context, r *Resolver) {
 	}
 	k.tried = len(list) > 0
 	got := make(chan received, len(list))
-	var running sync.WaitGroup
+	var running contain.Group
 	for _, a := range list {
 		running.Go(func() {
-			got <- r.exchange(ctx, r.c.Dialer, k.network, netip.AddrPortFrom(a, 53), &query{name: ".", qtype: dns.TypeSOA})
+			var g received
+			defer func() { got <- g }()
+			g = r.exchange(ctx, r.c.Dialer, k.network, netip.AddrPortFrom(a, 53), &query{name: ".", qtype: dns.TypeSOA})
 		})
 	}
 	for _, a := range list {

@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"assay/evidence"
+	"assay/internal/contain"
 	"assay/probe/host"
 )
 
@@ -110,7 +111,7 @@ func (l *look) visit(ctx context.Context, a netip.Addr, unknown string) {
 		attempts = 1
 	}
 	fetches := make([]evidence.Fetch, attempts)
-	var wait sync.WaitGroup
+	var wait contain.Group
 	for i := range fetches {
 		f := &fetches[i]
 		f.Address, f.Family, f.Unknown = a.String(), host.Family(a), unknown
