@@ -128,3 +128,37 @@ func TestPin(t *testing.T) {
 		}
 	}
 }
+
+// full is a disk that is full after some bytes.
+type full struct{ left int }
+
+var errFull = errors.New("no space left")
+
+func (f *full) Write(b []byte) (int, error) {
+	if f.left -= len(b); f.left < 0 {
+		return 0, errFull
+	}
+	return len(b), nil
+}
+
+// TestExport: an answer that is written down passes through, however long it is;
+// one that breaks off is an error, and what was written is not written again.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	c := dial(t, func(w http.ResponseWriter, r *http.Request) {
+		line := make([]byte, 64<<10)
+		for n := 0; r.URL.Path == "/api/v1/endless" || n < 10; n++ {
+			if _, err := w.Write(line); err != nil {
+				return
+			}
+		}
+		panic(http.ErrAbortHandler)
+	})
+	if err := c.Do(context.Background(), Call{Method: "GET", Path: "/endless"}, &full{left: 8 << 20}); !errors.Is(err, errFull) {
+		t.Errorf("endless: %v", err)
+	}
+	broken := &full{left: 1 << 30}
+	if err := c.Do(context.Background(), Call{Method: "GET", Path: "/broken"}, broken); err == nil || 1<<30-broken.left > 10*64<<10 {
+		t.Errorf("broken off: %v after %d bytes", err, 1<<30-broken.left)
+	}
+}
