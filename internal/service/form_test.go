@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"assay/cause"
 	"assay/internal/message"
@@ -87,7 +88,7 @@ func refused(t *testing.T, what string, err error) {
 	}
 	for _, lang := range cause.Languages() {
 		text := message.New(lang).Text(p.Message, p.Pairs...)
-		if strings.ContainsAny(text, "\x1b\n\u202e\u200b\xff") || strings.Contains(text, "<no value>") || len(text) > 300 {
+		if strings.ContainsAny(text, "\x1b\n\u202e\u200b") || !utf8.ValidString(text) || strings.Contains(text, "<no value>") || len(text) > 300 {
 			t.Errorf("%s: %q", what, text)
 		}
 	}
