@@ -1,0 +1,105 @@
+package notify
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"assay/cause"
+	"assay/internal/message"
+	"assay/review"
+)
+
+func letter(e Event) *Letter {
+	at := time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC)
+	return &Letter{
+		ID: "e1.c1", Event: e, At: at, Role: "applicant", Tenant: "root", Account: "shop", Order: "A1", Name: "www.orchard.net", Names: 2, State: "pending",
+		Deadline: at.Add(72 * time.Hour), Link: "https://assay.orchard.net/orders/A1",
+		Findings: []review.Finding{{
+			ID: "dns.record-missing@orchard.net", Cause: cause.DNSRecordMissing, Level: cause.Wait, Subject: "orchard.net", Who: cause.DNSProvider,
+			Parameters: cause.Parameters{
+				"type": "TXT", "owner": "_dnsauth.orchard.net", "host": "_dnsauth", "zone": "orchard.net", "rcode": "NXDOMAIN", "expected": "202611260800004t8",
+			},
+		}},
+	}
+}
+
+// TestLetter: every event has words in both languages, with the finding's text and
+// what to do.
+func TestLetter(t *testing.T) {
+	t.Parallel()
+	for _, lang := range cause.Languages() {
+		p := message.New(lang)
+		texts := cause.TextsOf(cause.DNSRecordMissing, lang)
+		for _, e := range append(Events(), Test) {
+			for _, id := range []string{".subject", ".lead"} {
+				if !p.Has("notice." + string(e) + id) {
+					t.Errorf("%s: no words for %s%s", lang, e, id)
+				}
+			}
+			m, err := letter(e).Write(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for part, text := range map[string]string{"text": m.Text, "HTML": html.UnescapeString(m.HTML)} {
+				for _, want := range []string{texts.Title, "_dnsauth", "202611260800004t8", p.Text("notice.todo"), p.Text("who.dns-provider"), "2026-11-29 08:00 UTC", "/orders/A1"} {
+					if !strings.Contains(text, want) {
+						t.Errorf("%s %s: the %s lacks %q:\n%s", lang, e, part, want, text)
+					}
+				}
+			}
+			var body payload
+			if err := json.Unmarshal(m.Payload, &body); err != nil || body.Type != e || body.Data.Findings[0].Title != texts.Title || body.Data.Order != "A1" {
+				t.Errorf("%s, %v", m.Payload, err)
+			}
+			if strings.Contains(m.Text+m.HTML+m.Subject, "{{") || strings.Contains(m.Text, "notice.") {
+				t.Errorf("%s %s: something is not filled in:\n%s", lang, e, m.Text)
+			}
+		}
+	}
+}
+
+// TestLetterEscapes: what comes from outside is text, in each part.
+func TestLetterEscapes(t *testing.T) {
+	t.Parallel()
+	const evil = "<script>alert(1)</script>\x1b[31m\r\n.\r\nBcc: x\u202e"
+	l := letter(OrderRefused)
+	l.Name, l.Account, l.Note, l.Order, l.Link = evil, evil, evil, evil, "javascript:alert(1)"
+	l.Findings[0].Subject = evil
+	l.Findings[0].Parameters["owner"] = evil
+	m, err := l.Write(message.New(cause.English))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(m.HTML, "<script") || strings.Contains(m.HTML, "javascript:alert") {
+		t.Error(m.HTML)
+	}
+	for _, bad := range []string{"\x1b", "\r", "\n.\n", "\u202e"} {
+		if strings.Contains(m.Subject+m.Text+m.HTML, bad) {
+			t.Errorf("%q passes", bad)
+		}
+	}
+	if strings.Contains(m.Subject, "\n") {
+		t.Errorf("%q", m.Subject)
+	}
+}
+
+// TestLetterFindings: the gravest are spelled out, consequences of others are not.
+func TestLetterFindings(t *testing.T) {
+	t.Parallel()
+	l := letter(OrderFindings)
+	folded, info := l.Findings[0], l.Findings[0]
+	folded.ExplainedBy, folded.Subject = "x", "folded.orchard.net"
+	info.Level, info.Subject = cause.Info, "info.orchard.net"
+	for range maxFindings + 2 {
+		l.Findings = append(l.Findings, l.Findings[0])
+	}
+	l.Findings = append([]review.Finding{folded, info}, l.Findings...)
+	m, err := l.Write(message.New(cause.English))
+	if err != nil || strings.Contains(m.Text, "folded.") || strings.Contains(m.Text, "info.orchard") || !strings.Contains(m.Text, "3 more findings") {
+		t.Errorf("%v\n%s", err, m.Text)
+	}
+}
