@@ -273,5 +273,5 @@ func (s *Service) erase(tx store.Tx, o *store.Order) ([]store.Due, map[string]an
 	if err := s.update(tx, o); err != nil {
 		return nil, nil, err
 	}
-	return nil, nil, tx.Erase(o.ID)
+	return nil, nil, tx.Erase(o.ID, s.now())
 }

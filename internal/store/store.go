@@ -69,6 +69,7 @@ type Store interface {
 type Reader interface {
 	DeskReader
 	NoticeReader
+	FilesReader
 	// Order returns one order of a tenant; tenant "" is any.
 	Order(ctx context.Context, tenant, id string) (*Order, error)
 	Orders(ctx context.Context, f OrderFilter) ([]OrderRow, error)
@@ -125,6 +126,7 @@ type Reader interface {
 type Tx interface {
 	DeskTx
 	NoticeTx
+	FilesTx
 	// Order reads one order as of now, for a change of it.
 	Order(tenant, id string) (*Order, error)
 	// LockKeys returns the numbers of the newest 1,000 orders with one of these
@@ -187,7 +189,8 @@ type Tx interface {
 	// reviews and observations of ended orders. It returns how many, with one for
 	// each order that was seen to: 0 means that nothing is left to do.
 	Prune(p Prune, limit int) (int, error)
-	// Erase removes what an order's reviews kept: reports and observations, and
-	// the notes of decisions. The audit chain stays.
-	Erase(orderID string) error
+	// Erase removes what an order's reviews kept: reports and observations, the
+	// notes of decisions, and what is sealed of its claims, calls and letters. The
+	// audit chain stays.
+	Erase(orderID string, at time.Time) error
 }

@@ -23,6 +23,7 @@ var tables = []string{
 	"tenants", "accounts", "tokens", "orders", "order_names", "order_keys", "challenges", "challenge_values", "due",
 	"reviews", "observations", "validations", "desk", "decisions", "audit", "audit_heads", "requests", "secrets", "leases",
 	"channels", "channel_events", "notices", "notice_tries",
+	"dossiers", "claims", "calls", "letters", "letter_parts",
 }
 
 // A Database is what is copied from and to: an open store, or a

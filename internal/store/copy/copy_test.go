@@ -82,6 +82,11 @@ func fill(t *testing.T, db *sqlstore.DB) {
 				tx.Append(store.Entry{ID: fmt.Sprint("e", i), At: noon, Tenant: "root", Data: json.RawMessage(`{}`)}),
 			)
 		}
+		errs = append(errs,
+			tx.InsertDossier(&store.Dossier{ID: "d", Tenant: "root", Account: "a", Kind: store.DossierOrganization, State: store.DossierOK, Body: []byte{0, 255}, Created: noon}),
+			tx.InsertClaim(&store.Claim{ID: "c", Tenant: "root", Dossier: "d", Created: noon}),
+			tx.InsertCall(&store.Call{ID: "t", Tenant: "root", Order: "o1", Created: noon}),
+			tx.InsertLetter(&store.Letter{ID: "l", Tenant: "root", Order: "o1", State: "pending", Created: noon}, [][]byte{{0, 1}, {255}}))
 		errs = append(errs, tx.PutValidation(store.Validation{Tenant: "root", Account: "a", Domain: "x.net", Order: "o1", At: noon}),
 			tx.OpenDesk(store.DeskItem{Order: "o1", Tenant: "root", Account: "a", Causes: []string{"x"}, Opened: noon}),
 			tx.AddDecision(store.Decision{ID: "d1", Order: "o1", Tenant: "root", Account: "a", Kind: store.DecisionAsk, Note: "果园\n'\"\\", At: noon}),

@@ -85,11 +85,14 @@ func (t *tx) TakeLease(name, owner string, now, until time.Time) (bool, error) {
 	return n == 1, err
 }
 
-func (t *tx) Erase(orderID string) error {
+func (t *tx) Erase(orderID string, at time.Time) error {
 	if err := t.exec(`DELETE FROM observations WHERE order_id=$1`, orderID); err != nil {
 		return err
 	}
 	if err := t.exec(`UPDATE decisions SET note='' WHERE order_id=$1`, orderID); err != nil {
+		return err
+	}
+	if err := t.eraseFiles("order_id", orderID, at); err != nil {
 		return err
 	}
 	return t.exec(`UPDATE reviews SET report=$1, seen=$2 WHERE order_id=$3`, store.Pack([]byte("null")), store.Pack([]byte("[]")), orderID)

@@ -118,6 +118,7 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 			keep(db.EachReview(ctx, tenant, newest, func(*store.Review) error { return nil }))
 		}
 	}
+	fileLists(ctx, db, at, list)
 	keep(db.Sealed(ctx, 1, func(*store.Entry) error { return nil }))
 	list(db.Heads(ctx))
 	o := &store.Order{Order: &order.Order{}, OrderRow: store.OrderRow{ID: "none", State: order.StateReady}}
@@ -147,7 +148,6 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 		},
 		func(tx store.Tx) error { return tx.PostponeNotices("c", at, at, 9) },
 		func(tx store.Tx) error { return tx.ReviveNotice("t", "e", "c", at) },
-		func(tx store.Tx) error { return tx.Erase("o") },
 		func(tx store.Tx) error { _, err := tx.DeskItem("t", "o"); return err },
 		func(tx store.Tx) error { return tx.UpdateDesk(store.DeskItem{Order: "o", Version: 1}) },
 		func(tx store.Tx) error { return tx.CloseDesk("o", at) },
@@ -155,6 +155,15 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 		func(tx store.Tx) error { _, err := tx.Decisions("o"); return err },
 		func(tx store.Tx) error { _, err := tx.Token("t"); return err },
 		func(tx store.Tx) error { _, err := tx.Account("t", "a"); return err },
+		func(tx store.Tx) error { return tx.Erase("o", at) },
+		func(tx store.Tx) error { _, err := tx.DossierNow("t", "d"); return err },
+		func(tx store.Tx) error { _, err := tx.CountDossiers("t", "a", "organization", 10); return err },
+		func(tx store.Tx) error { _, err := tx.OrdersWaiting("t", "a", 9); return err },
+		func(tx store.Tx) error { return tx.UpdateDossier(&store.Dossier{ID: "d", State: store.DossierOK}) },
+		func(tx store.Tx) error { return tx.DeleteDossier("d") },
+		func(tx store.Tx) error { return tx.WithdrawClaim("t", "c", at) },
+		func(tx store.Tx) error { return tx.DecideLetter(&store.Letter{ID: "l", State: "accepted"}) },
+		func(tx store.Tx) error { return tx.EraseDossier("d", at) },
 	} {
 		keep(db.Write(ctx, fn))
 	}
@@ -191,9 +200,34 @@ func notices(ctx context.Context, db *sqlstore.DB, list func(any, error)) {
 	list(db.Entry(ctx, "e"))
 }
 
+// fileLists calls each list of dossiers and what belongs to them.
+func fileLists(ctx context.Context, db *sqlstore.DB, at time.Time, list func(any, error)) {
+	for _, before := range []store.OrderKeyset{{}, {Created: at, ID: "x"}} {
+		for n := range 8 {
+			f := store.DossierFilter{Tenant: "t", Kind: "contact", Before: before, Limit: 50}
+			for bit, set := range []func(){func() { f.Account = "a" }, func() { f.State = store.DossierOK }, func() { f.Parent = "p" }} {
+				if n>>bit&1 == 1 {
+					set()
+				}
+			}
+			list(db.Dossiers(ctx, f))
+		}
+		for _, f := range []store.FileFilter{{Order: "o"}, {Dossiers: []string{"d"}}, {Dossiers: []string{"d", "e"}}} {
+			f.Before, f.Limit = before, 50
+			list(db.Claims(ctx, f))
+			list(db.Calls(ctx, f))
+			list(db.Letters(ctx, f))
+		}
+	}
+	list(db.Dossier(ctx, "t", "d"))
+	list(db.DomainDossiers(ctx, "t", "a", []string{"d", "e"}))
+	list(db.Letter(ctx, "t", "l"))
+	list(db.LetterParts(ctx, "l"))
+}
+
 // fewRows may be sorted: their number is bounded by one order, one page or one
 // request.
-var fewRows = regexp.MustCompile(`FROM validations|FROM audit WHERE order_id =|WHERE order_id IN|r\.order_id IN|DELETE FROM requests`)
+var fewRows = regexp.MustCompile(`FROM validations|FROM audit WHERE order_id =|WHERE order_id IN|r\.order_id IN|DELETE FROM requests|dossier IN `)
 
 // TestPlanSQLite: nothing reads a whole table, and nothing sorts what may be many.
 func TestPlanSQLite(t *testing.T) {

@@ -242,7 +242,7 @@ func testDecisions(t *testing.T, w *world) {
 	if err := w.Write(ctx, func(tx store.Tx) error { return tx.AddDecision(first) }); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("a decision twice: %v", err)
 	}
-	w.do(func(tx store.Tx) error { return tx.Erase("A1") })
+	w.do(func(tx store.Tx) error { return tx.Erase("A1", noon) })
 	if list, err = w.Decisions(ctx, "A1", 9); err != nil || len(list) != 3 || list[0].Note != "" || list[0].By != "eve" {
 		t.Errorf("after erasing: %+v, %v", list, err)
 	}

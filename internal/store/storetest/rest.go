@@ -356,7 +356,7 @@ func testErase(t *testing.T, w *world) {
 	w.review("A1", 1)
 	w.review("B1", 1)
 	w.do(func(tx store.Tx) error { return tx.Append(entry(0)) })
-	w.do(func(tx store.Tx) error { return tx.Erase("A1") })
+	w.do(func(tx store.Tx) error { return tx.Erase("A1", noon) })
 	r, err := w.Review(ctx, "A1", 1)
 	if err != nil || strings.Contains(string(r.Report), "x") || len(r.Seen) != 0 || r.Verdict != "wait" {
 		t.Errorf("%+v, %v", r, err)

@@ -74,6 +74,12 @@ func Run(t *testing.T, e Engine) {
 		{"notices are postponed and revived", testPostpone},
 		{"notices by page and filter", testNoticeLists},
 		{"one audit entry", testEntry},
+		{"dossiers are changed under their version", testDossiers},
+		{"dossiers by page and filter", testDossierLists},
+		{"dossiers counted by several at once", testDossierCount},
+		{"claims and calls", testFiles},
+		{"letters", testLetters},
+		{"what is sealed is erased", testEraseFiles},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
