@@ -224,13 +224,23 @@ type ReviewStep struct {
 // An Approval is a decision of a reviewer that turns later hits into
 // information (catalogue B24), or a named waiver.
 type Approval struct {
-	Cause   string    `json:"cause"`
-	Subject string    `json:"subject"` // a registrable domain, or a name
-	Account string    `json:"account,omitempty"`
-	By      string    `json:"by"`
-	Reason  string    `json:"reason,omitempty"`
-	At      time.Time `json:"at"`
-	Until   time.Time `json:"until,omitzero"`
+	Cause string `json:"cause"`
+	// Subject is a registrable domain, a name, or the subject of a finding.
+	Subject string `json:"subject"`
+	Account string `json:"account,omitempty"`
+	// Order is the one order that it counts for; empty: it counts for others of
+	// the account too.
+	Order string `json:"order,omitempty"`
+	// Facts is the digest of the finding that was looked at (review.FactsOf);
+	// empty: it counts whatever the finding says.
+	Facts string `json:"facts,omitempty"`
+	// By is the account of who decided; AgreedBy that of the other where two had
+	// to, each of whom looked.
+	By       string    `json:"by"`
+	AgreedBy string    `json:"agreed_by,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	At       time.Time `json:"at"`
+	Until    time.Time `json:"until,omitzero"`
 }
 
 // CheckState is what the service knows about the running of this order.

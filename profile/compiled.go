@@ -84,6 +84,14 @@ func compiledCloud() *Profile {
 			LetterMinBytes: 1024,
 			LetterMaxBytes: 1468006,
 			ReviewDays:     30,
+			FourEyes:       true,
+		},
+		Desk: Desk{
+			HoursDV:      24,
+			HoursOV:      72,
+			HoursEV:      96,
+			ClaimMinutes: 30,
+			ApprovalDays: 398,
 		},
 		DNS: DNS{
 			Label:       "_dnsauth",
@@ -449,7 +457,7 @@ func compiledCloud() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:6f595a67660d4e64acbea23eb67d38f687366155a6c3723ec089d4e0811d279a"
+	p.digest = "sha256:01d9fe0f1b7fc7bef9f73cf532649e6e4481ec18821472ac4b5e56cc4eb7ff9b"
 	return p
 }
 
@@ -504,6 +512,14 @@ func compiledBaseline() *Profile {
 			LetterMinBytes: 1024,
 			LetterMaxBytes: 1468006,
 			ReviewDays:     30,
+			FourEyes:       true,
+		},
+		Desk: Desk{
+			HoursDV:      24,
+			HoursOV:      72,
+			HoursEV:      96,
+			ClaimMinutes: 30,
+			ApprovalDays: 398,
 		},
 		DNS: DNS{
 			Label:   "_dnsauth",
@@ -947,7 +963,7 @@ func compiledBaseline() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:0932717640d373ea3f4256b375861cdece9b23780d39001f623fb6ab3ad380ea"
+	p.digest = "sha256:3e1904a8f2890aeb7c9cd2f0d35776d9d982fc48f814a67150246de2fbd95a43"
 	return p
 }
 
@@ -1009,6 +1025,14 @@ func compiledLetsencrypt() *Profile {
 			LetterMinBytes: 1024,
 			LetterMaxBytes: 1468006,
 			ReviewDays:     30,
+			FourEyes:       true,
+		},
+		Desk: Desk{
+			HoursDV:      24,
+			HoursOV:      72,
+			HoursEV:      96,
+			ClaimMinutes: 30,
+			ApprovalDays: 398,
 		},
 		DNS: DNS{
 			Label:   "_dnsauth",
@@ -1382,7 +1406,7 @@ func compiledLetsencrypt() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:388b1d57d48b9de2ff874343cc56a2c3a145b6098ab446a15a4b33635a4f4c3a"
+	p.digest = "sha256:bebf862cfe5ecffcf9ccee5e7a8e7c2416c0dd466be9839db207d1033ad703af"
 	return p
 }
 
@@ -1437,6 +1461,14 @@ func compiledPrivate() *Profile {
 			LetterMinBytes: 1024,
 			LetterMaxBytes: 1468006,
 			ReviewDays:     30,
+			FourEyes:       true,
+		},
+		Desk: Desk{
+			HoursDV:      24,
+			HoursOV:      72,
+			HoursEV:      96,
+			ClaimMinutes: 30,
+			ApprovalDays: 398,
 		},
 		DNS: DNS{
 			Label:   "_dnsauth",
@@ -1880,6 +1912,6 @@ func compiledPrivate() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:408a424a80dce914300bb0300a4f4a46cf6348aafed9966b15eb26d14ed0796c"
+	p.digest = "sha256:9129b2ea546f0aa81b4b7319f4694170cd9089160df191846622678fff27a3cb"
 	return p
 }

@@ -139,6 +139,17 @@ func (p *Profile) CanRaise(id cause.ID, product order.Product) bool {
 	return false
 }
 
+// CanAsk reports whether a person may have to decide about a cause for a product
+// under some condition.
+func (p *Profile) CanAsk(id cause.ID, product order.Product) bool {
+	cell := p.cells[id]
+	choice := cell.DV
+	if product == order.OV || product == order.EV {
+		choice = cell.OV
+	}
+	return choice.Level == cause.Review || slices.ContainsFunc(choice.When, func(w Conditional) bool { return w.Level == cause.Review })
+}
+
 // Derive returns what is computed from the profile alone, computed once for
 // each key. A profile does not change once it is loaded, so neither does what
 // follows from it; the result is shared and must not be changed.

@@ -45,6 +45,7 @@ type Profile struct {
 	CSR          CSR          `toml:"csr" json:"csr"`
 	Words        Words        `toml:"words" json:"words"`
 	Organization Organization `toml:"organization" json:"organization"`
+	Desk         Desk         `toml:"desk" json:"desk"`
 	DNS          DNS          `toml:"dns" json:"dns"`
 	Connect      Connect      `toml:"connect" json:"connect"`
 	CAA          CAA          `toml:"caa" json:"caa"`
@@ -169,6 +170,8 @@ type Words struct {
 	RareDomains []string `toml:"rare_domains" json:"rare_domains"`
 	// Brands is the id of the brand list for look-alikes; empty: none.
 	Brands string `toml:"brands" json:"brands"`
+	// FourEyes is set where two reviewers have to agree before a word is approved.
+	FourEyes bool `toml:"four_eyes" json:"four_eyes"`
 }
 
 // Organization are the rules for OV and EV.
@@ -187,6 +190,47 @@ type Organization struct {
 	LetterMaxBytes int `toml:"letter_max_bytes" json:"letter_max_bytes"`
 	// ReviewDays is how long an organization review may last without a result.
 	ReviewDays int `toml:"review_days" json:"review_days"`
+	// FourEyes is set where two reviewers have to agree before anything of an EV
+	// order is approved (EVG 3.2.2.13).
+	FourEyes bool `toml:"four_eyes" json:"four_eyes"`
+}
+
+// Desk are the rules for what waits for a person.
+type Desk struct {
+	// HoursDV, HoursOV and HoursEV are the service level: how long an order may
+	// wait for a reviewer; 0: the waiting time of the founding document, 24, 72
+	// and 96 hours.
+	HoursDV int `toml:"hours_dv" json:"hours_dv"`
+	HoursOV int `toml:"hours_ov" json:"hours_ov"`
+	HoursEV int `toml:"hours_ev" json:"hours_ev"`
+	// ClaimMinutes is how long a reviewer keeps an order that was claimed; 0: 30.
+	ClaimMinutes int `toml:"claim_minutes" json:"claim_minutes"`
+	// ApprovalDays is how long an approval counts for later orders at most; 0:
+	// for ever.
+	ApprovalDays int `toml:"approval_days" json:"approval_days"`
+}
+
+// ServiceLevel is how long an order may wait for a reviewer.
+func (d *Desk) ServiceLevel(product order.Product) time.Duration {
+	hours, otherwise := d.HoursDV, 24
+	switch product {
+	case order.OV:
+		hours, otherwise = d.HoursOV, 72
+	case order.EV:
+		hours, otherwise = d.HoursEV, 96
+	}
+	if hours <= 0 {
+		hours = otherwise
+	}
+	return time.Duration(hours) * time.Hour
+}
+
+// Claim is how long a reviewer keeps an order.
+func (d *Desk) Claim() time.Duration {
+	if d.ClaimMinutes <= 0 {
+		return 30 * time.Minute
+	}
+	return time.Duration(d.ClaimMinutes) * time.Minute
 }
 
 // DNS are the rules for validation by DNS.

@@ -40,6 +40,9 @@ func (f *facts) lookups(also []*profile.Profile) []evidence.LookupQuestion {
 // order and can raise something.
 func (f *facts) readTopics() uint {
 	var set uint
+	if f.reviewable() {
+		set = maskOf(evidence.TopicApprovals)
+	}
 	for _, r := range recordRules {
 		if r.topics&^set == 0 || !f.raisable(r.rule) {
 			continue

@@ -13,7 +13,7 @@ import (
 
 // policyRules are about high risk and about the operator's own lists.
 var policyRules = []rule{
-	{causes: []cause.ID{cause.PolicyLookalike}, needs: needNames, also: []evidence.Topic{evidence.TopicApprovals}, run: eachName(lookalike)},
+	{causes: []cause.ID{cause.PolicyLookalike}, needs: needNames, run: eachName(lookalike)},
 	{causes: []cause.ID{cause.PolicyBlockedName}, needs: needNames, topic: evidence.TopicNames, run: listedNames(cause.PolicyBlockedName, "blocked")},
 	{causes: []cause.ID{cause.PolicyUnsafeListed}, needs: needNames, topic: evidence.TopicNames, run: listedNames(cause.PolicyUnsafeListed, "unsafe")},
 	{causes: []cause.ID{cause.PolicyListedParty}, topic: evidence.TopicParties, run: listedParty},
@@ -32,7 +32,7 @@ func lookalike(f *facts, s *sink, n *nameFact) {
 	if brands := f.profile.Words.Brands; brands != "" {
 		for _, hit := range f.Data.FindBrands(brands, n.Unicode, n.registrable()) {
 			imitating = append(imitating, hit.Label)
-			s.addApproved(cause.PolicyLookalike, n).with("kind", "brand").with("brand", hit.Brand).
+			s.add(cause.PolicyLookalike, n.subject()).with("name", n.Text).with("kind", "brand").with("brand", hit.Brand).
 				with("label", hit.Label).with("skeleton", hit.Skeleton).with("owner", hit.Domains)
 		}
 	}
@@ -44,7 +44,7 @@ func lookalike(f *facts, s *sink, n *nameFact) {
 			continue // said already, and more precisely
 		}
 		if scripts := f.Data.MixedScripts(label); len(scripts) > 0 {
-			s.addApproved(cause.PolicyLookalike, n).with("kind", "scripts").with("label", label).with("scripts", scripts)
+			s.add(cause.PolicyLookalike, n.subject()).with("name", n.Text).with("kind", "scripts").with("label", label).with("scripts", scripts)
 		}
 	}
 }

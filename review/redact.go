@@ -301,6 +301,11 @@ func (q *redactor) finding(f *Finding, ids map[string]string) {
 		f.Reproduce = nil
 	}
 	f.Reproduce = slices.DeleteFunc(slices.Clone(f.Reproduce), func(c string) bool { return q.secret(c) || live && strings.Contains(c, "_") })
+	if f.Approval != nil {
+		a := *f.Approval
+		remove(&a.By, &a.AgreedBy, &a.Reason)
+		f.Approval = &a
+	}
 	parameters := make(cause.Parameters, len(f.Parameters))
 	for key, value := range f.Parameters {
 		parameters[key] = q.parameter(f.Cause, key, value, strict || live && slices.Contains(quoted, key))

@@ -141,6 +141,8 @@ type Finding struct {
 	Reproduce []string `json:"reproduce,omitempty"`
 	// RetryAt is the earliest time a new check can succeed.
 	RetryAt *time.Time `json:"retry_at,omitempty"`
+	// Approval is the decision of a person that made it information.
+	Approval *Approved `json:"approval,omitempty"`
 }
 
 // UnmarshalJSON reads a finding and gives its parameters back the types that

@@ -39,8 +39,7 @@ func (s *sink) add(id cause.ID, subject string, conditions ...string) *draft {
 	return s.addAt(level, id, subject)
 }
 
-// addAt starts a finding at a level that the rule itself knows: an approval
-// turned a hit into information.
+// addAt starts a finding at a level that the rule itself knows.
 func (s *sink) addAt(level cause.Level, id cause.ID, subject string) *draft {
 	d := &draft{Finding: Finding{
 		Cause: id, Level: level, Stage: id.Stage(), Subject: subject, Who: cause.Lookup(id).Who,
@@ -181,6 +180,7 @@ func (s *sink) finish() []Finding {
 	if len(s.drafts) == 0 {
 		return []Finding{}
 	}
+	s.approve()
 	s.replace()
 	findings := make([]Finding, 0, len(s.drafts))
 	for _, d := range s.drafts {
@@ -194,9 +194,13 @@ func (s *sink) finish() []Finding {
 	return findings
 }
 
-// replace drops wider findings where a narrower one explains the same thing.
+// replace drops wider findings where a narrower one explains the same thing. One
+// that was approved says nothing against the wider.
 func (s *sink) replace() {
 	for _, narrow := range s.drafts {
+		if narrow.Approval != nil {
+			continue
+		}
 		for _, id := range cause.Lookup(narrow.Cause).Replaces {
 			for _, wide := range s.drafts {
 				if wide.Cause == id && wide.about == narrow.about {

@@ -2,11 +2,9 @@ package review
 
 import (
 	"slices"
-	"time"
 
 	"assay/cause"
 	"assay/data"
-	"assay/evidence"
 )
 
 // wordRules look for words and top-level domains that call for a second look
@@ -14,9 +12,9 @@ import (
 var wordRules = []rule{
 	{
 		causes: []cause.ID{cause.PolicySensitiveWord, cause.PolicySensitiveWordInside},
-		needs:  needNames, also: []evidence.Topic{evidence.TopicApprovals}, run: eachName(sensitiveWord),
+		needs:  needNames, run: eachName(sensitiveWord),
 	},
-	{causes: []cause.ID{cause.PolicyRareRootDomain}, needs: needNames, also: []evidence.Topic{evidence.TopicApprovals}, run: eachName(rareRootDomain)},
+	{causes: []cause.ID{cause.PolicyRareRootDomain}, needs: needNames, run: eachName(rareRootDomain)},
 }
 
 // insideModes are the ways of finding a word only inside a longer one.
@@ -43,7 +41,7 @@ func sensitiveWord(f *facts, s *sink, n *nameFact) {
 		}
 	}
 	// A hit that passes or that a reviewer approved hides nothing.
-	if d := s.addWords(cause.PolicySensitiveWord, n, alone); d == nil || d.Level == cause.Info {
+	if d := s.addWords(cause.PolicySensitiveWord, n, alone); d == nil || d.Level == cause.Info || f.approval(d) != nil {
 		s.addWords(cause.PolicySensitiveWordInside, n, inside)
 	}
 }
@@ -53,7 +51,7 @@ func (s *sink) addWords(id cause.ID, n *nameFact, hits []data.WordHit) *draft {
 	if len(hits) == 0 {
 		return nil
 	}
-	d := s.addApproved(id, n)
+	d := s.add(id, n.subject()).with("name", n.Text)
 	if d == nil {
 		return nil
 	}
@@ -100,43 +98,6 @@ func rareRootDomain(f *facts, s *sink, n *nameFact) {
 	if n.isIP() || len(n.Labels) < 2 || !slices.Contains(f.profile.Words.RareDomains, n.TLD()) {
 		return
 	}
-	s.addApproved(cause.PolicyRareRootDomain, n).with("tld", n.TLD()).
+	s.add(cause.PolicyRareRootDomain, n.subject()).with("name", n.Text).with("tld", n.TLD()).
 		with("list", f.profile.Name).with("version", f.profile.Version)
-}
-
-// addApproved starts a finding about a name that a reviewer may have approved
-// before for this account: then it is information, with the approval as its
-// evidence (catalogue B24).
-func (s *sink) addApproved(id cause.ID, n *nameFact) *draft {
-	level := s.facts.level(id)
-	if level == cause.Pass {
-		return nil
-	}
-	approval := s.facts.approval(id, n)
-	if approval == nil {
-		return s.addAt(level, id, n.subject()).with("name", n.Text)
-	}
-	return s.addAt(cause.Info, id, n.subject()).with("name", n.Text).
-		with("approved_by", approval.By).with("approved_at", approval.At).from(s.facts, evidence.TopicApprovals)
-}
-
-// approval returns the approval in force for a cause, the name or its
-// registrable domain, and the account that orders.
-func (f *facts) approval(id cause.ID, n *nameFact) *evidence.Approval {
-	records, ok := f.records(evidence.TopicApprovals)
-	if !ok {
-		return nil
-	}
-	for i := range records.Approvals {
-		a := &records.Approvals[i]
-		if a.Cause == string(id) && a.Account == f.Order.Account && inForce(a.At, a.Until, f.at) &&
-			(a.Subject == n.Base || a.Subject == n.Clean || a.Subject != "" && a.Subject == n.registrable()) {
-			return a
-		}
-	}
-	return nil
-}
-
-func inForce(from, until, at time.Time) bool {
-	return !from.After(at) && (until.IsZero() || at.Before(until))
 }
