@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"assay/internal/message"
+	"assay/internal/store/migrations"
 	"assay/internal/store/sqlite"
 	"assay/lab"
 	"assay/order"
@@ -258,7 +259,11 @@ func TestRestoreRefused(t *testing.T) {
 	}
 
 	// A database of a newer program is left alone, and the versions are named.
-	if _, err := db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9, 1)"); err != nil {
+	newest, err := migrations.Newest("sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
@@ -267,7 +272,7 @@ func TestRestoreRefused(t *testing.T) {
 	s.db(t, exitUnavailable, nil, "migrate", "--data", s.data())
 	s.db(t, exitRefuse, nil, "migrate", "--data", s.data(), "--status")
 	said := s.run(t, exitUnavailable, nil, "serve", "--data", s.data(), "--listen", "127.0.0.1:0")
-	if !strings.Contains(said, "is of version 9, this program knows up to 2") || !strings.Contains(said, "assay db restore FILE --replace") {
+	if !strings.Contains(said, fmt.Sprintf("is of version 99, this program knows up to %d", newest)) || !strings.Contains(said, "assay db restore FILE --replace") {
 		t.Errorf("serve on a newer database: %s", said)
 	}
 	newer := filepath.Join(s.dir, "newer.age")

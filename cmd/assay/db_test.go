@@ -298,6 +298,10 @@ func TestCopyThereAndBack(t *testing.T) {
 	if made.Engine != "postgres" || again.Digest != made.Digest || r.Source != made.Digest {
 		t.Errorf("%+v\n%+v\n%+v", made, again, r)
 	}
+	newest, err := migrations.Newest("sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
 	// A backup of tables of the version before is brought up to date on the way into
 	// PostgreSQL, which has this program's.
 	s.db(t, 0, &migration{}, "migrate", "--to", "1", "--data", s.data())
@@ -306,7 +310,7 @@ func TestCopyThereAndBack(t *testing.T) {
 	s.db(t, 0, &again, "restore", filepath.Join(s.dir, "old.age"), "--identity", key, "--data", filepath.Join(s.dir, "old"))
 	var m migration
 	s.db(t, 0, &m, "migrate", "--status", "--data", filepath.Join(s.dir, "old"))
-	if again.Schema != 1 || m.To != 2 || again.Digest != made.Digest {
+	if again.Schema != 1 || m.To != newest || again.Digest != made.Digest {
 		t.Errorf("%+v, %+v", again, m)
 	}
 	// And into an empty database with an empty directory, as SQLite from PostgreSQL.

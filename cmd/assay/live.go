@@ -106,17 +106,18 @@ func (p *lookProgress) show(text string, fixed bool) {
 	defer p.lock.Unlock()
 	p.text, p.fixed = text, fixed
 	if p.stop == nil {
-		p.stop = make(chan struct{})
-		p.done.Go(p.run)
+		stop := make(chan struct{})
+		p.stop = stop
+		p.done.Go(func() { p.run(stop) })
 	}
 }
 
-func (p *lookProgress) run() {
+func (p *lookProgress) run(stop <-chan struct{}) {
 	tick := time.NewTicker(redraw)
 	defer tick.Stop()
 	for {
 		select {
-		case <-p.stop:
+		case <-stop:
 			return
 		case <-tick.C:
 			p.draw()

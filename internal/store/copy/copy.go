@@ -100,14 +100,18 @@ func move(ctx context.Context, from, to Database, replace bool, progress Progres
 	return done, nil
 }
 
-// Digest reads a whole store as it is at one moment.
+// Digest reads a whole database, of any version, as it is at one moment.
 func Digest(ctx context.Context, db Database) (all []Table, err error) {
 	conn, end, err := begin(ctx, db, false)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, end(nil)) }()
-	for _, name := range tables {
+	names, err := present(ctx, conn, db.Engine())
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
 		r, err := read(ctx, conn, name)
 		if err != nil {
 			return nil, err
@@ -359,11 +363,14 @@ func insert(ctx context.Context, target *sql.Conn, name string, columns []string
 // Equal reports whether two stores have the same content.
 func Equal(a, b []Table) bool { return slices.Equal(a, b) }
 
-// Whole is one digest of all tables in hexadecimal, for people to compare.
+// Whole is one digest of all tables in hexadecimal, for people to compare. A table
+// without rows counts like one that an older version does not have.
 func Whole(all []Table) string {
 	h := sha256.New()
 	for _, t := range all {
-		fmt.Fprintf(h, "%s %d %x\n", t.Name, t.Rows, t.Digest)
+		if t.Rows > 0 {
+			fmt.Fprintf(h, "%s %d %x\n", t.Name, t.Rows, t.Digest)
+		}
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
