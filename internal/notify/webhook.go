@@ -76,6 +76,21 @@ func CheckURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
+// Check is [CheckURL], and refuses addresses that are never dialled where the URL
+// has one. What a name leads to is judged at each delivery.
+func (w *Webhook) Check(text string) (*url.URL, error) {
+	u, err := CheckURL(text)
+	if err != nil {
+		return nil, err
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil {
+		if err := w.judge(a, u.Scheme == "http"); err != nil {
+			return nil, err
+		}
+	}
+	return u, nil
+}
+
 // KeyText is a key as it is shown, once: "whsec_…".
 func KeyText(key []byte) string { return keyPrefix + base64.StdEncoding.EncodeToString(key) }
 

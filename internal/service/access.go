@@ -19,17 +19,21 @@ const (
 	MayTenants      Permission = "tenants"
 	MayReadAudit    Permission = "audit:read"
 	MayTryProfiles  Permission = "profiles:try"
+	MayReadNotices  Permission = "notices:read"
+	// MayManageNotices is for channels, too.
+	MayManageNotices Permission = "notices:write"
 )
 
 // Permissions is what each role may do within its tenant. [MayTenants] counts
 // for administrators of [RootTenant] only.
 func Permissions() map[Role][]Permission {
 	return map[Role][]Permission{
-		RoleApplicant: {MayReadOrders, MayWriteOrders},
-		RoleReviewer:  {MayReadOrders, MayTryProfiles},
-		RoleAuditor:   {MayReadOrders, MayReadAudit, MayTryProfiles},
+		RoleApplicant: {MayReadOrders, MayWriteOrders, MayReadNotices, MayManageNotices},
+		RoleReviewer:  {MayReadOrders, MayTryProfiles, MayReadNotices},
+		RoleAuditor:   {MayReadOrders, MayReadAudit, MayTryProfiles, MayReadNotices},
 		RoleAdministrator: {
 			MayReadOrders, MayWriteOrders, MayErase, MayManageTokens, MayAccounts, MayTenants, MayReadAudit, MayTryProfiles,
+			MayReadNotices, MayManageNotices,
 		},
 	}
 }

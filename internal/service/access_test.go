@@ -28,7 +28,7 @@ type use struct {
 
 // uses are all use cases. TestEveryUse sees to it that none is missing.
 func uses(t *testing.T) []use {
-	return slices.Concat(orderUses(t), otherUses())
+	return slices.Concat(orderUses(t), otherUses(), noticeUses())
 }
 
 func orderUses(t *testing.T) []use {
@@ -315,5 +315,94 @@ func TestScopes(t *testing.T) {
 	}
 	if _, err := b.Authenticate(ctx, v.Secret); !problemIs(err, Unauthenticated) {
 		t.Errorf("a revoked token lets in: %v", err)
+	}
+}
+
+// noticeUses are tried on a channel and a notice of the account shop of root.
+func noticeUses() []use {
+	made := func(ctx context.Context, s *Service, id string) (channel, notice string, err error) {
+		tail, err := s.random(6)
+		if err != nil {
+			return "", "", err
+		}
+		s.Secrets = plain{}
+		c := store.Channel{ID: "c" + tail, Tenant: RootTenant, Account: "shop", Role: "applicant", Kind: KindWebhook, Language: "en", Events: []string{"none-" + tail}, Created: s.now()}
+		if c.Sealed, err = s.Secrets.Seal(channelRow(c.ID), []byte(`{"url":"https://127.0.0.1:1/"}`)); err != nil {
+			return "", "", err
+		}
+		return c.ID, tail + "." + c.ID, s.Store.Write(ctx, func(tx store.Tx) error {
+			if err := tx.PutChannel(c); err != nil {
+				return err
+			}
+			return tx.AddNotices(store.NewNotice{Entry: tail, Tenant: RootTenant, Account: "shop", Event: c.Events[0], Order: id, At: s.now()})
+		})
+	}
+	onChannel := func(do func(*Service, context.Context, Principal, string) error) func(context.Context, *Service, Principal, string) error {
+		return func(ctx context.Context, s *Service, p Principal, id string) error {
+			c, _, err := made(ctx, s, id)
+			if err != nil {
+				return err
+			}
+			return do(s, ctx, p, c)
+		}
+	}
+	onNotice := func(do func(*Service, context.Context, Principal, string) error) func(context.Context, *Service, Principal, string) error {
+		return func(ctx context.Context, s *Service, p Principal, id string) error {
+			_, n, err := made(ctx, s, id)
+			if err != nil {
+				return err
+			}
+			return do(s, ctx, p, n)
+		}
+	}
+	return []use{
+		{"NewChannel", MayManageNotices, "", func(ctx context.Context, s *Service, p Principal, _ string) error {
+			s.Secrets = plain{}
+			c, err := s.NewChannel(ctx, p, ChannelRequest{Kind: KindWebhook, Target: "https://hooks.orchard.net/"})
+			if err != nil {
+				return err
+			}
+			_, err = s.RemoveChannel(ctx, Principal{Tenant: p.Tenant, Role: RoleAdministrator}, c.ID)
+			return err
+		}},
+		{"Channels", MayReadNotices, "", func(ctx context.Context, s *Service, p Principal, id string) error {
+			c, _, err := made(ctx, s, id)
+			if err != nil {
+				return err
+			}
+			list, err := s.Channels(ctx, p, "", 200)
+			return shows(err, p, slices.ContainsFunc(list, func(v ChannelView) bool { return v.ID == c }))
+		}},
+		{"RemoveChannel", MayManageNotices, NotFound, onChannel(func(s *Service, ctx context.Context, p Principal, c string) error {
+			_, err := s.RemoveChannel(ctx, p, c)
+			return err
+		})},
+		{"TestChannel", MayManageNotices, NotFound, onChannel(func(s *Service, ctx context.Context, p Principal, c string) error {
+			test, err := s.TestChannel(ctx, p, c)
+			if test.Delivered {
+				return fmt.Errorf("%+v", test)
+			}
+			return err
+		})},
+		{"Notices", MayReadNotices, "", func(ctx context.Context, s *Service, p Principal, id string) error {
+			_, n, err := made(ctx, s, id)
+			if err != nil {
+				return err
+			}
+			list, _, err := s.Notices(ctx, p, NoticeQuery{Limit: 200})
+			return shows(err, p, slices.ContainsFunc(list, func(v NoticeView) bool { return v.ID == n }))
+		}},
+		{"Notice", MayReadNotices, NotFound, onNotice(func(s *Service, ctx context.Context, p Principal, n string) error {
+			_, err := s.Notice(ctx, p, n)
+			return err
+		})},
+		{"PreviewNotice", MayReadNotices, NotFound, func(ctx context.Context, s *Service, p Principal, id string) error {
+			_, err := s.PreviewNotice(ctx, p, id, "order.ready", "en")
+			return err
+		}},
+		{"RetryNotice", MayManageNotices, NotFound, onNotice(func(s *Service, ctx context.Context, p Principal, n string) error {
+			_, err := s.RetryNotice(ctx, p, n)
+			return err
+		})},
 	}
 }

@@ -18,7 +18,8 @@ func itself(o *store.Order) Principal {
 
 // audit appends an entry to the unit that has the effect. With an order the
 // entry is an event of it, numbered by the version that the unit made; subject
-// "" is then the order. Nothing personal and no secret goes into data.
+// "" is then the order. Nothing personal and no secret goes into data. Who wants
+// to hear of it gets a notice out of the same unit.
 func (s *Service) audit(tx store.Tx, p Principal, o *store.Order, action, subject string, data map[string]any) error {
 	tail, err := s.random(6)
 	if err != nil {
@@ -43,7 +44,10 @@ func (s *Service) audit(tx store.Tx, p Principal, o *store.Order, action, subjec
 			e.Subject = "order:" + o.ID
 		}
 	}
-	return tx.Append(e)
+	if err := tx.Append(e); err != nil {
+		return err
+	}
+	return s.announce(tx, o, &e, data)
 }
 
 func problemIs(err error, k Kind) bool {

@@ -30,6 +30,9 @@ const (
 	CountLost      = "leases-lost" // work given up because another process has it
 	CountSealed    = "sealed"      // audit entries
 	CountPruned    = "pruned"      // rows that retention let go
+	CountNotices   = "notices"     // delivered
+	// CountDeadNotices are those that could not be delivered.
+	CountDeadNotices = "notices-dead"
 )
 
 const (
@@ -61,8 +64,8 @@ func (w *worker) wait(d time.Duration) <-chan time.Time {
 	return time.After(d)
 }
 
-// Run does what is due until ctx ends: checks, deadlines, reminders, sealing the
-// audit log, housekeeping. Any number of processes may run on one database; each
+// Run does what is due until ctx ends: checks, deadlines, reminders, notices,
+// sealing the audit log, housekeeping. Any number of processes may run on one database; each
 // piece of work is done by the one that holds its lease. When ctx ends, nothing
 // new is begun, what is under way is given back for others to take, and Run
 // returns.
@@ -70,6 +73,7 @@ func (s *Service) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { s.sealing(ctx) })
 	running.Go(func() { s.keepHouse(ctx) })
+	running.Go(func() { s.noticing(ctx) })
 	if s.Prepare != nil {
 		s.Prepare(ctx)
 	}

@@ -12,6 +12,8 @@ const (
 	// keepRequests is how long a repeated request gets its answer again.
 	keepRequests = 24 * time.Hour
 	houseLease   = 10 * time.Minute
+	// keepNotices is how long notices that are settled are shown.
+	keepNotices = 90 * 24 * time.Hour
 	// pruneBatch is how many rows one unit removes: few enough that requests do
 	// not wait for it.
 	pruneBatch = 500
@@ -34,7 +36,7 @@ func (s *Service) keepHouse(ctx context.Context) {
 func (s *Service) prune(ctx context.Context) error {
 	for {
 		now, n, mine := s.now(), 0, false
-		p := store.Prune{Requests: now.Add(-keepRequests)}
+		p := store.Prune{Requests: now.Add(-keepRequests), Notices: now.Add(-keepNotices)}
 		if s.KeepReviews > 0 {
 			p.Reviews = now.Add(-s.KeepReviews)
 		}

@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"assay/data"
+	"assay/internal/notify"
 	"assay/internal/store"
 	"assay/lookup"
 	"assay/perspective"
+	"assay/probe/dial"
 	"assay/profile"
 )
 
@@ -54,6 +56,13 @@ type Config struct {
 	Identical int
 	// KeepReviews is how long reviews of ended orders are kept whole; 0: for ever.
 	KeepReviews time.Duration
+	// Mail sends notices by mail; nil: no channel of that kind can be made.
+	Mail *notify.Mailer
+	// Hooks sends notices by webhook; nil: to public addresses, over https.
+	Hooks *notify.Webhook
+	// Secrets seals what must not be read from the database; nil: nothing that has
+	// to be sealed can be kept.
+	Secrets Sealer
 	// Meter is told what is done in the background; nil: nobody.
 	Meter Meter
 	// Prepare is called when [Service.Run] begins, before anything is looked at:
@@ -98,6 +107,9 @@ func New(c Config) (*Service, error) {
 			return nil, err
 		}
 		c.Lists = lists
+	}
+	if c.Hooks == nil {
+		c.Hooks = &notify.Webhook{Dialer: &dial.Dialer{Data: c.Data}, Now: c.Now}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -1,0 +1,387 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"assay/cause"
+	"assay/internal/message"
+	"assay/internal/notify"
+	"assay/internal/store"
+	"assay/order"
+	"assay/review"
+)
+
+// eventOf is what an audit entry means to those who wait for notices; "": nothing.
+func eventOf(action string, data map[string]any, now time.Time) notify.Event {
+	switch action {
+	case "order.submit", "order.resubmit":
+		return notify.OrderSubmitted
+	case "order.check":
+		added, _ := data["added"].([]string)
+		// What we could not see is ours to mend; what waits for a person is told then.
+		if len(added) > 0 && data["verdict"] != string(review.VerdictUnknown) && data["phase"] != string(order.PhaseReview) {
+			return notify.OrderFindings
+		}
+	case "order.remind":
+		text, _ := data["deadline"].(string)
+		if deadline, err := time.Parse(time.RFC3339, text); err == nil && deadline.Sub(now) <= 24*time.Hour {
+			return notify.OrderDeadline
+		}
+		return notify.OrderReminder
+	case "order.pass":
+		return notify.OrderReady
+	case "order.refuse":
+		return notify.OrderRefused
+	case "order.expire":
+		return notify.OrderExpired
+	case "order.cancel":
+		return notify.OrderCancelled
+	case "review.open":
+		return notify.ReviewOpened
+	case "review.urge", "order.urge":
+		return notify.ReviewUrged
+	case "review.ask":
+		return notify.ReviewAsked
+	case "review.answer", "order.answer":
+		return notify.ReviewAnswered
+	case "review.approve", "review.agree", "review.refuse", "review.withdraw":
+		return notify.ReviewDecided
+	}
+	return ""
+}
+
+// announce writes the notices of an audit entry into its unit: what happened is
+// told, and what did not is not.
+func (s *Service) announce(tx store.Tx, o *store.Order, e *store.Entry, data map[string]any) error {
+	if o == nil {
+		return nil
+	}
+	event := eventOf(e.Action, data, e.At)
+	if event == "" {
+		return nil
+	}
+	return tx.AddNotices(store.NewNotice{Entry: e.ID, Tenant: o.Tenant, Account: o.Account, Event: string(event), Order: o.ID, At: e.At})
+}
+
+const (
+	noticeEvery = time.Second
+	// noticeLease is how long what a process took is left to it.
+	noticeLease = 5 * time.Minute
+	// noticeMargin is how much of a lease must be left to begin a delivery: more
+	// than one can take.
+	noticeMargin = time.Minute
+	noticeBatch  = 32
+	// noticeLife is how long a notice is tried.
+	noticeLife = 24 * time.Hour
+	// noticeQuiet is how long the same findings of an order are not told again.
+	noticeQuiet = 24 * time.Hour
+	// noticePause is the longest time between two attempts.
+	noticePause = 4 * time.Hour
+	// postponed is how many notices of a channel that fails wait with the one that did.
+	postponed = 500
+)
+
+// noticing delivers notices until ctx ends. What fails here counts against nothing
+// but the notice.
+func (s *Service) noticing(ctx context.Context) {
+	for ctx.Err() == nil {
+		n, err := s.runNotices(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Log.Error("delivering notices failed; it is tried again", "error", err)
+		}
+		if n == noticeBatch && err == nil {
+			continue // there may be more
+		}
+		select {
+		case <-s.work.wait(noticeEvery):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// runNotices takes what is due and delivers it, the notices of a channel one after
+// the other, and says how many it took. Nothing is written where none is due.
+func (s *Service) runNotices(ctx context.Context) (int, error) {
+	now := s.now()
+	next, err := s.Store.NextNotice(ctx)
+	if err != nil || next.IsZero() || next.After(now) {
+		return 0, err
+	}
+	until := now.Add(noticeLease)
+	var taken []store.Notice
+	err = s.Store.Write(ctx, func(tx store.Tx) (err error) {
+		taken, err = tx.TakeNotices(now, s.Owner, until, noticeBatch)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("leasing notices: %w", err)
+	}
+	byChannel := map[string][]store.Notice{}
+	for _, n := range taken {
+		byChannel[n.Channel] = append(byChannel[n.Channel], n)
+	}
+	var running sync.WaitGroup
+	for id, list := range byChannel {
+		running.Go(func() { s.serveChannel(ctx, id, list, until) })
+	}
+	running.Wait()
+	return len(taken), nil
+}
+
+// serveChannel delivers the notices of one channel. Where one fails, those behind
+// it wait as long as it does.
+func (s *Service) serveChannel(ctx context.Context, id string, list []store.Notice, until time.Time) {
+	var wait time.Time
+	for _, n := range list {
+		now := s.now()
+		r := store.NoticeResult{State: store.NoticeDue, Due: n.Due, Reason: n.Reason, At: now}
+		switch {
+		case !wait.IsZero():
+			r.Due = wait
+		case ctx.Err() != nil || until.Sub(now) < noticeMargin:
+		default:
+			r = s.deliver(ctx, n)
+			if ctx.Err() != nil && r.State == store.NoticeDue {
+				r.Try, r.Due = nil, n.Due // it was we who broke off
+			}
+		}
+		if r.State == store.NoticeDue && r.Due.After(now) {
+			wait = r.Due
+		}
+		s.settleNotice(ctx, n, r)
+	}
+	if wait.IsZero() {
+		return
+	}
+	err := s.Store.Write(context.WithoutCancel(ctx), func(tx store.Tx) error { return tx.PostponeNotices(id, s.now(), wait, postponed) })
+	if err != nil {
+		s.Log.Error("notices of a channel that fails could not be put off", "channel", id, "error", err)
+	}
+}
+
+// settleNotice writes down what came of a notice. Where that fails, it is taken
+// again when its lease ends: it may then arrive twice, under the same id.
+func (s *Service) settleNotice(ctx context.Context, n store.Notice, r store.NoticeResult) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	err := s.Store.Write(ctx, func(tx store.Tx) error { return tx.FinishNotice(n, s.Owner, r) })
+	log := s.Log.With("notice", noticeID(&n), "event", n.Event)
+	switch {
+	case errors.Is(err, store.ErrLeaseLost):
+		s.count(CountLost, 1)
+		log.Info("this notice is no longer ours: its channel was removed, or another process has it")
+	case err != nil:
+		log.Error("what came of a notice could not be written down; it is sent again when its lease ends", "error", err)
+	case r.State == store.NoticeSent:
+		s.count(CountNotices, 1)
+	case r.State == store.NoticeDead:
+		s.count(CountDeadNotices, 1)
+		log.Warn("a notice could not be delivered and is given up", "reason", r.Reason)
+	case r.Try != nil:
+		s.count(CountRetries, 1)
+	}
+}
+
+// deliver sends a notice, or finds that there is nothing to say any more.
+func (s *Service) deliver(ctx context.Context, n store.Notice) (r store.NoticeResult) {
+	began := s.now()
+	defer func() {
+		if p := recover(); p != nil {
+			s.count(CountPanics, 1)
+			s.Log.Error("panic", "notice", noticeID(&n), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			r = s.undelivered(n, began, fmt.Errorf("panic: %v", p))
+		}
+	}()
+	c, err := s.Store.Channel(ctx, n.Tenant, n.Channel)
+	if err != nil {
+		return s.undelivered(n, began, err)
+	}
+	l, err := s.letterOf(ctx, &n, c)
+	if err != nil {
+		return s.undelivered(n, began, err)
+	}
+	digest := findingsDigest(l)
+	quiet, err := s.quiet(ctx, &n, l, digest)
+	if err != nil {
+		return s.undelivered(n, began, err)
+	}
+	if quiet != "" {
+		return store.NoticeResult{State: store.NoticeQuiet, Reason: quiet, Digest: digest, At: began}
+	}
+	detail, err := s.send(ctx, c, l)
+	if err != nil {
+		return s.undelivered(n, began, err)
+	}
+	now := s.now()
+	return store.NoticeResult{
+		State: store.NoticeSent, Digest: digest, At: now,
+		Try: &store.NoticeTry{Attempt: n.Attempt, At: began, Took: now.Sub(began), Delivered: true, Detail: detail},
+	}
+}
+
+// undelivered says what becomes of a notice that was not delivered.
+func (s *Service) undelivered(n store.Notice, began time.Time, err error) store.NoticeResult {
+	now, detail := s.now(), "an error of this service; its log says more"
+	var f *notify.Failure
+	if errors.As(err, &f) {
+		detail = f.Detail
+	} else {
+		s.Log.Error("a notice could not be written", "notice", noticeID(&n), "error", err)
+	}
+	r := store.NoticeResult{
+		State: store.NoticeDue, Reason: detail, At: now,
+		Try: &store.NoticeTry{Attempt: n.Attempt, At: began, Took: now.Sub(began), Detail: detail},
+	}
+	end := n.At.Add(noticeLife)
+	if notify.IsFinal(err) || !now.Before(end) {
+		r.State = store.NoticeDead
+		return r
+	}
+	r.Due = now.Add(noticeBackoff(n.Attempt))
+	if r.Due.After(end) {
+		r.Due = end // the last attempt
+	}
+	return r
+}
+
+// noticeBackoff is how long a notice rests after the nth attempt: 30 seconds,
+// doubled each time.
+func noticeBackoff(n int) time.Duration {
+	if n > 10 {
+		return noticePause
+	}
+	return min(30*time.Second<<max(n-1, 0), noticePause)
+}
+
+// quiet says why a notice need not be sent; "": it must.
+func (s *Service) quiet(ctx context.Context, n *store.Notice, l *notify.Letter, digest string) (string, error) {
+	switch notify.Event(n.Event) {
+	case notify.OrderFindings, notify.OrderReminder, notify.OrderDeadline:
+		if l.State != string(order.StatePending) && l.State != string(order.StateLetter) {
+			return "the order went on meanwhile", nil
+		}
+		if notify.Event(n.Event) != notify.OrderFindings {
+			return "", nil
+		}
+		if digest == "" {
+			return "nothing is in the order's way any more", nil
+		}
+		said, err := s.Store.Said(ctx, n, digest, s.now().Add(-noticeQuiet))
+		if said {
+			return "the same was told within a day", err
+		}
+		return "", err
+	}
+	return "", nil
+}
+
+// findingsDigest stands for what is in an order's way; "" is nothing.
+func findingsDigest(l *notify.Letter) string {
+	var ids []string
+	for i := range l.Findings {
+		if f := &l.Findings[i]; f.Level.Blocks() && f.ExplainedBy == "" {
+			ids = append(ids, f.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	slices.Sort(ids)
+	sum := sha256.Sum256([]byte(strings.Join(ids, "\n")))
+	return hex.EncodeToString(sum[:12])
+}
+
+// letterOf is what a notice says: of the order as it is now.
+func (s *Service) letterOf(ctx context.Context, n *store.Notice, c *store.Channel) (*notify.Letter, error) {
+	o, err := s.Store.Order(ctx, n.Tenant, n.Order)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.Store.Entry(ctx, n.Entry)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.letterAbout(ctx, o, notify.Event(n.Event))
+	if err != nil {
+		return nil, err
+	}
+	l.ID, l.At, l.Role, l.Data = noticeID(n), n.At, c.Role, e.Data
+	var data struct {
+		Note string `json:"note"`
+	}
+	if json.Unmarshal(e.Data, &data) == nil {
+		l.Note = data.Note
+	}
+	return l, nil
+}
+
+// letterAbout is a letter about an order, with what is in its way.
+func (s *Service) letterAbout(ctx context.Context, o *store.Order, event notify.Event) (*notify.Letter, error) {
+	l := &notify.Letter{
+		Event: event, Tenant: o.Tenant, Account: o.Account, Order: o.ID, Product: string(o.Product), State: string(o.State),
+		Name: o.Name, Names: o.Names, Deadline: o.Deadline,
+	}
+	if event == notify.OrderReady || event == notify.OrderCancelled {
+		l.Deadline = time.Time{}
+		return l, nil
+	}
+	r, err := s.Store.Review(ctx, o.ID, 0)
+	if errors.Is(err, store.ErrNotFound) {
+		return l, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var report struct{ Findings []review.Finding }
+	if err := json.Unmarshal(r.Report, &report); err != nil {
+		return nil, fmt.Errorf("the stored review %s: %w", r.ID, err)
+	}
+	l.Findings = report.Findings
+	return l, nil
+}
+
+// A target is where a channel leads: what is sealed of it.
+type target struct {
+	To  string `json:"to,omitempty"`
+	URL string `json:"url,omitempty"`
+	Key []byte `json:"key,omitempty"`
+}
+
+// send puts a letter into words and delivers it.
+func (s *Service) send(ctx context.Context, c *store.Channel, l *notify.Letter) (detail string, err error) {
+	m, err := l.Write(message.New(cause.Language(c.Language)))
+	if err != nil {
+		return "", err
+	}
+	if s.Secrets == nil {
+		return "", errors.New("there is no key that opens what channels keep")
+	}
+	raw, err := s.Secrets.Open(channelRow(c.ID), c.Sealed)
+	if err != nil {
+		return "", err
+	}
+	var t target
+	if err := json.Unmarshal(raw, &t); err != nil {
+		return "", fmt.Errorf("the channel %s: %w", c.ID, err)
+	}
+	if c.Kind == KindWebhook {
+		return s.Hooks.Send(ctx, t.URL, t.Key, m)
+	}
+	if s.Mail == nil {
+		return "", &notify.Failure{Detail: "this service has no mail server any more"}
+	}
+	return s.Mail.Send(ctx, t.To, m)
+}
+
+// noticeID names a notice to receivers and in paths.
+func noticeID(n *store.Notice) string { return n.Entry + "." + n.Channel }
