@@ -149,6 +149,7 @@ func TestNotices(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	v := h.apply(t, who, dv(t, "orchard.net"))
+	h.pass(time.Second) // events of one moment have no order
 	h.world(t, v, bare())
 	h.run(t, v.ID)
 	h.tell(t)
