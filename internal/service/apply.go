@@ -196,6 +196,7 @@ func (s *Service) submit(o *store.Order, prof *profile.Profile) {
 	o.State = order.SubmitTo(o.Product, prof.Organization.LetterRequired)
 	o.Phase, o.Reason, o.Paused, o.Identical = order.PhasePreReview, "", "", 0
 	o.Submitted, o.Deadline, o.Changed, o.Ended = now, deadlineOf(prof, now), now, time.Time{}
+	o.Validated = time.Time{} // names and key may be others
 	o.Order.SubmittedAt = now
 }
 
@@ -223,11 +224,7 @@ func (s *Service) ensure(ctx context.Context, o *store.Order) error {
 func (s *Service) judge(
 	ctx context.Context, o *store.Order, challenges []order.Challenge, prof *profile.Profile, action order.Action,
 ) (*review.Report, map[string]bool, error) {
-	kept, sharing, err := s.gather(ctx, o, action)
-	if err != nil {
-		return nil, nil, err
-	}
-	recs, err := s.Lists.WithRecords(kept)
+	recs, sharing, err := s.records(ctx, o, action)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -241,23 +238,16 @@ func (s *Service) judge(
 	return report, sharing, err
 }
 
-// raced reports whether, since the review looked, another order came with the
-// same CSR or key. The store lets one unit at a time ask for a key. Drafts were
-// not submitted and do not count.
+// raced reports whether, since the review looked, another order that counts came
+// with the same CSR or key, or came to count. The store lets one unit at a time ask
+// for a key.
 func raced(tx store.Tx, o *store.Order, keys []store.OrderKey, known map[string]bool) error {
-	ids, err := tx.LockKeys(keys...)
+	ids, err := tx.LockKeys(o.Tenant, keys...)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		if id == o.ID || known[id] {
-			continue
-		}
-		other, err := tx.Order("", id)
-		if err != nil {
-			return err
-		}
-		if !other.Submitted.IsZero() {
+		if id != o.ID && !known[id] {
 			return errRaced
 		}
 	}

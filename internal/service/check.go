@@ -22,6 +22,8 @@ type sight struct {
 	// name of the order is, by them or by a validation that still counts.
 	proven    []order.Challenge
 	validated bool
+	// sharing are the orders with the same CSR or key that the review knew of.
+	sharing map[string]bool
 	// final is set for the check at the deadline: what does not pass now fails.
 	final bool
 }
@@ -87,7 +89,7 @@ func (s *Service) look(ctx context.Context, o *store.Order, p *profile.Profile, 
 	if final && at.After(o.Deadline) {
 		at = o.Deadline
 	}
-	l, err := s.begin(ctx, o, p, o.State == order.StatePending, at)
+	l, sharing, err := s.begin(ctx, o, p, o.State == order.StatePending, at)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +98,7 @@ func (s *Service) look(ctx context.Context, o *store.Order, p *profile.Profile, 
 	if err != nil {
 		return nil, err
 	}
-	seen := &sight{report: r, profile: p, final: final}
+	seen := &sight{report: r, profile: p, sharing: sharing, final: final}
 	if r.Verdict == review.VerdictPass || r.Verdict == review.VerdictReview {
 		attempt, err := l.Review(ctx, review.Attempt, at)
 		if err != nil {
@@ -140,14 +142,14 @@ func (v *sight) decided(o *store.Order) bool {
 
 // begin prepares looking at an order. What the service knows of the order itself
 // is looked up first, so that no name is looked for that was validated already.
-func (s *Service) begin(ctx context.Context, o *store.Order, p *profile.Profile, live bool, at time.Time) (*assay.Looking, error) {
+func (s *Service) begin(ctx context.Context, o *store.Order, p *profile.Profile, live bool, at time.Time) (*assay.Looking, map[string]bool, error) {
 	whole, err := s.whole(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	records, err := s.records(ctx, whole, "")
+	records, sharing, err := s.records(ctx, whole, "")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	asked := allowed{records}
 	known := asked.Answer(evidence.LookupQuestion{Topic: evidence.TopicChecks, Order: whole.ID, Account: whole.Account}, at)
@@ -155,7 +157,8 @@ func (s *Service) begin(ctx context.Context, o *store.Order, p *profile.Profile,
 	if live {
 		r.Places = s.Places
 	}
-	return r.Look(whole.Order, known)
+	l, err := r.Look(whole.Order, known)
+	return l, sharing, err
 }
 
 // whole is a stored order with what the store keeps apart from its body.

@@ -18,16 +18,18 @@ import (
 
 // records answers a review's questions about what is kept: the operator's lists,
 // and what the store knows of the account, of earlier orders and of the running
-// of this order. action is what is asked now ("" for a check by schedule).
+// of this order. action is what is asked now ("" for a check by schedule). It also
+// returns the numbers of the orders that share the CSR or the key.
 //
 // Other tenants' orders count only once they were validated, and show nothing: a
 // CSR that leaked must not let a stranger block its owner (DESIGN, tenants).
-func (s *Service) records(ctx context.Context, o *store.Order, action order.Action) (assay.Records, error) {
-	r, _, err := s.gather(ctx, o, action)
+func (s *Service) records(ctx context.Context, o *store.Order, action order.Action) (assay.Records, map[string]bool, error) {
+	r, sharing, err := s.gather(ctx, o, action)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return s.Lists.WithRecords(r)
+	kept, err := s.Lists.WithRecords(r)
+	return kept, sharing, err
 }
 
 // gather reads what records answers from, and the numbers of the orders that

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -120,6 +121,7 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 			return err
 		}
 	}
+	keys := orderKeys(o.Order)
 	changed := false
 	err := s.Store.Write(ctx, func(tx store.Tx) error {
 		changed = false
@@ -137,6 +139,12 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 			return tx.SetDue(store.Due{Order: o.ID, Kind: d.Kind, At: now, Attempt: d.Attempt})
 		}
 		before := *cur
+		if err := validated(tx, cur, out, seen, keys, now); errors.Is(err, errRaced) {
+			// What was seen is true, but for another order that came meanwhile.
+			return tx.SetDue(store.Due{Order: o.ID, Kind: d.Kind, At: now, Attempt: d.Attempt})
+		} else if err != nil {
+			return err
+		}
 		cur.Verdict, cur.Review = string(seen.report.Verdict), id
 		if same {
 			err = tx.RepeatReview(id, now)
@@ -161,6 +169,20 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 		s.changed(o.ID)
 	}
 	return err
+}
+
+// validated notes that every name of an order is validated, from when on its CSR
+// and key are used up for every tenant. Of two who get there at once one sees the
+// other: that one is errRaced.
+func validated(tx store.Tx, o *store.Order, out outcome, seen *sight, keys []store.OrderKey, now time.Time) error {
+	if out.action != order.ActionPass && !(seen.validated && seen.report.Verdict == review.VerdictReview) {
+		return nil
+	}
+	if err := raced(tx, o, keys, seen.sharing); err != nil || !o.Validated.IsZero() {
+		return err
+	}
+	o.Validated = now
+	return tx.ValidateKeys(o.ID, now, keys...)
 }
 
 // dueNext says what is due after a check.
@@ -196,7 +218,7 @@ func (s *Service) change(tx store.Tx, o, before *store.Order, out outcome, seen 
 		}
 	}
 	o.Phase, o.Reason, o.Paused, o.Identical = out.phase, out.reason, out.paused, out.identical
-	if o.State == before.State && o.Phase == before.Phase && o.Paused == before.Paused && o.Identical == before.Identical &&
+	if o.State == before.State && o.Phase == before.Phase && o.Paused == before.Paused && o.Identical == before.Identical && o.Validated.Equal(before.Validated) &&
 		o.Verdict == before.Verdict && o.Review == before.Review {
 		return false, nil
 	}

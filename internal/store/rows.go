@@ -17,6 +17,8 @@ type Order struct {
 	// ManualAt is the last check that a person asked for.
 	ManualAt time.Time
 	ReadyAt  time.Time
+	// Validated is when all names of the order were, as it was submitted last.
+	Validated time.Time
 	Deleted  time.Time
 }
 
@@ -106,8 +108,10 @@ type PastQuery struct {
 	Limit           int
 }
 
-// A PastOrder is one of them. Of the digests an order ever had, CSR and Key are
-// those asked for, where it had them.
+// A PastOrder is one of them: it was submitted, and is of the tenant that asks or
+// was validated. Of the digests an order ever had, CSR and Key are those asked
+// for, where it had them; Validated says that its names were, at any time with one
+// of these or as it was submitted last.
 type PastOrder struct {
 	OrderRow
 	AllNames  []string

@@ -129,20 +129,24 @@ type Tx interface {
 	FilesTx
 	// Order reads one order as of now, for a change of it.
 	Order(tenant, id string) (*Order, error)
-	// LockKeys returns the numbers of the newest 1,000 orders with one of these
-	// digests (see [OrderKey]), an order with several perhaps more than once. Until
+	// LockKeys returns the numbers of the newest 1,000 orders that were submitted
+	// with one of these digests (see [OrderKey]) and count for a tenant: its own, and
+	// those validated with it; an order with several perhaps more than once. Until
 	// the unit ends no other unit gets an answer for any of them, so that of two who
 	// bring the same key one sees the other.
-	LockKeys(keys ...OrderKey) ([]string, error)
-	// InsertOrder writes a new order with its names, keys, values and what is
-	// due for it. ErrConflict: the id or a value exists.
+	LockKeys(tenant string, keys ...OrderKey) ([]string, error)
+	// ValidateKeys notes that the names of an order were validated while it had
+	// these keys: from now on they count for every tenant.
+	ValidateKeys(orderID string, at time.Time, keys ...OrderKey) error
+	// InsertOrder writes a new order with its names, values, what is due for it and,
+	// unless it is a draft, its keys. ErrConflict: the id or a value exists.
 	InsertOrder(o *Order, extra NewOrder) error
 	// UpdateOrder writes an order that is still at version o.Version and makes
 	// that o.Version+1, in o too for as long as the unit holds. ErrConflict
 	// otherwise; ErrStep where its state does not lead to that of o.
 	UpdateOrder(o *Order) error
 	// ReplaceOrder is UpdateOrder for one whose names, keys or values changed too.
-	// An order that was submitted keeps the keys it had beside the new ones: what
+	// It keeps the keys that it was submitted with before, beside the new ones: what
 	// was used once stays used (catalogue B9).
 	ReplaceOrder(o *Order, extra NewOrder) error
 

@@ -65,7 +65,7 @@ func fill(t *testing.T, db *sqlstore.DB) {
 			o := &store.Order{
 				OrderRow: store.OrderRow{
 					ID: fmt.Sprint("o", i), Tenant: "root", Account: "a", State: order.StateCancelled, Product: order.OV, Name: "x.net", Names: 1,
-					Created: noon.Add(time.Duration(i)), Changed: noon,
+					Created: noon.Add(time.Duration(i)), Submitted: noon, Changed: noon,
 				},
 				Order: &order.Order{Names: []string{"x.net"}},
 			}

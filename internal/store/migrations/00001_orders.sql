@@ -60,6 +60,7 @@ CREATE TABLE orders (
     deadline     BIGINT NOT NULL DEFAULT 0,
     changed_at   BIGINT NOT NULL,
     ready_at     BIGINT NOT NULL DEFAULT 0,
+    validated_at BIGINT NOT NULL DEFAULT 0, -- when all its names were, as it was submitted last
     ended_at     BIGINT NOT NULL DEFAULT 0,
     deleted_at   BIGINT NOT NULL DEFAULT 0,
     pruned_at    BIGINT NOT NULL DEFAULT 0, -- when its reviews were thinned out since it ended
@@ -86,11 +87,14 @@ CREATE INDEX order_names_name ON order_names (tenant, name, created_at DESC, ord
 CREATE INDEX order_names_domain ON order_names (tenant, domain, created_at DESC, order_id DESC) WHERE lead = 1;
 CREATE INDEX order_names_past ON order_names (domain, created_at DESC, order_id DESC) WHERE lead = 1;
 
+-- What an order was submitted with, for ever: not what a draft has.
 CREATE TABLE order_keys (
     digest   TEXT NOT NULL,              -- hexadecimal
     kind     TEXT NOT NULL CHECK (kind IN ('csr', 'key')),
     order_id TEXT NOT NULL REFERENCES orders (id),
+    tenant   TEXT NOT NULL,
     created_at BIGINT NOT NULL,
+    validated_at BIGINT NOT NULL DEFAULT 0, -- when its order's names were, with this key
     PRIMARY KEY (digest, kind, created_at, order_id)
 ) WITHOUT ROWID;
 CREATE INDEX order_keys_order ON order_keys (order_id);

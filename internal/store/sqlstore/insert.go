@@ -52,11 +52,11 @@ func (t *tx) InsertOrder(o *store.Order, extra store.NewOrder) error {
 	}
 	t.version(o, 1)
 	err = t.exec(`INSERT INTO orders (id, tenant, account, state, phase, reason, product, kind, profile, method, name, names, body, verdict, review,
-		paused, identical, manual_at, created_at, submitted_at, deadline, changed_at, ready_at, ended_at, deleted_at, version)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26)`,
+		paused, identical, manual_at, created_at, submitted_at, deadline, changed_at, ready_at, ended_at, deleted_at, version, validated_at)
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27)`,
 		o.ID, o.Tenant, o.Account, string(o.State), string(o.Phase), string(o.Reason), string(o.Product), string(o.Kind), o.Profile, string(o.Method),
 		o.Name, o.Names, body, o.Verdict, o.Review, o.Paused, o.Identical, micros(o.ManualAt), micros(o.Created), micros(o.Submitted), micros(o.Deadline),
-		micros(o.Changed), micros(o.ReadyAt), micros(o.Ended), micros(o.Deleted), o.Version)
+		micros(o.Changed), micros(o.ReadyAt), micros(o.Ended), micros(o.Deleted), o.Version, micros(o.Validated))
 	if err != nil {
 		return err
 	}
@@ -73,14 +73,16 @@ func bodyOf(o *order.Order) ([]byte, error) {
 // extras writes what stands in tables of its own.
 func (t *tx) extras(o *store.Order, extra store.NewOrder) error {
 	created := micros(o.Created)
-	names, keys := make([][]any, len(extra.Names)), make([][]any, len(extra.Keys))
+	names, keys := make([][]any, len(extra.Names)), make([][]any, 0, len(extra.Keys))
 	led := map[string]bool{}
 	for i, n := range extra.Names {
 		names[i] = []any{o.ID, o.Tenant, n.Name, n.Domain, flag(!led[n.Domain]), created}
 		led[n.Domain] = true
 	}
-	for i, k := range extra.Keys {
-		keys[i] = []any{k.Digest, k.Kind, o.ID, created}
+	for _, k := range extra.Keys {
+		if !o.Submitted.IsZero() {
+			keys = append(keys, []any{k.Digest, k.Kind, o.ID, o.Tenant, created})
+		}
 	}
 	challenges, due := make([][]any, len(extra.Challenges)), make([][]any, len(extra.Due))
 	for i := range extra.Challenges {
@@ -95,7 +97,7 @@ func (t *tx) extras(o *store.Order, extra store.NewOrder) error {
 		rows           [][]any
 	}{
 		{"order_names (order_id, tenant, name, domain, lead, created_at)", "", names},
-		{"order_keys (digest, kind, order_id, created_at)", "ON CONFLICT (digest, kind, created_at, order_id) DO NOTHING", keys},
+		{"order_keys (digest, kind, order_id, tenant, created_at)", "ON CONFLICT (digest, kind, created_at, order_id) DO NOTHING", keys},
 		{"challenges (order_id, name, method, type, owner, url, value, origin, created_at, expires_at)", "", challenges},
 		{dueColumns, dueAgain, due},
 	} {

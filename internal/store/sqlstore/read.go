@@ -25,7 +25,7 @@ type reader struct {
 const (
 	maxRows     = 1000
 	rowColumns  = `id, tenant, account, state, phase, reason, product, kind, profile, method, name, names, verdict, review, paused, created_at, submitted_at, deadline, changed_at, ended_at, version`
-	fullColumns = rowColumns + `, body, identical, manual_at, ready_at, deleted_at`
+	fullColumns = rowColumns + `, body, identical, manual_at, ready_at, validated_at, deleted_at`
 )
 
 // limited bounds how many rows a list gives.
@@ -115,12 +115,12 @@ func scanOrderRow(scan func(...any) error) (store.OrderRow, error) { return scan
 
 func scanOrder(scan func(...any) error) (o store.Order, err error) {
 	var body []byte
-	var manual, ready, deleted int64
-	o.OrderRow, err = scanRow(scan, &body, &o.Identical, &manual, &ready, &deleted)
+	var manual, ready, validated, deleted int64
+	o.OrderRow, err = scanRow(scan, &body, &o.Identical, &manual, &ready, &validated, &deleted)
 	if err != nil {
 		return o, err
 	}
-	o.ManualAt, o.ReadyAt, o.Deleted = fromMicros(manual), fromMicros(ready), fromMicros(deleted)
+	o.ManualAt, o.ReadyAt, o.Validated, o.Deleted = fromMicros(manual), fromMicros(ready), fromMicros(validated), fromMicros(deleted)
 	o.Order = &order.Order{}
 	if err := json.Unmarshal(body, o.Order); err != nil {
 		return o, fmt.Errorf("the stored order %s: %w", o.ID, err)
@@ -189,7 +189,9 @@ func (r reader) DueOf(ctx context.Context, orderID string) ([]store.Due, error) 
 }
 
 // PastOrders finds orders to compare with: each way in by its own index, so
-// that none of them looks at every order.
+// that none of them looks at every order. What does not count (drafts, strangers'
+// orders that nobody validated) is left out before the newest are taken: whoever
+// makes many of them hides nothing.
 func (r reader) PastOrders(ctx context.Context, q store.PastQuery) ([]store.PastOrder, error) {
 	limit := limited(cmp.Or(q.Limit, 200))
 	found := map[string]bool{}
@@ -209,18 +211,20 @@ func (r reader) PastOrders(ctx context.Context, q store.PastQuery) ([]store.Past
 			continue
 		}
 		if err := look(`SELECT order_id FROM order_keys WHERE digest = $1 AND kind = $2 AND created_at >= $3
-			ORDER BY created_at DESC, order_id DESC LIMIT $4`, digest, kind, micros(q.Since), limit); err != nil {
+			AND (tenant = $4 OR validated_at > 0) ORDER BY created_at DESC, order_id DESC LIMIT $5`, digest, kind, micros(q.Since), q.Tenant, limit); err != nil {
 			return nil, err
 		}
 	}
 	for _, d := range q.Domains {
-		err := look(`SELECT order_id FROM order_names WHERE domain = $1 AND lead = 1 AND created_at >= $2 ORDER BY created_at DESC, order_id DESC LIMIT $3`, d, micros(q.Since), limit)
+		err := look(`SELECT n.order_id FROM order_names n JOIN orders o ON o.id = n.order_id WHERE n.domain = $1 AND n.lead = 1 AND n.created_at >= $2
+			AND o.submitted_at > 0 AND (o.tenant = $3 OR o.validated_at > 0) ORDER BY n.created_at DESC, n.order_id DESC LIMIT $4`,
+			d, micros(q.Since), q.Tenant, limit)
 		if err != nil {
 			return nil, err
 		}
 	}
 	if q.Account != "" {
-		err := look(`SELECT id FROM orders WHERE tenant = $1 AND account = $2 AND created_at >= $3 ORDER BY created_at DESC, id DESC LIMIT $4`,
+		err := look(`SELECT id FROM orders WHERE tenant = $1 AND account = $2 AND created_at >= $3 AND submitted_at > 0 ORDER BY created_at DESC, id DESC LIMIT $4`,
 			q.Tenant, q.Account, micros(q.Since), limit)
 		if err != nil {
 			return nil, err
@@ -234,8 +238,11 @@ func (r reader) PastOrders(ctx context.Context, q store.PastQuery) ([]store.Past
 
 func scanText(scan func(...any) error) (s string, err error) { return s, scan(&s) }
 
-// pair is a row of two texts, the first an order's number.
-type pair struct{ id, a, b string }
+// pair is a row of two texts of an order.
+type pair struct {
+	id, a, b  string
+	validated int64
+}
 
 // past reads orders and what belongs to them, one query a table.
 func (r reader) past(ctx context.Context, ids []string, q *store.PastQuery, limit int) ([]store.PastOrder, error) {
@@ -257,8 +264,8 @@ func (r reader) past(ctx context.Context, ids []string, q *store.PastQuery, limi
 		query string
 		put   func(*store.PastOrder, pair)
 	}{
-		{`SELECT order_id, name, '' FROM order_names WHERE order_id IN ` + in + ` ORDER BY order_id, name`, func(p *store.PastOrder, v pair) { p.AllNames = append(p.AllNames, v.a) }},
-		{`SELECT order_id, kind, digest FROM order_keys WHERE order_id IN ` + in + ` ORDER BY order_id, digest`, func(p *store.PastOrder, v pair) {
+		{`SELECT order_id, name, '', 0 FROM order_names WHERE order_id IN ` + in + ` ORDER BY order_id, name`, func(p *store.PastOrder, v pair) { p.AllNames = append(p.AllNames, v.a) }},
+		{`SELECT order_id, kind, digest, validated_at FROM order_keys WHERE order_id IN ` + in + ` ORDER BY order_id, digest`, func(p *store.PastOrder, v pair) {
 			had, asked := &p.Key, q.Key
 			if v.a == "csr" {
 				had, asked = &p.CSR, q.CSR
@@ -266,11 +273,12 @@ func (r reader) past(ctx context.Context, ids []string, q *store.PastQuery, limi
 			if *had == "" || v.b == asked {
 				*had = v.b
 			}
+			p.Validated = p.Validated || v.b == asked && v.validated > 0
 		}},
-		{`SELECT order_id, value, '' FROM challenge_values WHERE order_id IN ` + in + ` ORDER BY order_id, value`, func(p *store.PastOrder, v pair) { p.Values = append(p.Values, v.a) }},
-		{`SELECT DISTINCT order_id, domain, '' FROM validations WHERE order_id IN ` + in, func(p *store.PastOrder, _ pair) { p.Validated = true }},
+		{`SELECT order_id, value, '', 0 FROM challenge_values WHERE order_id IN ` + in + ` ORDER BY order_id, value`, func(p *store.PastOrder, v pair) { p.Values = append(p.Values, v.a) }},
+		{`SELECT id, '', '', validated_at FROM orders WHERE id IN ` + in, func(p *store.PastOrder, v pair) { p.Validated = p.Validated || v.validated > 0 }},
 	} {
-		pairs, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v pair, err error) { return v, scan(&v.id, &v.a, &v.b) }, part.query, args...)
+		pairs, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v pair, err error) { return v, scan(&v.id, &v.a, &v.b, &v.validated) }, part.query, args...)
 		if err != nil {
 			return nil, err
 		}

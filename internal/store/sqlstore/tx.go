@@ -107,10 +107,10 @@ func (t *tx) Order(tenant, id string) (*store.Order, error) {
 	return o, err
 }
 
-// LockKeys finds the orders with one of the digests, and keeps others from doing
-// so. The locks are taken always in one order, and before the statement that
+// LockKeys finds the orders that count with one of the digests, and keeps others
+// from doing so. The locks are taken always in one order, and before the statement that
 // reads: that sees whatever was committed under them.
-func (t *tx) LockKeys(keys ...store.OrderKey) ([]string, error) {
+func (t *tx) LockKeys(tenant string, keys ...store.OrderKey) ([]string, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -130,7 +130,17 @@ func (t *tx) LockKeys(keys ...store.OrderKey) ([]string, error) {
 			return nil, err
 		}
 	}
-	return read(t, scanText, `SELECT order_id FROM order_keys WHERE `+strings.Join(terms, " OR ")+` ORDER BY created_at DESC, order_id DESC LIMIT `+w.arg(maxRows), w.args...)
+	return read(t, scanText, `SELECT order_id FROM order_keys WHERE (`+strings.Join(terms, " OR ")+`) AND (tenant = `+w.arg(tenant)+
+		` OR validated_at > 0) ORDER BY created_at DESC, order_id DESC LIMIT `+w.arg(maxRows), w.args...)
+}
+
+func (t *tx) ValidateKeys(orderID string, at time.Time, keys ...store.OrderKey) error {
+	for _, k := range keys {
+		if err := t.exec(`UPDATE order_keys SET validated_at = $1 WHERE order_id = $2 AND digest = $3 AND kind = $4`, micros(at), orderID, k.Digest, k.Kind); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sync waits for the answers to what is queued, so that a conflict is told
@@ -158,11 +168,11 @@ func (t *tx) UpdateOrder(o *store.Order) error {
 	args := []any{
 		string(o.State), string(o.Phase), string(o.Reason), string(o.Product), string(o.Kind), o.Profile, string(o.Method), o.Name, o.Names, body,
 		o.Verdict, o.Review, o.Paused, o.Identical, micros(o.ManualAt), micros(o.Submitted), micros(o.Deadline), micros(o.Changed), micros(o.ReadyAt),
-		micros(o.Ended), micros(o.Deleted), o.ID, o.Version,
+		micros(o.Ended), micros(o.Deleted), micros(o.Validated), o.ID, o.Version,
 	}
 	n, err := t.execN(`UPDATE orders SET state=$1, phase=$2, reason=$3, product=$4, kind=$5, profile=$6, method=$7, name=$8, names=$9, body=$10,
 		verdict=$11, review=$12, paused=$13, identical=$14, manual_at=$15, submitted_at=$16, deadline=$17, changed_at=$18, ready_at=$19, ended_at=$20,
-		deleted_at=$21, pruned_at=0, version=version+1 WHERE id=$22 AND version=$23`, args...)
+		deleted_at=$21, validated_at=$22, pruned_at=0, version=version+1 WHERE id=$23 AND version=$24`, args...)
 	if err != nil {
 		return err
 	}
@@ -177,11 +187,7 @@ func (t *tx) ReplaceOrder(o *store.Order, extra store.NewOrder) error {
 	if err := t.UpdateOrder(o); err != nil {
 		return err
 	}
-	tables := []string{"order_names", "challenges"}
-	if o.Submitted.IsZero() {
-		tables = append(tables, "order_keys")
-	}
-	for _, table := range tables {
+	for _, table := range []string{"order_names", "challenges"} {
 		if err := t.exec(`DELETE FROM `+table+` WHERE order_id = $1`, o.ID); err != nil {
 			return err
 		}

@@ -194,7 +194,7 @@ func testLockKeys(t *testing.T, w *world) {
 	for i := range n {
 		all.Go(func() {
 			err := w.Write(ctx, func(tx store.Tx) error {
-				ids, err := tx.LockKeys(store.OrderKey{Kind: "key", Digest: "one"})
+				ids, err := tx.LockKeys("root", store.OrderKey{Kind: "key", Digest: "one"})
 				if err != nil {
 					return err
 				}

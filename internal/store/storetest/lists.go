@@ -114,21 +114,43 @@ func testPast(t *testing.T, w *world) {
 	}
 	put("root", "me", "a", noon, "orchard.net")
 	put("root", "account", "a", noon.Add(-time.Hour), "pear.net")
-	put("other", "domain", "z", noon.Add(-2*time.Hour), "a.orchard.net", "b.orchard.net")
+	domain := fresh("other", "domain", noon.Add(-2*time.Hour))
+	domain.Account, domain.Validated = "z", noon
+	w.put(domain, "a.orchard.net", "b.orchard.net")
+	put("other", "unproven", "z", noon.Add(-time.Minute), "a.orchard.net")
 	put("root", "stranger", "b", noon, "plum.net")
 	put("root", "old", "a", noon.Add(-1000*time.Hour), "orchard.net")
 	deleted := fresh("root", "deleted", noon.Add(-30*time.Minute))
 	deleted.Deleted = noon
 	w.put(deleted, "deleted.net")
-	twin := fresh("other", "twin", noon.Add(-3*time.Hour))
-	twin.Account = "z"
+	same := []store.OrderKey{{Kind: "csr", Digest: "c-me"}, {Kind: "key", Digest: "k-me"}}
+	for i, id := range []string{"twin", "leaked"} {
+		twin := fresh("other", id, noon.Add(time.Duration(i-3)*time.Hour))
+		twin.Account = "z"
+		w.do(func(tx store.Tx) error {
+			x := with(twin, "else.net")
+			x.Keys = same
+			return tx.InsertOrder(twin, x)
+		})
+	}
+	w.do(func(tx store.Tx) error { return tx.ValidateKeys("twin", noon, same...) })
+	// Drafts hide nothing, however many they are.
+	for i := range 12 {
+		draft := fresh("root", fmt.Sprint("draft", i), noon.Add(time.Second))
+		draft.State, draft.Submitted, draft.Account = order.StateDraft, time.Time{}, "a"
+		w.do(func(tx store.Tx) error {
+			x := with(draft, "orchard.net")
+			x.Keys = same
+			return tx.InsertOrder(draft, x)
+		})
+	}
 	w.do(func(tx store.Tx) error {
-		x := with(twin, "else.net")
-		x.Keys = []store.OrderKey{{Kind: "csr", Digest: "c-me"}, {Kind: "key", Digest: "k-me"}}
-		return tx.InsertOrder(twin, x)
-	})
-	w.do(func(tx store.Tx) error {
-		return tx.PutValidation(store.Validation{Tenant: "other", Account: "z", Domain: "orchard.net", Method: "dns", Profile: "cloud", Order: "domain", At: noon})
+		ids, err := tx.LockKeys("root", same...)
+		slices.Sort(ids)
+		if want := []string{"me", "me", "twin", "twin"}; !slices.Equal(ids, want) {
+			t.Errorf("locked %v, want %v", ids, want)
+		}
+		return err
 	})
 	q := store.PastQuery{
 		Except: "me", Tenant: "root", Account: "a", CSR: "c-me", Key: "k-me", Domains: []string{"orchard.net"},
@@ -148,7 +170,7 @@ func testPast(t *testing.T, w *world) {
 	if d := got[2]; !d.Validated || !slices.Equal(d.AllNames, []string{"a.orchard.net", "b.orchard.net"}) || d.CSR != "c-domain" || !slices.Equal(d.Values, []string{"v-domain"}) {
 		t.Errorf("%+v", d)
 	}
-	if got[3].CSR != "c-me" || got[3].Key != "k-me" || got[3].Validated {
+	if got[3].CSR != "c-me" || got[3].Key != "k-me" || !got[3].Validated || got[1].Validated {
 		t.Errorf("%+v", got[3])
 	}
 	q.Limit = 2

@@ -203,7 +203,7 @@ func testReplace(t *testing.T, w *world) {
 	}
 }
 
-// testKeysStay: an order that was submitted keeps the keys it had, a draft does not.
+// testKeysStay: an order that was submitted keeps the keys it had, a draft has none.
 func testKeysStay(t *testing.T, w *world, submitted *store.Order) {
 	draft := fresh("root", "D1", noon)
 	draft.State, draft.Submitted = order.StateDraft, time.Time{}
@@ -216,9 +216,9 @@ func testKeysStay(t *testing.T, w *world, submitted *store.Order) {
 			return tx.ReplaceOrder(o, x)
 		})
 	}
-	for digest, want := range map[string]int{"c-A1": 1, "c-new-A1": 1, "c-D1": 0, "c-new-D1": 1} {
+	for digest, want := range map[string]int{"c-A1": 1, "c-new-A1": 1, "c-D1": 0, "c-new-D1": 0} {
 		w.do(func(tx store.Tx) error {
-			ids, err := tx.LockKeys(store.OrderKey{Kind: "csr", Digest: digest})
+			ids, err := tx.LockKeys("root", store.OrderKey{Kind: "csr", Digest: digest})
 			if len(ids) != want {
 				t.Errorf("%s is kept of %v", digest, ids)
 			}
@@ -226,7 +226,7 @@ func testKeysStay(t *testing.T, w *world, submitted *store.Order) {
 		})
 	}
 	for _, digest := range []string{"c-A1", "c-new-A1"} {
-		past, err := w.PastOrders(ctx, store.PastQuery{Except: "E1", CSR: digest})
+		past, err := w.PastOrders(ctx, store.PastQuery{Except: "E1", Tenant: "root", CSR: digest})
 		if err != nil || len(past) != 1 || past[0].CSR != digest || past[0].Key != "k-A1" {
 			t.Errorf("asked for %s: %+v, %v", digest, past, err)
 		}
