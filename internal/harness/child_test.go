@@ -29,6 +29,9 @@ const childEnv = "ASSAY_HARNESS_CHILD"
 // lease is how long a check belongs to a process that died.
 const lease = 400 * time.Millisecond
 
+// patience is as long as a check may take that nobody interrupts.
+const patience = 5 * time.Second
+
 // A part is what a child plays.
 type part struct {
 	// Database is a path, or the address of a PostgreSQL database.
@@ -59,7 +62,7 @@ func serve(raw string) error {
 	if p.Jump {
 		now = jumping(time.Now())
 	}
-	s, err := newService(db, p.Published, now)
+	s, err := newService(db, p.Published, now, lease)
 	if err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func openStore(ctx context.Context, database string) (store.Store, error) {
 	return db, nil
 }
 
-func newService(db store.Store, published string, now func() time.Time) (*service.Service, error) {
+func newService(db store.Store, published string, now func() time.Time, lease time.Duration) (*service.Service, error) {
 	p, err := often()
 	if err != nil {
 		return nil, err

@@ -211,7 +211,7 @@ func (p *proof) tokens(ctx context.Context) error {
 }
 
 func (p *proof) chain(ctx context.Context) error {
-	s, err := newService(p.db, p.book.published, time.Now)
+	s, err := newService(p.db, p.book.published, time.Now, patience)
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (p *proof) chain(ctx context.Context) error {
 
 // settle has another process do all that is left, and proves that nothing then is.
 func settle(ctx context.Context, db store.Store, b *book, now func() time.Time) ([]string, error) {
-	s, err := newService(db, b.published, now)
+	s, err := newService(db, b.published, now, patience)
 	if err != nil {
 		return nil, err
 	}
@@ -290,7 +290,7 @@ func quiet(ctx context.Context, db store.Store, now func() time.Time) error {
 		if err != nil {
 			return err
 		}
-		if !unsealed && (next.IsZero() || next.After(now().Add(2*lease))) {
+		if !unsealed && (next.IsZero() || next.After(now().Add(2*patience))) {
 			return nil
 		}
 		select {

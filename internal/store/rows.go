@@ -19,7 +19,7 @@ type Order struct {
 	ReadyAt  time.Time
 	// Validated is when all names of the order were, as it was submitted last.
 	Validated time.Time
-	Deleted  time.Time
+	Deleted   time.Time
 }
 
 // An OrderRow is what lists show of an order.

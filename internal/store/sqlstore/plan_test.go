@@ -125,7 +125,10 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 	for _, fn := range []func(tx store.Tx) error{
 		func(tx store.Tx) error { _, err := tx.Order("t", "o"); return err },
 		func(tx store.Tx) error { return tx.UpdateOrder(o) },
-		func(tx store.Tx) error { _, err := tx.LockKeys("root", store.OrderKey{Kind: "key", Digest: "d"}); return err },
+		func(tx store.Tx) error {
+			_, err := tx.LockKeys("root", store.OrderKey{Kind: "key", Digest: "d"})
+			return err
+		},
 		func(tx store.Tx) error { return tx.ClearDue("o") },
 		func(tx store.Tx) error { return tx.ClearDue("o", store.DueCheck) },
 		func(tx store.Tx) error { _, err := tx.TakeDue(at, "me", at, 10); return err },
