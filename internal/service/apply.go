@@ -17,6 +17,10 @@ import (
 // certificates that browsers take have a few thousand.
 const maxNames = 1000
 
+// maxNameBytes is four times what a name has at most (RFC 1035 2.3.4): below it
+// the review says what is wrong with a name, in its own words.
+const maxNameBytes = 1024
+
 // errRaced: between the review and the unit another order came with the same key.
 var errRaced = errors.New("another order with this CSR or key came meanwhile")
 
@@ -186,6 +190,11 @@ func notYours(o *order.Order) error {
 	}
 	if len(o.Names) > maxNames {
 		return &Problem{Kind: Invalid, Message: "service.too-many-names", Pairs: []any{"Most", maxNames}}
+	}
+	for i, n := range o.Names {
+		if len(n) > maxNameBytes {
+			return &Problem{Kind: Invalid, Message: "service.name-too-long", Pairs: []any{"Number", i + 1, "Bytes", len(n)}}
+		}
 	}
 	return nil
 }

@@ -69,6 +69,12 @@ type ChannelView struct {
 	Secret string `json:"secret,omitempty"`
 }
 
+// WithoutSecret is the channel as it may be kept.
+func (v ChannelView) WithoutSecret() any {
+	v.Secret = ""
+	return v
+}
+
 func channelView(c *store.Channel) ChannelView {
 	return ChannelView{
 		ID: c.ID, Kind: c.Kind, Account: c.Account, Role: Role(c.Role), Target: c.Shown, Events: slices.Concat([]string{}, c.Events), Language: c.Language,

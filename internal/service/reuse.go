@@ -24,6 +24,10 @@ func reuseWindow(p *profile.Profile, at time.Time, plan string) time.Duration {
 	return time.Duration(days) * 24 * time.Hour
 }
 
+// mostDomains bounds the domains that are looked for: of the names of one order
+// and what lies above them, each of twenty labels. Beyond it nothing is reused.
+const mostDomains = 20 * maxNames
+
 // validatedNames lists the names of an order, in A-label form, that need no
 // validation now: the same account of the same tenant validated them, or
 // a name above them, by the same method under the same profile, within the
@@ -37,15 +41,17 @@ func (s *Service) validatedNames(ctx context.Context, o *store.Order, p *profile
 	}
 	names := make([]name.Name, len(o.Order.Names))
 	var domains []string
+	listed := map[string]bool{}
 	for i, text := range o.Order.Names {
 		names[i] = name.Parse(text)
 		for _, d := range s.above(names[i].Base) {
-			if !slices.Contains(domains, d) {
+			if !listed[d] {
+				listed[d] = true
 				domains = append(domains, d)
 			}
 		}
 	}
-	if len(domains) == 0 {
+	if len(domains) == 0 || len(domains) > mostDomains {
 		return nil, nil
 	}
 	found, err := s.Store.Validations(ctx, o.Tenant, o.Account, o.Profile, domains)

@@ -202,7 +202,7 @@ func unit[T any](ctx context.Context, s *Service, fn func(tx store.Tx) (T, error
 			return err
 		}
 		err = tx.PutRequest(store.Request{
-			Token: key.Token, Key: key.Key, Digest: key.Digest, Status: status, Headers: headers, Body: body, Created: s.now(),
+			Token: key.Token, Key: key.Key, Digest: key.Digest, Status: status, Headers: headers, Body: body, Order: orderOf(r), Created: s.now(),
 		})
 		answered = errors.Is(err, store.ErrConflict)
 		return err
@@ -220,6 +220,14 @@ func answered[T any](ctx context.Context, s *Service, result T) (T, error) {
 		return result, nil
 	}
 	return unit(ctx, s, func(store.Tx) (T, error) { return result, nil })
+}
+
+// orderOf is the number of the order that a result shows, "" where it shows none.
+func orderOf(result any) string {
+	if v, ok := result.(*View); ok && v != nil {
+		return v.ID
+	}
+	return ""
 }
 
 // problemOf turns errors of the store into problems.

@@ -42,6 +42,12 @@ type TokenView struct {
 	Secret string `json:"secret,omitempty"`
 }
 
+// WithoutSecret is the token as it may be kept.
+func (v TokenView) WithoutSecret() any {
+	v.Secret = ""
+	return v
+}
+
 func tokenView(t *store.Token) TokenView {
 	return TokenView{
 		ID: t.ID, Name: t.Name, Tenant: t.Tenant, Account: t.Account, Role: Role(t.Role), Scopes: t.Scopes,

@@ -222,7 +222,10 @@ type Request struct {
 	Status     int
 	Headers    json.RawMessage
 	Body       []byte
-	Created    time.Time
+	// Order is the number of the order that the answer shows, with which it is
+	// erased: then Status is 410 and Body empty, and the key stays used.
+	Order   string
+	Created time.Time
 }
 
 // Prune is what retention lets go of: rows older than these times; the zero

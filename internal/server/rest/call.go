@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -111,6 +112,9 @@ func (c *call) check(registry huma.Registry) error {
 	for _, p := range c.op.Parameters {
 		known[p.In+" "+p.Name] = true
 		value, given := c.param(p)
+		if strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
+			return invalid("rest.parameter", "Name", p.Name, "Why", "want text in UTF-8 without a zero byte")
+		}
 		if !given && p.Required {
 			return invalid("rest.parameter", "Name", p.Name, "Why", "it is missing")
 		}

@@ -100,8 +100,11 @@ func (s *Server) text(w http.ResponseWriter, kind string, raw []byte) {
 }
 
 // mayReadMetrics: this machine, and the networks that were named. They show how
-// much goes on here.
-func (s *Server) mayReadMetrics(client string) bool {
+// much goes on here. What a proxy hands on that was not named comes from anywhere.
+func (s *Server) mayReadMetrics(r *http.Request, client string) bool {
+	if (r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "") && !within(peer(r.RemoteAddr), s.TrustedProxies) {
+		return false
+	}
 	ip, err := netip.ParseAddr(client)
 	return err == nil && (ip.IsLoopback() || within(ip, s.MetricsFrom))
 }

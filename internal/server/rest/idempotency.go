@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 
 	"assay/internal/service"
@@ -62,10 +63,9 @@ func once[T any](c *call, do func(ctx context.Context) (T, error), show func(T) 
 
 // kept is an answer as it is written down. A secret is in the first answer only.
 func kept(a *answer) (int, json.RawMessage, []byte, error) {
-	if t, ok := a.value.(service.TokenView); ok {
-		t.Secret = ""
+	if v, ok := a.value.(interface{ WithoutSecret() any }); ok {
 		again := *a
-		again.value, again.raw = t, nil
+		again.value, again.raw = v.WithoutSecret(), nil
 		a = &again
 	}
 	body, err := a.bytes()
@@ -88,6 +88,9 @@ func (c *call) answered(key string, digest []byte) (*answer, error) {
 		return nil, err
 	case subtle.ConstantTimeCompare(found.Digest, digest) != 1:
 		return nil, &service.Problem{Kind: kindKeyReused, Message: "rest.key-reused"}
+	}
+	if found.Status == http.StatusGone {
+		return nil, &service.Problem{Kind: service.NotFound, Message: "rest.answer-erased"}
 	}
 	var h keptHeaders
 	if err := json.Unmarshal(found.Headers, &h); err != nil {

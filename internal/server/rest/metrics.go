@@ -60,7 +60,7 @@ func (m *metrics) request(operation string, status int, took time.Duration) {
 }
 
 func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	if !s.mayReadMetrics(requestOf(r.Context()).client) {
+	if !s.mayReadMetrics(r, requestOf(r.Context()).client) {
 		s.fail(w, r, requestOf(r.Context()), &service.Problem{Kind: service.Forbidden, Message: "rest.metrics"})
 		return
 	}

@@ -216,9 +216,11 @@ CREATE TABLE requests (
     status     BIGINT NOT NULL,
     headers    BLOB NOT NULL,
     body       BLOB NOT NULL,
+    order_id   TEXT NOT NULL DEFAULT '', -- whose view the answer is
     created_at BIGINT NOT NULL,
     PRIMARY KEY (token, key)
 );
+CREATE INDEX requests_order ON requests (order_id) WHERE order_id <> '';
 CREATE INDEX requests_created ON requests (created_at);
 
 CREATE TABLE secrets (

@@ -65,8 +65,8 @@ func (t *tx) PutHead(h store.Head) error {
 }
 
 func (t *tx) PutRequest(r store.Request) error {
-	_, err := t.execN(`INSERT INTO requests (token, key, digest, status, headers, body, created_at) VALUES ($1,$2,$3,$4,$5,$6,$7)`,
-		r.Token, r.Key, blob(r.Digest), r.Status, blob(r.Headers), blob(r.Body), micros(r.Created))
+	_, err := t.execN(`INSERT INTO requests (token, key, digest, status, headers, body, order_id, created_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)`,
+		r.Token, r.Key, blob(r.Digest), r.Status, blob(r.Headers), blob(r.Body), r.Order, micros(r.Created))
 	return err
 }
 
@@ -90,6 +90,9 @@ func (t *tx) Erase(orderID string, at time.Time) error {
 		return err
 	}
 	if err := t.exec(`UPDATE decisions SET note='' WHERE order_id=$1`, orderID); err != nil {
+		return err
+	}
+	if err := t.exec(`UPDATE requests SET status=410, headers=$1, body=$1 WHERE order_id=$2 AND order_id <> ''`, []byte{}, orderID); err != nil {
 		return err
 	}
 	if err := t.eraseFiles("order_id", orderID, at); err != nil {

@@ -303,26 +303,31 @@ func listOf(ids []string) (string, []any) {
 	return "(" + strings.Join(marks, ",") + ")", w.args
 }
 
-// Validations are those of an applicant for these domains.
-func (r reader) Validations(ctx context.Context, tenant, account, profile string, domains []string) ([]store.Validation, error) {
-	if len(domains) == 0 {
-		return nil, nil
+// Validations are those of an applicant for these domains, the newest first of
+// each [maxRows] domains.
+func (r reader) Validations(ctx context.Context, tenant, account, profile string, domains []string) (all []store.Validation, err error) {
+	for part := range slices.Chunk(domains, maxRows) {
+		w := &where{}
+		w.equal("tenant", tenant)
+		w.equal("account", account)
+		marks := make([]string, len(part))
+		for i, d := range part {
+			marks[i] = w.arg(d)
+		}
+		w.terms = append(w.terms, "domain IN ("+strings.Join(marks, ",")+")")
+		w.equal("profile", profile)
+		list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v store.Validation, err error) {
+			var wildcard, at int64
+			err = scan(&v.Tenant, &v.Account, &v.Domain, &v.Method, &v.Profile, &wildcard, &v.Order, &v.Review, &at)
+			v.Wildcard, v.At = wildcard != 0, fromMicros(at)
+			return v, err
+		}, `SELECT tenant, account, domain, method, profile, wildcard, order_id, review, validated_at FROM validations`+w.sql()+` ORDER BY validated_at DESC`, w.args...)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
 	}
-	w := &where{}
-	w.equal("tenant", tenant)
-	w.equal("account", account)
-	marks := make([]string, len(domains))
-	for i, d := range domains {
-		marks[i] = w.arg(d)
-	}
-	w.terms = append(w.terms, "domain IN ("+strings.Join(marks, ",")+")")
-	w.equal("profile", profile)
-	return collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v store.Validation, err error) {
-		var wildcard, at int64
-		err = scan(&v.Tenant, &v.Account, &v.Domain, &v.Method, &v.Profile, &wildcard, &v.Order, &v.Review, &at)
-		v.Wildcard, v.At = wildcard != 0, fromMicros(at)
-		return v, err
-	}, `SELECT tenant, account, domain, method, profile, wildcard, order_id, review, validated_at FROM validations`+w.sql()+` ORDER BY validated_at DESC`, w.args...)
+	return all, nil
 }
 
 // Request reads the answer to a request.
@@ -330,10 +335,10 @@ func (r reader) Request(ctx context.Context, token, key string) (*store.Request,
 	return one(ctx, r.q, r.dialect, func(scan func(...any) error) (v store.Request, err error) {
 		var created int64
 		var headers []byte
-		err = scan(&v.Token, &v.Key, &v.Digest, &v.Status, &headers, &v.Body, &created)
+		err = scan(&v.Token, &v.Key, &v.Digest, &v.Status, &headers, &v.Body, &v.Order, &created)
 		v.Headers, v.Created = headers, fromMicros(created)
 		return v, err
-	}, `SELECT token, key, digest, status, headers, body, created_at FROM requests WHERE token = $1 AND key = $2`, token, key)
+	}, `SELECT token, key, digest, status, headers, body, order_id, created_at FROM requests WHERE token = $1 AND key = $2`, token, key)
 }
 
 // Secret reads what is sealed under an id.

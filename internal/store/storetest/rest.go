@@ -356,7 +356,17 @@ func testErase(t *testing.T, w *world) {
 	w.review("A1", 1)
 	w.review("B1", 1)
 	w.do(func(tx store.Tx) error { return tx.Append(entry(0)) })
+	for _, id := range []string{"A1", "B1"} {
+		w.do(func(tx store.Tx) error {
+			return tx.PutRequest(store.Request{Token: "t", Key: id, Digest: []byte{1}, Status: 201, Headers: json.RawMessage(`{}`), Body: []byte("whose it is"), Order: id, Created: noon})
+		})
+	}
 	w.do(func(tx store.Tx) error { return tx.Erase("A1", noon) })
+	for id, want := range map[string]int{"A1": 410, "B1": 201} {
+		if kept, err := w.Request(ctx, "t", id); err != nil || kept.Status != want || (len(kept.Body) == 0) != (want == 410) {
+			t.Errorf("the answer that shows %s: %+v, %v", id, kept, err)
+		}
+	}
 	r, err := w.Review(ctx, "A1", 1)
 	if err != nil || strings.Contains(string(r.Report), "x") || len(r.Seen) != 0 || r.Verdict != "wait" {
 		t.Errorf("%+v, %v", r, err)

@@ -1,0 +1,91 @@
+package rest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"assay/internal/service"
+)
+
+// TestErasedAnswer: what an order is erased of is in no answer that was kept, and
+// the key stays used.
+func TestErasedAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{}, real)
+	body := `{"order":{"names":["shop.orchard.net"],"method":"dns","contacts":{"administrator":{"first_name":"Ada","email":"ada@orchard.net"}}},"draft":true}`
+	headers := []string{"Content-Type", "application/json", "Idempotency-Key", "k1"}
+	made := w.ask(http.MethodPost, "/api/v1/orders", w.root, body, headers...)
+	var v struct{ ID string }
+	if err := json.Unmarshal(made.body, &v); err != nil || made.StatusCode != http.StatusCreated {
+		t.Fatalf("%d %s", made.StatusCode, made.body)
+	}
+	if again := w.ask(http.MethodPost, "/api/v1/orders", w.root, body, headers...); string(again.body) != string(made.body) {
+		t.Fatalf("again: %s", again.body)
+	}
+	for _, step := range []string{"cancel", "erase"} {
+		if got := w.ask(http.MethodPost, "/api/v1/orders/"+v.ID+"/"+step, w.root, ""); got.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d %s", step, got.StatusCode, got.body)
+		}
+	}
+	got := w.ask(http.MethodPost, "/api/v1/orders", w.root, body, headers...)
+	if got.StatusCode != http.StatusNotFound || strings.Contains(string(got.body), "Ada") {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+}
+
+// TestHostileText: texts that a database cannot hold, and names of any length,
+// are told as what they are.
+func TestHostileText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{}, real)
+	for _, path := range []string{
+		"/orders/%00", "/orders/%ff", "/orders?account=%00", "/orders?cursor=MC4A", "/tokens?cursor=%ff", "/accounts/%00", "/audit?actor=%00",
+	} {
+		if got := w.ask(http.MethodGet, "/api/v1"+path, w.root, ""); got.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", path, got.StatusCode, got.body)
+		}
+	}
+	names := make([]string, 1000)
+	for i := range names {
+		names[i] = strings.Repeat("a.", 120) + fmt.Sprintf("n%d.net", i)
+	}
+	for name, list := range map[string][]string{"one of 900 KB": {strings.Repeat("a", 900_000)}, "1,000 of 120 labels": names} {
+		raw, err := json.Marshal(map[string]any{"order": map[string]any{"names": list}, "draft": true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := http.StatusCreated
+		if len(list) == 1 {
+			want = http.StatusBadRequest
+		}
+		if got := w.ask(http.MethodPost, "/api/v1/orders", w.root, string(raw), "Content-Type", "application/json"); got.StatusCode != want {
+			t.Errorf("%s: %d %.300s", name, got.StatusCode, got.body)
+		}
+	}
+}
+
+// TestForwardedMetrics: what comes through a proxy that was not named comes from
+// anywhere.
+func TestForwardedMetrics(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{}, plainFake)
+	for header, want := range map[string]int{"X-Forwarded-For": http.StatusForbidden, "Forwarded": http.StatusForbidden, "X-Other": http.StatusOK} {
+		if got := w.ask(http.MethodGet, "/metrics", "", "", header, "8.8.8.8"); got.StatusCode != want {
+			t.Errorf("%s: %d", header, got.StatusCode)
+		}
+	}
+}
+
+// TestNothingSecretKept: of what an answer shows once only the rest is kept.
+func TestNothingSecretKept(t *testing.T) {
+	t.Parallel()
+	for _, v := range []any{service.TokenView{ID: "t", Secret: "hidden"}, service.ChannelView{ID: "c", Secret: "hidden"}} {
+		_, _, body, err := kept(&answer{status: http.StatusCreated, value: v})
+		if err != nil || strings.Contains(string(body), "hidden") || !strings.Contains(string(body), `"id"`) {
+			t.Errorf("%T: %s %v", v, body, err)
+		}
+	}
+}
