@@ -193,7 +193,7 @@ func withoutAge(r *review.Report) {
 	gravest := review.VerdictPass
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		if f.Cause == cause.PolicyInputUnavailable {
+		if f.Cause == cause.PolicyInputUnavailable && f.Parameters["state"] == "stale" {
 			continue
 		}
 		kept = append(kept, *f)

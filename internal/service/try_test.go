@@ -66,3 +66,17 @@ func TestTryProfile(t *testing.T) {
 		t.Errorf("an applicant tries a profile: %v", err)
 	}
 }
+
+// TestWithoutAge: only that a list is too old at another time says nothing of the
+// order. What is missing now is missing then.
+func TestWithoutAge(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[string]review.Verdict{"stale": review.VerdictPass, "missing": review.VerdictUnknown, "unreadable": review.VerdictUnknown} {
+		r := &review.Report{Verdict: review.VerdictUnknown, Findings: []review.Finding{
+			{Cause: cause.PolicyInputUnavailable, Level: cause.Unknown, Parameters: cause.Parameters{"state": state}},
+		}}
+		if withoutAge(r); r.Verdict != want {
+			t.Errorf("%s: %s", state, r.Verdict)
+		}
+	}
+}
