@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"assay/cause"
 	"assay/order"
 	"assay/review"
 )
