@@ -105,7 +105,7 @@ func csrReused(f *facts, s *sink) {
 // latest of another account: of that one only that it exists and when.
 func (f *facts) reused(s *sink, id cause.ID, subject string, match func(*evidence.PastOrder) bool) {
 	answer, ok := f.records(evidence.TopicOrders)
-	if !ok || f.keepsOriginal() {
+	if !ok || f.keepsOriginal(answer.Orders, match) {
 		return
 	}
 	var own, other *evidence.PastOrder
@@ -137,8 +137,27 @@ func (f *facts) earlier(d *draft, p *evidence.PastOrder) *draft {
 	return d.concerning("reuse").from(f, evidence.TopicOrders)
 }
 
-// keepsOriginal reports whether the order deliberately keeps the request of the
-// certificate it replaces.
-func (f *facts) keepsOriginal() bool {
-	return f.Order.CSROrigin == "original" && (f.Order.Kind == order.Reissue || f.Order.Kind == order.Renewal)
+// keepsOriginal reports whether the order deliberately keeps the request or key
+// of the one it replaces: an own order that matches and came far enough to have
+// a certificate. Records that do not say how an order ended are taken at their
+// word. What names no such order is judged as any other.
+func (f *facts) keepsOriginal(earlier []evidence.PastOrder, match func(*evidence.PastOrder) bool) bool {
+	o := f.Order
+	if o.CSROrigin != "original" || o.Replaces == "" || o.Kind != order.Reissue && o.Kind != order.Renewal {
+		return false
+	}
+	return slices.ContainsFunc(earlier, func(p evidence.PastOrder) bool {
+		return p.Own && p.Order == o.Replaces && match(&p) && cameThrough(&p)
+	})
+}
+
+// cameThrough reports whether there can be a certificate of an earlier order.
+func cameThrough(p *evidence.PastOrder) bool {
+	switch p.State {
+	case "failed", "cancelled":
+		return false
+	case "open":
+		return p.Validated
+	}
+	return true
 }

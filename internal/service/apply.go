@@ -68,6 +68,9 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkReplaced(ctx, o); err != nil {
+		return nil, err
+	}
 	if err := s.ensure(ctx, o); err != nil {
 		return nil, err
 	}
@@ -154,6 +157,29 @@ func (s *Service) intake(p Principal, in *Application, prof *profile.Profile) (*
 		o.Name = names[0].Name
 	}
 	return o, nil
+}
+
+// checkReplaced refuses an order that says it replaces one that the account does
+// not have: which it may not even know of is told the same.
+func (s *Service) checkReplaced(ctx context.Context, o *store.Order) error {
+	id := o.Order.Replaces
+	if id == "" {
+		return nil
+	}
+	unknown := &Problem{Kind: Invalid, Message: "service.replaces", Pairs: []any{"Order", id}}
+	if id == o.ID || len(id) > maxOrderID {
+		return unknown
+	}
+	replaced, err := s.Store.Order(ctx, o.Tenant, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return unknown
+	case err != nil:
+		return problemOf(err)
+	case replaced.Account != o.Account || !replaced.Deleted.IsZero() || replaced.State == order.StateDraft:
+		return unknown
+	}
+	return nil
 }
 
 // complete fills in what an applicant may leave out.

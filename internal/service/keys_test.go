@@ -108,3 +108,49 @@ func TestKeysAtOnce(t *testing.T) {
 		t.Errorf("%v", states)
 	}
 }
+
+// TestOriginalOfWhat: who keeps the request of the order that is replaced says
+// which one, and it is an own one that came through.
+func TestOriginalOfWhat(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ctx, who := context.Background(), h.who[RoleApplicant]
+	again := func(a Application, of string) Application {
+		a.Order.Kind, a.Order.CSROrigin, a.Order.Replaces = order.Reissue, "original", of
+		return a
+	}
+	a := dv(t, "orchard.net")
+	first := h.apply(t, who, a)
+	foreign, err := h.Apply(ctx, h.neighbour(t), dv(t, "elsewhere.orchard.net"))
+	if err != nil {
+		t.Fatal(err, findings(err))
+	}
+	other := h.who[RoleAdministrator]
+	others, err := h.Apply(ctx, other, dv(t, "other.orchard.net"))
+	if err != nil {
+		t.Fatal(err, findings(err))
+	}
+	draft := dv(t, "orchard.net")
+	draft.Draft = true
+	for name, of := range map[string]string{
+		"nobody's": "Anowhere", "another tenant's": foreign.ID, "another account's": others.ID, "a draft": h.apply(t, who, draft).ID,
+		"too long to be one": strings.Repeat("A", 1000),
+	} {
+		if _, err := h.Apply(ctx, who, again(a, of)); !problemIs(err, Invalid) || !strings.Contains(err.Error(), "service.replaces") {
+			t.Errorf("%s: %v %v", name, err, findings(err))
+		}
+	}
+	if _, err := h.Apply(ctx, who, again(a, "")); !reused(err) {
+		t.Errorf("of none: %v", err)
+	}
+	if _, err := h.Apply(ctx, who, again(a, first.ID)); !reused(err) {
+		t.Errorf("of one under way: %v", err)
+	}
+	h.world(t, first, lab.Change{})
+	if v := h.run(t, first.ID); v.State != order.StateReady {
+		t.Fatalf("%s %+v", v.State, v.Findings)
+	}
+	if _, err := h.Apply(ctx, who, again(a, first.ID)); err != nil {
+		t.Errorf("of one that came through: %v %v", err, findings(err))
+	}
+}

@@ -72,6 +72,9 @@ func (s *Service) replaceOnce(ctx context.Context, p Principal, was *store.Order
 		row.Order.ID = o.ID
 		o.Order, o.Product, o.Kind, o.Profile, o.Method, o.Name, o.Names = row.Order, row.Product, row.Kind, row.Profile, row.Method, row.Name, row.Names
 		o.Order.CSR, _, _ = csr.Scrub(o.Order.CSR)
+		if err := s.checkReplaced(ctx, &o); err != nil {
+			return nil, err
+		}
 	}
 	challenges, err := s.keptChallenges(ctx, &o, was)
 	if err != nil {

@@ -82,6 +82,9 @@ func (s *Service) picture(ctx context.Context, o *store.Order) (*picture, error)
 	return beside, nil
 }
 
+// maxOrderID is far more than the number of any order has.
+const maxOrderID = 64
+
 // find reads an order that the principal may see.
 func (s *Service) find(ctx context.Context, p Principal, id string, do Permission) (*store.Order, error) {
 	o, err := s.reach(ctx, p, id, do)
@@ -96,7 +99,7 @@ func (s *Service) reach(ctx context.Context, p Principal, id string, do Permissi
 	if err := allow(p, do); err != nil {
 		return nil, err
 	}
-	if len(id) > 64 {
+	if len(id) > maxOrderID {
 		return nil, problemOf(store.ErrNotFound)
 	}
 	o, err := s.Store.Order(ctx, p.Tenant, id)
