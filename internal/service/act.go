@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"assay/internal/store"
 	"assay/order"
@@ -150,7 +149,7 @@ func (s *Service) verify(tx store.Tx, o *store.Order) ([]store.Due, map[string]a
 	if err != nil {
 		return nil, nil, err
 	}
-	now, gap := s.now(), time.Duration(prof.Limits.ManualCheckMinutes)*time.Minute
+	now, gap := s.now(), manualGap(prof)
 	// A clock that was set back must not lock the order for ever.
 	if !o.ManualAt.IsZero() && now.Before(o.ManualAt.Add(gap)) && !now.Before(o.ManualAt) {
 		return nil, nil, errTooOften

@@ -93,7 +93,7 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 	}
 	extra := store.NewOrder{Names: s.orderNames(o.Order), Keys: orderKeys(o.Order), Challenges: challenges}
 	if !in.Draft {
-		extra.Due = s.firstDue(o)
+		extra.Due = s.firstDue(o, o.Submitted)
 	}
 	packed, err := packReview(o, report, "submit", nil)
 	if err != nil {
@@ -235,9 +235,10 @@ func (s *Service) submit(o *store.Order, prof *profile.Profile) {
 	o.Order.SubmittedAt = now
 }
 
-// firstDue is what is due for an order that was just submitted.
-func (s *Service) firstDue(o *store.Order) []store.Due {
-	due := []store.Due{{Kind: store.DueCheck, At: o.Submitted}}
+// firstDue is what is due for an order that was just submitted and is looked at
+// first at a time.
+func (s *Service) firstDue(o *store.Order, check time.Time) []store.Due {
+	due := []store.Due{{Kind: store.DueCheck, At: check}}
 	if !o.Deadline.IsZero() {
 		due = append(due,
 			store.Due{Kind: store.DueDeadline, At: o.Deadline},

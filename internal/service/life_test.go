@@ -237,6 +237,53 @@ func TestVerifyTooOften(t *testing.T) {
 	}
 }
 
+// TestResubmitTooOften: cancelling and submitting again is no way to have an order
+// looked at more often than by asking.
+func TestResubmitTooOften(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ctx, who := context.Background(), h.who[RoleApplicant]
+	v := h.apply(t, who, dv(t, "orchard.net"))
+	h.world(t, v, bare())
+	h.run(t, v.ID)
+	h.pass(10 * time.Minute)
+	if _, err := h.Verify(ctx, who, v.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	h.run(t, v.ID)
+	looked, asked := h.clock(), h.window.questions()
+	again := func() {
+		t.Helper()
+		if _, err := h.Cancel(ctx, who, v.ID, 0); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if v, err = h.Resubmit(ctx, who, v.ID, 0, nil); err != nil {
+			t.Fatal(err, findings(err))
+		}
+	}
+	h.pass(time.Minute)
+	again()
+	if h.run(t, v.ID); h.window.questions() != asked || v.NextCheck == nil || !v.NextCheck.Equal(looked.Add(5*time.Minute)) {
+		t.Fatalf("%d questions, next check %v", h.window.questions()-asked, v.NextCheck)
+	}
+	h.pass(4 * time.Minute)
+	if h.run(t, v.ID); h.window.questions() == asked {
+		t.Fatal("not looked at when it may be")
+	}
+	// It was submitted four minutes ago: that was a look, too.
+	asked = h.window.questions()
+	again()
+	if h.run(t, v.ID); h.window.questions() != asked || !v.NextCheck.Equal(looked.Add(6*time.Minute)) {
+		t.Fatalf("%d questions, next check %v", h.window.questions()-asked, v.NextCheck)
+	}
+	// A clock that was set back keeps nobody waiting for long.
+	h.pass(-time.Hour)
+	if again(); !v.NextCheck.Equal(h.clock()) {
+		t.Errorf("next check %v at %v", v.NextCheck, h.clock())
+	}
+}
+
 // TestReuse: a validation stands for later orders of the same account of the same
 // tenant, as long as the profile says, and for nobody else.
 func TestReuse(t *testing.T) {

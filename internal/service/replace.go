@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"assay/csr"
 	"assay/internal/store"
 	"assay/order"
+	"assay/profile"
 	"assay/review"
 )
 
@@ -104,7 +106,7 @@ func (s *Service) replaceOnce(ctx context.Context, p Principal, was *store.Order
 	}
 	extra := store.NewOrder{Names: s.orderNames(o.Order), Keys: orderKeys(o.Order), Challenges: challenges}
 	if submit {
-		extra.Due = s.firstDue(&o)
+		extra.Due = s.firstDue(&o, s.notBefore(was, prof))
 	}
 	packed, err := packReview(&o, report, string(action), last)
 	if err != nil {
@@ -137,6 +139,30 @@ func (s *Service) replaceOnce(ctx context.Context, p Principal, was *store.Order
 		s.wake()
 	}
 	return v, err
+}
+
+// notBefore is when an order that is submitted again may be looked at: no sooner
+// than the profile allows after somebody had it looked at by hand or submitted
+// it, so that cancelling and submitting is no way to look more often. A time that
+// lies ahead tells of a clock that was set back, and keeps nobody waiting.
+func (s *Service) notBefore(was *store.Order, prof *profile.Profile) time.Time {
+	gap := manualGap(prof)
+	if before, err := s.Profiles(was.Profile); err == nil {
+		gap = max(gap, manualGap(before))
+	}
+	now := s.now()
+	at := now
+	for _, last := range []time.Time{was.ManualAt, was.Submitted} {
+		if !last.IsZero() && !last.After(now) && last.Add(gap).After(at) {
+			at = last.Add(gap)
+		}
+	}
+	return at
+}
+
+// manualGap is the least time between two checks asked for by hand.
+func manualGap(p *profile.Profile) time.Duration {
+	return time.Duration(p.Limits.ManualCheckMinutes) * time.Minute
 }
 
 // keptChallenges are the values an order has, nil where it needs new ones: its
