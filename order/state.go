@@ -67,4 +67,5 @@ const (
 	FailRefused  Reason = "refused"  // a finding of level refuse
 	FailDeadline Reason = "deadline" // not validated in time
 	FailIssuance Reason = "issuance" // the issuer refused
+	FailReviewer Reason = "reviewer" // a person refused
 )

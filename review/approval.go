@@ -134,10 +134,12 @@ func (f *facts) isAbout(a *evidence.Approval, d *draft) bool {
 // later order of the account.
 const stagePolicy cause.Stage = "policy"
 
-// reviewable reports whether a person may have to decide about an order under the
-// profile, so that approvals matter.
-func (f *facts) reviewable() bool {
-	return f.profile.Derive("review.reviewable."+string(f.Order.Product), func() any {
-		return slices.ContainsFunc(implemented, func(id cause.ID) bool { return f.profile.CanAsk(id, f.Order.Product) })
+// Reviewable reports whether a person may have to decide about an order of a
+// product under a profile, so that approvals matter.
+func Reviewable(p *profile.Profile, product order.Product) bool {
+	return p.Derive("review.reviewable."+string(product), func() any {
+		return slices.ContainsFunc(implemented, func(id cause.ID) bool { return p.CanAsk(id, product) })
 	}).(bool)
 }
+
+func (f *facts) reviewable() bool { return Reviewable(f.profile, f.Order.Product) }

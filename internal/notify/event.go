@@ -17,6 +17,7 @@ const (
 	OrderCancelled Event = "order.cancelled" // somebody cancelled it
 	ReviewOpened   Event = "review.opened"   // it waits for a reviewer
 	ReviewUrged    Event = "review.urged"    // its applicant urges the reviewer
+	ReviewLate     Event = "review.late"     // it waits longer than the service level
 	ReviewAsked    Event = "review.asked"    // the reviewer asks the applicant
 	ReviewAnswered Event = "review.answered" // the applicant answered
 	ReviewDecided  Event = "review.decided"  // the reviewer decided
@@ -24,13 +25,13 @@ const (
 	Test Event = "test"
 )
 
-var staffOnly = []Event{ReviewOpened, ReviewUrged, ReviewAnswered}
+var staffOnly = []Event{ReviewOpened, ReviewUrged, ReviewLate, ReviewAnswered}
 
 // Events lists what a channel can ask for.
 func Events() []Event {
 	return []Event{
 		OrderSubmitted, OrderFindings, OrderReminder, OrderDeadline, OrderReady, OrderRefused, OrderExpired, OrderCancelled,
-		ReviewOpened, ReviewUrged, ReviewAsked, ReviewAnswered, ReviewDecided,
+		ReviewOpened, ReviewUrged, ReviewLate, ReviewAsked, ReviewAnswered, ReviewDecided,
 	}
 }
 

@@ -20,6 +20,10 @@ const (
 	MayReadAudit    Permission = "audit:read"
 	MayTryProfiles  Permission = "profiles:try"
 	MayReadNotices  Permission = "notices:read"
+	// MayReadQueue is for what waits for a person, MayDecide for what a person
+	// decides about it.
+	MayReadQueue Permission = "reviews:read"
+	MayDecide    Permission = "reviews:decide"
 	// MayManageNotices is for channels, too.
 	MayManageNotices Permission = "notices:write"
 )
@@ -29,11 +33,11 @@ const (
 func Permissions() map[Role][]Permission {
 	return map[Role][]Permission{
 		RoleApplicant: {MayReadOrders, MayWriteOrders, MayReadNotices, MayManageNotices},
-		RoleReviewer:  {MayReadOrders, MayTryProfiles, MayReadNotices},
-		RoleAuditor:   {MayReadOrders, MayReadAudit, MayTryProfiles, MayReadNotices},
+		RoleReviewer:  {MayReadOrders, MayTryProfiles, MayReadNotices, MayReadQueue, MayDecide},
+		RoleAuditor:   {MayReadOrders, MayReadAudit, MayTryProfiles, MayReadNotices, MayReadQueue},
 		RoleAdministrator: {
 			MayReadOrders, MayWriteOrders, MayErase, MayManageTokens, MayAccounts, MayTenants, MayReadAudit, MayTryProfiles,
-			MayReadNotices, MayManageNotices,
+			MayReadNotices, MayManageNotices, MayReadQueue,
 		},
 	}
 }
@@ -46,8 +50,13 @@ func Roles() []Role {
 // Scopes lists the scopes that a token may be narrowed to.
 func Scopes() []string {
 	scopes := []string{}
-	for _, p := range Permissions()[RoleAdministrator] {
-		scopes = append(scopes, string(p))
+	all := Permissions()
+	for _, role := range []Role{RoleAdministrator, RoleReviewer, RoleApplicant, RoleAuditor} {
+		for _, p := range all[role] {
+			if !slices.Contains(scopes, string(p)) {
+				scopes = append(scopes, string(p))
+			}
+		}
 	}
 	return scopes
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"assay/internal/store"
 	"assay/order"
@@ -21,9 +22,13 @@ var errMoved = errors.New("the order was changed meanwhile")
 type step struct {
 	needs  Permission
 	action order.Action
-	// name is the audit entry's; "": that of action.
+	// name is the audit entry's, after "order." where it has no point; "": that of
+	// action.
 	name   string
 	change act
+	// asks is set where the change is about what waits for a person: the view then
+	// says for whom. Nothing is due but before where keeps is set.
+	asks, keeps bool
 }
 
 // act changes o inside the unit of its use case, and says what is due for the
@@ -84,11 +89,22 @@ func (s *Service) doOnce(ctx context.Context, p Principal, id string, version in
 			data = map[string]any{}
 		}
 		data["state"] = string(o.State)
-		if err := s.audit(tx, p, o, "order."+cmp.Or(st.name, string(st.action)), "", data); err != nil {
+		name := cmp.Or(st.name, string(st.action))
+		if !strings.Contains(name, ".") {
+			name = "order." + name
+		}
+		if err := s.audit(tx, p, o, name, "", data); err != nil {
 			return nil, err
 		}
 		after := *shown
-		after.due = due
+		if !st.keeps {
+			after.due = due
+		}
+		if st.asks {
+			if err := s.asked(tx, o, &after); err != nil {
+				return nil, err
+			}
+		}
 		if st.needs == MayErase {
 			after.report = nil
 		}
@@ -236,6 +252,9 @@ func (s *Service) cancel(tx store.Tx, p Principal, o *store.Order) ([]store.Due,
 		if err := s.audit(tx, p, o, "order.cancelling", "", map[string]any{"state": string(o.State)}); err != nil {
 			return nil, nil, err
 		}
+	}
+	if err := tx.CloseDesk(o.ID, s.now()); err != nil {
+		return nil, nil, err
 	}
 	return nil, nil, tx.ClearDue(o.ID)
 }

@@ -74,6 +74,7 @@ func (s *Service) Run(ctx context.Context) {
 	running.Go(func() { s.sealing(ctx) })
 	running.Go(func() { s.keepHouse(ctx) })
 	running.Go(func() { s.noticing(ctx) })
+	running.Go(func() { s.reminding(ctx) })
 	if s.Prepare != nil {
 		s.Prepare(ctx)
 	}

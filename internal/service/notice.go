@@ -48,13 +48,17 @@ func eventOf(action string, data map[string]any, now time.Time) notify.Event {
 		return notify.OrderCancelled
 	case "review.open":
 		return notify.ReviewOpened
-	case "review.urge", "order.urge":
+	case "review.urge":
 		return notify.ReviewUrged
+	case "review.late":
+		return notify.ReviewLate
 	case "review.ask":
 		return notify.ReviewAsked
-	case "review.answer", "order.answer":
+	case "review.answer":
 		return notify.ReviewAnswered
-	case "review.approve", "review.agree", "review.refuse", "review.withdraw":
+	case "review.refuse":
+		return notify.OrderRefused
+	case "review.approve", "review.agree", "review.withdraw":
 		return notify.ReviewDecided
 	}
 	return ""
@@ -316,13 +320,26 @@ func (s *Service) letterOf(ctx context.Context, n *store.Notice, c *store.Channe
 		return nil, err
 	}
 	l.ID, l.At, l.Role, l.Data = noticeID(n), n.At, c.Role, e.Data
-	var data struct {
-		Note string `json:"note"`
+	l.Note, err = s.noteOf(ctx, o, e)
+	return l, err
+}
+
+// noteOf is what a person wrote with what an entry tells; "": nothing, or it was
+// erased.
+func (s *Service) noteOf(ctx context.Context, o *store.Order, e *store.Entry) (string, error) {
+	var data struct{ Decision string }
+	if json.Unmarshal(e.Data, &data) != nil || data.Decision == "" {
+		return "", nil
 	}
-	if json.Unmarshal(e.Data, &data) == nil {
-		l.Note = data.Note
+	list, err := s.Store.Decisions(ctx, o.ID, shownDecisions)
+	if err != nil {
+		return "", err
 	}
-	return l, nil
+	i := slices.IndexFunc(list, func(d store.Decision) bool { return d.ID == data.Decision })
+	if i < 0 {
+		return "", nil
+	}
+	return list[i].Note, nil
 }
 
 // letterAbout is a letter about an order, with what is in its way.

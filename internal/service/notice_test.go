@@ -143,7 +143,7 @@ func TestNotices(t *testing.T) {
 	h, e := hearing(t)
 	who := h.who[RoleApplicant]
 	c := h.channel(t, who, ChannelRequest{Kind: KindWebhook, Target: e.URL + "/?team=hush", Events: words(slices.DeleteFunc(notify.Events(), func(e notify.Event) bool {
-		return slices.Contains([]notify.Event{notify.ReviewOpened, notify.ReviewUrged, notify.ReviewAnswered}, e)
+		return slices.Contains([]notify.Event{notify.ReviewOpened, notify.ReviewUrged, notify.ReviewLate, notify.ReviewAnswered}, e)
 	}))})
 	if strings.Contains(c.Target, "hush") || !strings.HasPrefix(c.Secret, "whsec_") {
 		t.Errorf("%+v", c)

@@ -162,8 +162,10 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 		if err := dueNext(tx, o, out, seen.final); err != nil {
 			return err
 		}
-		changed, err = s.change(tx, cur, &before, out, seen, last)
-		return err
+		if changed, err = s.change(tx, cur, &before, out, seen, last); err != nil {
+			return err
+		}
+		return s.queue(tx, cur, before.Phase, seen)
 	})
 	if err == nil && changed {
 		s.changed(o.ID)

@@ -71,13 +71,17 @@ type View struct {
 	Review int `json:"review,omitempty"`
 	Checks int `json:"checks,omitempty"`
 	// NextCheck is when the order is looked at next; absent where Paused says why.
-	NextCheck   *time.Time `json:"next_check,omitempty"`
-	Paused      string     `json:"paused,omitempty"`
-	CreatedAt   time.Time  `json:"created_at"`
-	SubmittedAt *time.Time `json:"submitted_at,omitempty"`
-	Deadline    *time.Time `json:"deadline,omitempty"`
-	ChangedAt   time.Time  `json:"changed_at"`
-	EndedAt     *time.Time `json:"ended_at,omitempty"`
+	NextCheck *time.Time `json:"next_check,omitempty"`
+	Paused    string     `json:"paused,omitempty"`
+	// Waiting says for whom an order in the phase review waits.
+	Waiting *Waiting `json:"waiting,omitempty"`
+	// Refusal is what a reviewer refused the order for.
+	Refusal     *DecisionView `json:"refusal,omitempty"`
+	CreatedAt   time.Time     `json:"created_at"`
+	SubmittedAt *time.Time    `json:"submitted_at,omitempty"`
+	Deadline    *time.Time    `json:"deadline,omitempty"`
+	ChangedAt   time.Time     `json:"changed_at"`
+	EndedAt     *time.Time    `json:"ended_at,omitempty"`
 	// Version is the entity tag.
 	Version int64 `json:"version"`
 }

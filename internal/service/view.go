@@ -25,6 +25,9 @@ type picture struct {
 	// report is the newest review, number its place, checks how many saw the same.
 	report         *review.Report
 	number, checks int
+	// waiting says for whom the order waits, refusal what a person refused it for.
+	waiting *Waiting
+	refusal *DecisionView
 }
 
 // view is an order as its owner sees it.
@@ -47,6 +50,12 @@ func (s *Service) view(o *store.Order, beside *picture) *View {
 			v.NextCheck = optional(d.At)
 		}
 	}
+	if o.State == order.StatePending && o.Phase == order.PhaseReview {
+		v.Waiting = beside.waiting
+	}
+	if o.Reason == order.FailReviewer {
+		v.Refusal = beside.refusal
+	}
 	return v
 }
 
@@ -67,6 +76,9 @@ func (s *Service) picture(ctx context.Context, o *store.Order) (*picture, error)
 	}
 	if beside.due, err = s.Store.DueOf(ctx, o.ID); err != nil {
 		return nil, problemOf(err)
+	}
+	if err := s.people(ctx, o, beside); err != nil {
+		return nil, err
 	}
 	last, err := s.Store.Review(ctx, o.ID, 0)
 	if errors.Is(err, store.ErrNotFound) {

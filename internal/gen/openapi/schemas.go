@@ -97,7 +97,7 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[order.Phase]():
 		return words(order.PhasePreReview, order.PhaseValidation, order.PhaseReview, order.PhaseCA, order.PhaseIssue)
 	case reflect.TypeFor[order.Reason]():
-		return words(order.FailRefused, order.FailDeadline, order.FailIssuance)
+		return words(order.FailRefused, order.FailDeadline, order.FailIssuance, order.FailReviewer)
 	case reflect.TypeFor[cause.Level]():
 		return words(cause.Levels()...)
 	case reflect.TypeFor[review.Verdict]():

@@ -145,3 +145,30 @@ func exampleTrial() service.Trial {
 		Was: review.VerdictPass, Would: review.VerdictWait, Added: []review.Finding{exampleFinding()}, Gone: []cause.ID{},
 	}}}
 }
+
+func exampleQueueItem() service.QueueItem {
+	until := exampleTime().Add(30 * time.Minute)
+	return service.QueueItem{
+		Order: exampleOrderID, Account: "shop", Product: order.OV, Name: "bank.orchard.net", Names: 1, Causes: []string{string(cause.PolicySensitiveWord)},
+		State: "open", OpenedAt: exampleTime(), DueAt: exampleTime().AddDate(0, 0, 3), ClaimedBy: "rita", ClaimedUntil: &until,
+	}
+}
+
+func exampleDecision() service.DecisionView {
+	until := exampleTime().AddDate(0, 0, 398)
+	return service.DecisionView{
+		ID: "0006445dba2f0000a1b2c3d4e5f6", Kind: "approve", Cause: string(cause.PolicySensitiveWord), Subject: "bank.orchard.net", Scope: "orchard.net",
+		By: "rita", Note: "The bank of a river; the register of names shows it.", At: exampleTime(), Until: &until,
+	}
+}
+
+func exampleDocket() service.Docket {
+	item, v := exampleQueueItem(), exampleView()
+	v.Phase, v.Verdict = order.PhaseReview, review.VerdictReview
+	return service.Docket{
+		Item: &item, Order: &v, Decisions: []service.DecisionView{},
+		Matters: []service.Matter{{
+			Finding: "policy.sensitive-word@bank.orchard.net", Cause: cause.PolicySensitiveWord, Subject: "bank.orchard.net", Scope: "orchard.net",
+		}},
+	}
+}

@@ -53,7 +53,7 @@ type Answer struct {
 // Operations are all routes under [Base], in the order of the document.
 func Operations() []*Operation {
 	var all []*Operation
-	for _, list := range [][]*Operation{orderOperations(), actionOperations(), reviewOperations(), accessOperations(), auditOperations(), policyOperations()} {
+	for _, list := range [][]*Operation{orderOperations(), actionOperations(), reviewOperations(), deskOperations(), accessOperations(), auditOperations(), policyOperations()} {
 		all = append(all, list...)
 	}
 	return all
@@ -144,6 +144,7 @@ func Tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "orders", Description: "Apply for certificates, follow the orders, act on them."},
 		{Name: "reviews", Description: "What was seen and judged, and when."},
+		{Name: "queue", Description: "What waits for a person, and what people decide."},
 		{Name: "access", Description: "Tokens, tenants and accounts."},
 		{Name: "audit", Description: "The record of every decision and change."},
 		{Name: "policy", Description: "What rules, present and coming, do to the orders there are."},

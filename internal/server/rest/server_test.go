@@ -76,7 +76,7 @@ func TestRequests(t *testing.T) {
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{}, func(s *service.Service) Service {
-		return &fake{Access: s, Audit: s, Policy: s, apply: func(context.Context, service.Principal, service.Application) (*service.View, error) {
+		return &fake{Service: s, apply: func(context.Context, service.Principal, service.Application) (*service.View, error) {
 			report := &review.Report{Findings: []review.Finding{exampleFinding()}}
 			return nil, &service.Problem{Kind: service.Refused, Message: "service.refused", Report: report, Allowed: []order.Action{order.ActionEdit}}
 		}}
@@ -99,7 +99,7 @@ func TestPanic(t *testing.T) {
 	t.Parallel()
 	secret := "very secret"
 	w := newWorld(t, Config{}, func(s *service.Service) Service {
-		return &fake{Access: s, Audit: s, Policy: s, apply: func(context.Context, service.Principal, service.Application) (*service.View, error) { panic(secret) }}
+		return &fake{Service: s, apply: func(context.Context, service.Principal, service.Application) (*service.View, error) { panic(secret) }}
 	})
 	got := w.ask("POST", "/api/v1/orders", w.root, `{"order":{"names":["a.example"]}}`)
 	p := got.problem(t)
@@ -123,7 +123,7 @@ func TestPanic(t *testing.T) {
 func TestDefect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{}, func(s *service.Service) Service {
-		return &fake{Access: s, Audit: s, Policy: s, apply: func(context.Context, service.Principal, service.Application) (*service.View, error) {
+		return &fake{Service: s, apply: func(context.Context, service.Principal, service.Application) (*service.View, error) {
 			return nil, errors.New("SELECT secret FROM table")
 		}}
 	})

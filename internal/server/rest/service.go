@@ -33,6 +33,21 @@ type Orders interface {
 	Wait(ctx context.Context, p service.Principal, id string, after int64) error
 }
 
+// Desk are the use cases of people in the review.
+type Desk interface {
+	Queue(ctx context.Context, p service.Principal, q service.QueueQuery) ([]service.QueueItem, string, error)
+	Docket(ctx context.Context, p service.Principal, id string) (*service.Docket, error)
+	Decisions(ctx context.Context, p service.Principal, id string) ([]service.DecisionView, error)
+	Claim(ctx context.Context, p service.Principal, id string) (service.QueueItem, error)
+	Release(ctx context.Context, p service.Principal, id string) (service.QueueItem, error)
+	Approve(ctx context.Context, p service.Principal, id string, version int64, in service.ApprovalRequest) (*service.View, error)
+	Refuse(ctx context.Context, p service.Principal, id string, version int64, in service.Remark) (*service.View, error)
+	Ask(ctx context.Context, p service.Principal, id string, version int64, in service.Remark) (*service.View, error)
+	Withdraw(ctx context.Context, p service.Principal, id string, version int64, decision, note string) (*service.View, error)
+	Answer(ctx context.Context, p service.Principal, id string, version int64, note string) (*service.View, error)
+	Urge(ctx context.Context, p service.Principal, id string, version int64) (*service.View, error)
+}
+
 // Access are the use cases about who may do what.
 type Access interface {
 	Authenticate(ctx context.Context, text string) (service.Principal, error)
@@ -63,6 +78,7 @@ type Policy interface {
 // Service is all that the API needs of the order service.
 type Service interface {
 	Orders
+	Desk
 	Access
 	Audit
 	Policy

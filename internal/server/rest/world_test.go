@@ -133,19 +133,14 @@ func (w *world) token(role service.Role, tenant, account string, scopes ...strin
 	return v.Secret
 }
 
-// fake has the real access and no orders; a test says what it needs of them.
+// fake is the real service, but for what a test says of applying.
 type fake struct {
-	Access
-	Audit
-	Policy
-	useCases
+	Service
 	apply func(ctx context.Context, p service.Principal, a service.Application) (*service.View, error)
 }
-
-type useCases interface{ Orders }
 
 func (f *fake) Apply(ctx context.Context, p service.Principal, a service.Application) (*service.View, error) {
 	return f.apply(ctx, p, a)
 }
 
-func plainFake(s *service.Service) Service { return &fake{Access: s, Audit: s, Policy: s} }
+func plainFake(s *service.Service) Service { return &fake{Service: s} }
