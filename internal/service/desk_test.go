@@ -270,6 +270,7 @@ func TestDeskMoved(t *testing.T) {
 	if _, err := h.Resubmit(ctx, h.who[RoleApplicant], v.ID, 0, &in); err != nil {
 		t.Fatal(err, findings(err))
 	}
+	h.pass(time.Hour) // longer than the profile lets pass between checks
 	again := h.read(t, v.ID)
 	h.world(t, again, published(again))
 	if again = h.run(t, v.ID); again.Phase != order.PhaseReview {
