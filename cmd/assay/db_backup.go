@@ -199,9 +199,7 @@ func (a *app) belongings(d *depot) (all []copy.File, err error) {
 	}
 	s, c := &d.file.Serve, d.file
 	paths := []string{d.filePath, s.TLSCert, s.TLSKey, s.Perspectives, s.Lists, c.RootHints, c.TrustAnchors, c.DialMap}
-	if strings.HasSuffix(s.Profile, ".toml") {
-		paths = append(paths, s.Profile)
-	}
+	paths = append(paths, s.ProfileFiles()...)
 	for _, path := range paths {
 		name := configurationDirectory + "/" + filepath.Base(path)
 		taken := slices.ContainsFunc(all, func(f copy.File) bool { return f.Name == name })

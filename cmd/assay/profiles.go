@@ -9,7 +9,7 @@ import (
 
 // profile finds a profile by the name of an embedded one or the path of a file.
 func (a *app) profile(name string) (*profile.Profile, error) {
-	if !strings.HasSuffix(name, ".toml") && !strings.ContainsAny(name, `/\`) {
+	if !isProfileFile(name) {
 		p, err := profile.Named(name)
 		if err != nil {
 			return nil, a.usage("assay profile list", "error.profile-name", "Name", name, "Names", strings.Join(profile.Embedded(), ", "))

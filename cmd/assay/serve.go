@@ -27,6 +27,7 @@ type serviceFlags struct {
 	proxies, metrics     config.Prefixes
 	profile, places, log string
 	lists                string
+	profiles             []string
 	rate                 float64
 	workers, keepReviews int
 	network              *networkFlags
@@ -62,6 +63,7 @@ func (a *app) serviceFlags(c *cobra.Command, f *serviceFlags) {
 	s.TextVar(&f.proxies, "trusted-proxy", config.Prefixes{}, a.text.Text("flag.trusted-proxy"))
 	s.TextVar(&f.metrics, "metrics-from", config.Prefixes{}, a.text.Text("flag.metrics-from"))
 	s.StringVar(&f.profile, "profile", "cloud", a.text.Text("flag.serve-profile"))
+	s.StringSliceVar(&f.profiles, "profiles", nil, a.text.Text("flag.serve-profiles"))
 	s.StringVar(&f.places, "perspectives", "", a.text.Text("flag.perspectives"))
 	s.StringVar(&f.log, "log", "text", a.text.Text("flag.log"))
 	s.Float64Var(&f.rate, "rate", 0, a.text.Text("flag.serve-rate"))

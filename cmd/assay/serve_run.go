@@ -22,7 +22,6 @@ import (
 	"assay/internal/service"
 	"assay/lookup"
 	"assay/perspective"
-	"assay/profile"
 )
 
 // goodbye is how long requests under way may take when the service stops.
@@ -46,6 +45,10 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	if err != nil {
 		return err
 	}
+	profiles, err := a.serveProfiles(f)
+	if err != nil {
+		return err
+	}
 	lists, err := a.serveLists(f, set)
 	if err != nil {
 		return err
@@ -58,7 +61,7 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	defer own.Close()
 	api.Log, api.Records = a.logger(f.log), own.Store
 	s, err := service.New(service.Config{
-		Store: own.Store, Now: a.now, Data: set, Profile: f.profile, Profiles: a.serveProfiles(f.profile), Log: api.Log, AuditKey: own.auditKey,
+		Store: own.Store, Now: a.now, Data: set, Profile: f.profile, Profiles: profiles.named, Offered: profiles.offered, Log: api.Log, AuditKey: own.auditKey,
 		Places: look.places, Lists: lists, Workers: f.workers, KeepReviews: time.Duration(f.keepReviews) * 24 * time.Hour, Meter: api.Meter, Prepare: look.prepare(api.Log),
 	})
 	if err != nil {
@@ -238,21 +241,6 @@ func (a *app) lookout(f *serviceFlags, file *config.Config, set *data.Set) (*loo
 		}
 	}
 	return look, nil
-}
-
-// serveProfiles finds profiles by name: the embedded ones, and the one that the
-// operator's file holds.
-func (a *app) serveProfiles(given string) func(string) (*profile.Profile, error) {
-	return func(name string) (*profile.Profile, error) {
-		if name == given {
-			return a.profile(given)
-		}
-		p, err := a.profile(given)
-		if err == nil && p.Name == name {
-			return p, nil
-		}
-		return profile.Named(name)
-	}
 }
 
 // greet says where the service listens, and shows the first token once. The line

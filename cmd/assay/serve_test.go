@@ -33,6 +33,7 @@ var settings = map[string]struct{ file, shown, environment, flag, otherwise stri
 	"tls-key":       {`"/file/tls.key"`, "/file/tls.key", "/env/tls.key", "/flag/tls.key", ""},
 	"key-file":      {`"/file/a.key"`, "/file/a.key", "/env/a.key", "/flag/a.key", ""},
 	"profile":       {`"baseline"`, "baseline", "letsencrypt", "private", "cloud"},
+	"profiles":      {`["baseline", "private"]`, "[baseline,private]", "letsencrypt", "cloud", "[]"},
 	"perspectives":  {`"/file/p.toml"`, "/file/p.toml", "/env/p.toml", "/flag/p.toml", ""},
 	"lists":         {`"/file/l.toml"`, "/file/l.toml", "/env/l.toml", "/flag/l.toml", ""},
 	"log":           {`"json"`, "json", "text", "json", "text"},
@@ -82,7 +83,7 @@ func TestServeSettings(t *testing.T) {
 		t.Errorf("%d values for %d settings", len(settings), len(config.ServeKeys()))
 	}
 	list := func(key, text string) string {
-		if key == "listen" {
+		if key == "listen" || key == "profiles" {
 			return "[" + text + "]"
 		}
 		return text

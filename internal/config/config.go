@@ -119,6 +119,11 @@ func Parse(raw []byte, path string) (*Config, error) {
 			*p = filepath.Join(filepath.Dir(path), *p)
 		}
 	}
+	for _, p := range c.Serve.profileFiles() {
+		if !filepath.IsAbs(*p) {
+			*p = filepath.Join(filepath.Dir(path), *p)
+		}
+	}
 	return c, nil
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -45,8 +46,11 @@ type Serve struct {
 	// the first start. Default: assay.key in the data directory.
 	KeyFile string `toml:"key-file"`
 	// Profile is whose rules orders are reviewed by that name none: a built-in
-	// one or a file. Default: cloud.
+	// one or a file. Files are read when the service starts. Default: cloud.
 	Profile string `toml:"profile"`
+	// Profiles are those that an applicant may name beside that one, built-in ones
+	// or files; an administrator may name every one. Default: the built-in ones.
+	Profiles []string `toml:"profiles"`
 	// Perspectives is the file of remote places to look from, as `assay
 	// perspective join` writes it. Default: only this machine looks.
 	Perspectives string `toml:"perspectives"`
@@ -64,6 +68,26 @@ type Serve struct {
 	// KeepReviews is how many days the reviews of ended orders are kept whole.
 	// Default: for ever.
 	KeepReviews int `toml:"keep-reviews"`
+}
+
+// profileFiles are the profiles that are files, not built in.
+func (s *Serve) profileFiles() []*string {
+	all := []*string{&s.Profile}
+	for i := range s.Profiles {
+		all = append(all, &s.Profiles[i])
+	}
+	return slices.DeleteFunc(all, func(p *string) bool {
+		return !strings.HasSuffix(*p, ".toml") && !strings.ContainsAny(*p, `/\`)
+	})
+}
+
+// ProfileFiles are the paths of the profiles that are files, not built in.
+func (s *Serve) ProfileFiles() []string {
+	var paths []string
+	for _, p := range s.profileFiles() {
+		paths = append(paths, *p)
+	}
+	return paths
 }
 
 // ServeKeys lists the settings of the table [serve].

@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"assay"
@@ -31,6 +33,9 @@ func (s *Service) Apply(ctx context.Context, p Principal, in Application) (*View
 	if err := allow(p, MayWriteOrders); err != nil {
 		return nil, err
 	}
+	if err := s.checkOffered(p, in.Profile); err != nil {
+		return nil, err
+	}
 	prof, err := s.profileOf(in.Profile)
 	if err != nil {
 		return nil, err
@@ -50,6 +55,15 @@ func racedProblem(err error) error {
 		return &Problem{Kind: Conflict, Message: "service.conflict", Err: err}
 	}
 	return problemOf(err)
+}
+
+// checkOffered refuses a profile that the operator does not let applicants name.
+// Whether there is one of that name is not told.
+func (s *Service) checkOffered(p Principal, asked string) error {
+	if asked == "" || s.Offered == nil || p.Role == RoleAdministrator || slices.Contains(s.Offered, asked) {
+		return nil
+	}
+	return &Problem{Kind: Forbidden, Message: "service.profile-offered", Pairs: []any{"Profile", asked, "Offered", strings.Join(s.Offered, ", ")}}
 }
 
 func (s *Service) profileOf(asked string) (*profile.Profile, error) {

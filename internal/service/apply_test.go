@@ -207,6 +207,43 @@ func TestFormerCSR(t *testing.T) {
 	}
 }
 
+// TestProfilesOffered: an applicant names no profile that the operator does not
+// offer, when applying and later; an administrator may.
+func TestProfilesOffered(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	b.Offered = []string{"cloud", "baseline"}
+	p, admin := b.who[RoleApplicant], b.who[RoleAdministrator]
+	by := func(profile string, draft bool) Application {
+		a := dv(t, "shop.orchard.net")
+		a.Profile, a.Draft = profile, draft
+		return a
+	}
+	for _, name := range []string{"", "cloud", "baseline"} {
+		if _, err := b.Apply(ctx, p, by(name, false)); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for _, name := range []string{"private", "nosuch"} {
+		if _, err := b.Apply(ctx, p, by(name, true)); !problemIs(err, Forbidden) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	draft, err := b.Apply(ctx, p, by("cloud", true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Change(ctx, p, draft.ID, 0, by("private", true)); !problemIs(err, Forbidden) {
+		t.Errorf("changed to private: %v", err)
+	}
+	if draft, err = b.Change(ctx, admin, draft.ID, 0, by("private", true)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = b.Change(ctx, p, draft.ID, 0, by("private", true)); err != nil {
+		t.Errorf("one that an administrator chose stays: %v", err)
+	}
+}
+
 // TestLife: cancel, resubmit with the same value, verify too often, delete.
 func TestLife(t *testing.T) {
 	t.Parallel()

@@ -63,6 +63,11 @@ func (s *Service) replaceOnce(ctx context.Context, p Principal, was *store.Order
 		if fresh.Profile == "" {
 			fresh.Profile = o.Profile
 		}
+		if fresh.Profile != o.Profile {
+			if err := s.checkOffered(p, fresh.Profile); err != nil {
+				return nil, err
+			}
+		}
 		if prof, err = s.profileOf(fresh.Profile); err != nil {
 			return nil, err
 		}

@@ -36,6 +36,9 @@ type Config struct {
 	Profile string
 	// Profiles finds a profile; nil: the embedded ones.
 	Profiles func(name string) (*profile.Profile, error)
+	// Offered are the profiles that an applicant may name; nil: any. That of Profile
+	// is among them.
+	Offered []string
 	// Data are the snapshots; nil: the embedded ones.
 	Data *data.Set
 	// Lists are the operator's lists of keys, names and parties; nil: none.
