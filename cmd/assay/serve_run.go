@@ -61,7 +61,7 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	defer own.Close()
 	api.Log, api.Records = a.logger(f.log), own.Store
 	s, err := service.New(service.Config{
-		Store: own.Store, Now: a.now, Data: set, Profile: f.profile, Profiles: profiles.named, Offered: profiles.offered, Log: api.Log, AuditKey: own.auditKey,
+		Store: own.Store, Now: a.now, Data: set, Profile: f.profile, Profiles: profiles.named, Offered: profiles.offered, Log: api.Log, AuditKey: own.auditKey, Secrets: own.secrets,
 		Places: look.places, Lists: lists, Workers: f.workers, KeepReviews: time.Duration(f.keepReviews) * 24 * time.Hour, Meter: api.Meter, Prepare: look.prepare(api.Log),
 	})
 	if err != nil {

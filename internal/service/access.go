@@ -26,18 +26,21 @@ const (
 	MayDecide    Permission = "reviews:decide"
 	// MayManageNotices is for channels, too.
 	MayManageNotices Permission = "notices:write"
+	MayReadFiles     Permission = "files:read"   // dossiers, letters, calls
+	MayWriteFiles    Permission = "files:write"  // dossiers
+	MayVerify        Permission = "files:verify" // claims, calls; decides on dossiers and letters
 )
 
 // Permissions is what each role may do within its tenant. [MayTenants] counts
 // for administrators of [RootTenant] only.
 func Permissions() map[Role][]Permission {
 	return map[Role][]Permission{
-		RoleApplicant: {MayReadOrders, MayWriteOrders, MayReadNotices, MayManageNotices},
-		RoleReviewer:  {MayReadOrders, MayTryProfiles, MayReadNotices, MayReadQueue, MayDecide},
-		RoleAuditor:   {MayReadOrders, MayReadAudit, MayTryProfiles, MayReadNotices, MayReadQueue},
+		RoleApplicant: {MayReadOrders, MayWriteOrders, MayReadNotices, MayManageNotices, MayReadFiles, MayWriteFiles},
+		RoleReviewer:  {MayReadOrders, MayTryProfiles, MayReadNotices, MayReadQueue, MayDecide, MayReadFiles, MayVerify},
+		RoleAuditor:   {MayReadOrders, MayReadAudit, MayTryProfiles, MayReadNotices, MayReadQueue, MayReadFiles},
 		RoleAdministrator: {
 			MayReadOrders, MayWriteOrders, MayErase, MayManageTokens, MayAccounts, MayTenants, MayReadAudit, MayTryProfiles,
-			MayReadNotices, MayManageNotices, MayReadQueue,
+			MayReadNotices, MayManageNotices, MayReadQueue, MayReadFiles, MayWriteFiles, MayVerify,
 		},
 	}
 }

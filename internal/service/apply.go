@@ -93,7 +93,9 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 		return nil, err
 	}
 	if !in.Draft {
-		s.submit(o, prof)
+		if err := s.submit(ctx, o, prof); err != nil {
+			return nil, err
+		}
 	}
 	report, sharing, err := s.judge(ctx, o, challenges, prof, order.ActionSubmit)
 	if err != nil {
@@ -240,13 +242,18 @@ func notYours(o *order.Order) error {
 }
 
 // submit starts the order's clock.
-func (s *Service) submit(o *store.Order, prof *profile.Profile) {
+func (s *Service) submit(ctx context.Context, o *store.Order, prof *profile.Profile) error {
+	filed, err := s.adopt(ctx, o, prof)
+	if err != nil {
+		return err
+	}
 	now := s.now()
-	o.State = order.SubmitTo(o.Product, prof.Organization.LetterRequired)
+	o.State = order.SubmitTo(o.Product, prof.Organization.LetterRequired && !filed)
 	o.Phase, o.Reason, o.Paused, o.Identical = order.PhasePreReview, "", "", 0
 	o.Submitted, o.Deadline, o.Changed, o.Ended = now, deadlineOf(prof, now), now, time.Time{}
 	o.Validated = time.Time{} // names and key may be others
 	o.Order.SubmittedAt = now
+	return nil
 }
 
 // firstDue is what is due for an order that was just submitted and is looked at

@@ -60,6 +60,9 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 			r.Orders = append(r.Orders, e)
 		}
 	}
+	if err := s.fileOf(ctx, o, p, r); err != nil {
+		return nil, nil, err
+	}
 	if err := s.decided(ctx, o, p, r); err != nil {
 		return nil, nil, err
 	}

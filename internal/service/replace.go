@@ -93,7 +93,9 @@ func (s *Service) replaceOnce(ctx context.Context, p Principal, was *store.Order
 		}
 	}
 	if submit {
-		s.submit(&o, prof)
+		if err := s.submit(ctx, &o, prof); err != nil {
+			return nil, err
+		}
 	}
 	report, sharing, err := s.judge(ctx, &o, challenges, prof, action)
 	if err != nil {

@@ -66,6 +66,9 @@ type Config struct {
 	// Secrets seals what must not be read from the database; nil: nothing that has
 	// to be sealed can be kept.
 	Secrets Sealer
+	// ScanLetter looks for malware in a letter before it is kept, see
+	// [letter.Scanner]; nil: nothing does.
+	ScanLetter func(ctx context.Context, raw []byte) error
 	// Meter is told what is done in the background; nil: nobody.
 	Meter Meter
 	// Prepare is called when [Service.Run] begins, before anything is looked at:

@@ -1,0 +1,306 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"assay/evidence"
+	"assay/internal/store"
+	"assay/lookup"
+	"assay/order"
+	"assay/profile"
+)
+
+// fileOf adds what is known of an order's organization and people: claims,
+// calls, letters and approvals that are still fresh, of the dossiers it names and
+// of the order itself. An order with approved dossiers so needs no person.
+//
+// What goes into a review is kept with it: people appear by their ids, not by
+// their names.
+func (s *Service) fileOf(ctx context.Context, o *store.Order, prof *profile.Profile, r *lookup.Records) error {
+	if o.Product != order.OV && o.Product != order.EV {
+		return nil
+	}
+	organization, contact, err := s.named(ctx, o)
+	if err != nil {
+		return err
+	}
+	if contact != nil {
+		r.People = append(r.People, evidence.Person{ID: contact.ID, Role: "administrator", Status: s.personStatus(contact, o.Product)})
+	}
+	f := &filed{Service: s, o: o, r: r, now: s.now()}
+	f.window = identityWindow(prof, f.now, o.Order.Plan)
+	if s.counts(organization, o.Product) {
+		f.organization = organization.ID
+		for _, by := range []string{organization.FirstBy, organization.SecondBy} {
+			if by != "" {
+				r.Reviews = append(r.Reviews, evidence.ReviewStep{Step: "validated", By: by, At: organization.Decided})
+			}
+		}
+	}
+	if s.counts(contact, o.Product) {
+		f.contact = contact.ID
+	}
+	for _, read := range []func(context.Context) error{f.claims, f.calls, f.letters} {
+		if err := read(ctx); err != nil {
+			return problemOf(err)
+		}
+	}
+	return nil
+}
+
+// personStatus is a contact's state in the words of the rules.
+func (s *Service) personStatus(d *store.Dossier, p order.Product) string {
+	switch state := s.dossierState(d); {
+	case !d.Erased.IsZero() || state == string(store.DossierDraft):
+		return "none"
+	case state == string(store.DossierSubmitted), state == string(store.DossierOK) && !s.counts(d, p):
+		return "audit"
+	default:
+		return state
+	}
+}
+
+// namedIDs are the dossiers that an order names; the cloud's API writes 0 for none.
+func namedIDs(o *order.Order) (organization, contact string) {
+	if o.Organization != nil {
+		organization = strings.TrimSpace(o.Organization.ProfileID)
+	}
+	if o.Contacts != nil {
+		contact = strings.TrimSpace(o.Contacts.AdministratorID)
+	}
+	return strings.TrimPrefix(organization, "0"), strings.TrimPrefix(contact, "0")
+}
+
+// named are the dossiers that an order names and that are its account's: nil for
+// one that is not. A contact brings its organization along, and is none where
+// the order names another one.
+func (s *Service) named(ctx context.Context, o *store.Order) (organization, contact *store.Dossier, err error) {
+	read := func(id string, kind store.DossierKind) (*store.Dossier, error) {
+		if id == "" || len(id) > 64 {
+			return nil, nil
+		}
+		d, err := s.Store.Dossier(ctx, o.Tenant, id)
+		if errors.Is(err, store.ErrNotFound) || err == nil && (d.Account != o.Account || d.Kind != kind) {
+			return nil, nil
+		}
+		return d, problemOf(err)
+	}
+	organizationID, contactID := namedIDs(o.Order)
+	if contact, err = read(contactID, store.DossierContact); err != nil {
+		return nil, nil, err
+	}
+	if organizationID == "" && contact != nil {
+		organizationID = contact.Parent
+	}
+	if organization, err = read(organizationID, store.DossierOrganization); err != nil {
+		return nil, nil, err
+	}
+	if contact != nil && (organization == nil || contact.Parent != organization.ID) {
+		contact = nil
+	}
+	return organization, contact, nil
+}
+
+// filed reads what is filed for one order.
+type filed struct {
+	*Service
+	o   *store.Order
+	r   *lookup.Records
+	now time.Time
+	// window is how long what was found counts.
+	window time.Duration
+	// organization and contact are the dossiers that stand for the order; "": none.
+	organization, contact string
+}
+
+// recent reports whether something of a time counts.
+func (f *filed) recent(at time.Time) bool { return !at.After(f.now) && f.now.Before(at.Add(f.window)) }
+
+// most bounds what is read of one kind for a review.
+const most = 500
+
+func (f *filed) claims(ctx context.Context) error {
+	dossiers := []string{}
+	for _, id := range []string{f.organization, f.contact} {
+		if id != "" {
+			dossiers = append(dossiers, id)
+		}
+	}
+	var domains []string
+	for _, n := range f.orderNames(f.o.Order) {
+		if !slices.Contains(domains, n.Domain) {
+			domains = append(domains, n.Domain)
+		}
+	}
+	// Who owns a domain counts whether its dossier was approved or not: it can
+	// only speak against the order.
+	owned, err := f.Store.DomainDossiers(ctx, f.o.Tenant, f.o.Account, domains)
+	if err != nil {
+		return err
+	}
+	for i := range owned {
+		dossiers = append(dossiers, owned[i].ID)
+	}
+	var list []store.Claim
+	for _, filter := range []store.FileFilter{{Dossiers: dossiers, Limit: most}, {Order: f.o.ID, Limit: most}} {
+		more, err := f.Store.Claims(ctx, filter)
+		if err != nil {
+			return err
+		}
+		list = append(list, more...)
+	}
+	for i := range list {
+		c := &list[i]
+		if !fresh(c, f.now, f.window) {
+			continue
+		}
+		var b claimBody
+		if err := f.reveal("claim:"+c.ID, c.Body, &b); err != nil {
+			return err
+		}
+		if c.Item == "authority" {
+			if c.Dossier == f.contact && c.Class != "applicant" && c.Class != "registry" {
+				f.r.People = append(f.r.People, evidence.Person{ID: f.contact, Role: b.Value, Status: "ok", Authority: true})
+			}
+			continue
+		}
+		f.r.Claims = append(f.r.Claims, evidence.Claim{Item: c.Item, Value: b.Value, Source: b.Source, Class: c.Class, Snapshot: c.Snapshot, ObtainedAt: c.Obtained})
+	}
+	return nil
+}
+
+func (f *filed) calls(ctx context.Context) error {
+	seen := map[string]bool{}
+	for _, filter := range []store.FileFilter{{Order: f.o.ID, Limit: most}, {Dossiers: f.own(), Limit: most}} {
+		list, err := f.Store.Calls(ctx, filter)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			c := &list[i]
+			if seen[c.ID] || !f.recent(c.At) || len(c.Body) == 0 {
+				continue
+			}
+			seen[c.ID] = true
+			var b callBody
+			if err := f.reveal("call:"+c.ID, c.Body, &b); err != nil {
+				return err
+			}
+			f.r.Calls = append(f.r.Calls, evidence.Call{Number: b.Number, At: c.At, Result: c.Result})
+		}
+	}
+	return nil
+}
+
+// own is the organization that stands for the order, as a filter takes it.
+func (f *filed) own() []string {
+	if f.organization == "" {
+		return nil
+	}
+	return []string{f.organization}
+}
+
+// letters are those of the order, oldest first; where it has none, the newest
+// that was accepted for its organization.
+func (f *filed) letters(ctx context.Context) error {
+	list, err := f.Store.Letters(ctx, store.FileFilter{Order: f.o.ID, Limit: most})
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		all, err := f.Store.Letters(ctx, store.FileFilter{Dossiers: f.own(), Limit: most})
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			if l := &all[i]; l.State == "accepted" && f.recent(l.Decided) {
+				list = append(list, *l)
+				break
+			}
+		}
+	}
+	for _, l := range slices.Backward(list) {
+		if !l.Erased.IsZero() {
+			continue
+		}
+		e := evidence.Letter{Type: l.Type, Bytes: l.Bytes, State: l.State, Reason: l.Reason}
+		if l.State == "accepted" && !f.recent(l.Decided) {
+			e.State = "pending" // too old to count: a new one is needed
+		}
+		f.r.Letters = append(f.r.Letters, e)
+	}
+	return nil
+}
+
+// adopt makes an order that is submitted ready for its dossiers: those it names
+// must be its account's, and what it leaves out about the organization is said by
+// the dossier. It reports whether a letter is filed already.
+func (s *Service) adopt(ctx context.Context, o *store.Order, prof *profile.Profile) (letter bool, err error) {
+	if o.Product != order.OV && o.Product != order.EV {
+		return false, nil
+	}
+	organization, contact, err := s.named(ctx, o)
+	if err != nil {
+		return false, err
+	}
+	organizationID, contactID := namedIDs(o.Order)
+	for _, n := range []struct {
+		field, id string
+		found     *store.Dossier
+	}{{"organization.profile_id", organizationID, organization}, {"contacts.administrator_id", contactID, contact}} {
+		if n.id != "" && (n.found == nil || n.found.State == store.DossierDraft || !n.found.Erased.IsZero()) {
+			return false, &Problem{Kind: Invalid, Message: "dossier.unknown", Pairs: []any{"Field", n.field, "ID", shownValue(n.id)}}
+		}
+	}
+	if organization != nil {
+		var b dossierBody
+		if err := s.reveal("dossier:"+organization.ID, organization.Body, &b); err != nil {
+			return false, err
+		}
+		if b.Organization != nil {
+			whole := *b.Organization
+			if given := o.Order.Organization; given != nil {
+				overlay(&whole, given)
+			}
+			whole.ProfileID = organization.ID
+			o.Order.Organization = &whole
+		}
+	}
+	r := &lookup.Records{}
+	if err := s.fileOf(ctx, o, prof, r); err != nil {
+		return false, err
+	}
+	return len(r.Letters) > 0 && r.Letters[len(r.Letters)-1].State != "rejected", nil
+}
+
+// overlay writes what an order says itself over what its dossier says. Where the
+// two differ the rules find it: what was verified is the dossier's.
+func overlay(whole, given *order.Organization) {
+	for _, f := range []struct{ to, from *string }{
+		{&whole.Name, &given.Name},
+		{&whole.Department, &given.Department},
+		{&whole.Country, &given.Country},
+		{&whole.Province, &given.Province},
+		{&whole.City, &given.City},
+		{&whole.Address, &given.Address},
+		{&whole.PostalCode, &given.PostalCode},
+		{&whole.Website, &given.Website},
+		{&whole.RegistrationNumber, &given.RegistrationNumber},
+		{&whole.RegistrationScheme, &given.RegistrationScheme},
+		{&whole.BusinessCategory, &given.BusinessCategory},
+		{&whole.JurisdictionCountry, &given.JurisdictionCountry},
+		{&whole.JurisdictionState, &given.JurisdictionState},
+		{&whole.JurisdictionCity, &given.JurisdictionCity},
+	} {
+		if *f.from != "" {
+			*f.to = *f.from
+		}
+	}
+	if given.Phone.Number != "" {
+		whole.Phone = given.Phone
+	}
+}
