@@ -2,6 +2,7 @@ package rest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,7 +33,8 @@ func rules() map[string]rule {
 	staff := []service.Role{service.RoleReviewer, service.RoleAuditor, service.RoleAdministrator}
 	audit := []service.Role{service.RoleAuditor, service.RoleAdministrator}
 	draft := `{"draft":true,"order":{"names":["www.orchard.net"],"method":"dns"}}`
-	return map[string]rule{
+	rules := fileRules()
+	maps.Copy(rules, map[string]rule{
 		"apply":             {roles: write, body: draft},
 		"list-orders":       {roles: all},
 		"show-order":        {roles: all, object: true},
@@ -72,7 +74,8 @@ func rules() map[string]rule {
 		"audit-key":         {roles: audit},
 		"try-profile":       {roles: []service.Role{service.RoleReviewer, service.RoleAuditor, service.RoleAdministrator}, body: "name = \"x\"\ninherits = \"cloud\"\n"},
 		"forecast":          {roles: all},
-	}
+	})
+	return rules
 }
 
 // somebody is who asks.
@@ -155,6 +158,8 @@ func (w *world) access(op *Operation, r rule, who somebody, orderID string, n in
 		if who.tenant == "orchard" {
 			w.token(service.RoleAuditor, "orchard", "third") // makes the account
 		}
+	default:
+		id = w.filed(op.Path, orderID, n)
 	}
 	path := fill(op.Path, id, "1")
 	if op.OperationID == "forecast" {
@@ -163,6 +168,9 @@ func (w *world) access(op *Operation, r rule, who somebody, orderID string, n in
 	headers := []string{}
 	if op.OperationID == "try-profile" {
 		headers = []string{"Content-Type", "application/toml"}
+	}
+	if op.OperationID == "list-dossiers" {
+		path += "?kind=organization"
 	}
 	got := w.ask(op.Method, Base+path, who.token, strings.ReplaceAll(r.body, "meadow", fmt.Sprint("meadow", n)), headers...)
 	want := r.outcome(who)
@@ -177,7 +185,7 @@ func (w *world) access(op *Operation, r rule, who somebody, orderID string, n in
 }
 
 func fill(path, id, number string) string {
-	return strings.NewReplacer("{id}", id, "{number}", number).Replace(path)
+	return strings.NewReplacer("{id}", id, "{number}", number, "{letter}", "let-"+id, "{claim}", "clm-"+id).Replace(path)
 }
 
 // FuzzApply: whatever the body of an application is, the answer is no defect.

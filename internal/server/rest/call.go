@@ -47,6 +47,8 @@ type answer struct {
 	location string // path under Base
 	replayed bool
 	kind     string // of the content; "": JSON
+	// file is the name of a download that no browser may show.
+	file string
 	// value is written as JSON; raw is written as it is; stream writes itself.
 	value  any
 	raw    []byte
@@ -81,6 +83,10 @@ func (c *call) send(a *answer) error {
 	}
 	if a.location != "" {
 		h.Set("Location", c.s.url(a.location))
+	}
+	if a.file != "" {
+		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": a.file}))
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
 	}
 	if a.replayed {
 		h.Set("Idempotency-Replayed", "true")
@@ -218,12 +224,16 @@ func (c *call) unchanged(etag string) bool {
 // readBody reads the body an operation documents, whole and bounded.
 func (c *call) readBody() error {
 	want := c.op.Body
-	limited := http.MaxBytesReader(c.w, c.r.Body, MaxBody)
+	limit := int64(MaxBody)
+	if want != nil && want.Limit > 0 {
+		limit = want.Limit
+	}
+	limited := http.MaxBytesReader(c.w, c.r.Body, limit)
 	raw, err := io.ReadAll(limited)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return &service.Problem{Kind: kindTooLarge, Message: "rest.too-large", Pairs: []any{"Limit", MaxBody}}
+		return &service.Problem{Kind: kindTooLarge, Message: "rest.too-large", Pairs: []any{"Limit", limit}}
 	case err != nil:
 		return invalid("rest.body", "Why", "it ended early")
 	case want == nil && len(raw) > 0:

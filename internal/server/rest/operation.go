@@ -34,7 +34,9 @@ type Body struct {
 	Description string
 	ContentType string // "": application/json
 	Optional    bool
-	Example     any
+	// Limit bounds it, in bytes; 0: [MaxBody].
+	Limit   int64
+	Example any
 }
 
 // Answer is one answer of an operation.
@@ -53,7 +55,7 @@ type Answer struct {
 // Operations are all routes under [Base], in the order of the document.
 func Operations() []*Operation {
 	var all []*Operation
-	for _, list := range [][]*Operation{orderOperations(), actionOperations(), reviewOperations(), deskOperations(), accessOperations(), auditOperations(), policyOperations()} {
+	for _, list := range [][]*Operation{orderOperations(), actionOperations(), reviewOperations(), deskOperations(), accessOperations(), auditOperations(), policyOperations(), dossierOperations(), orderFileOperations()} {
 		all = append(all, list...)
 	}
 	return all
@@ -147,6 +149,7 @@ func Tags() []*huma.Tag {
 		{Name: "queue", Description: "What waits for a person, and what people decide."},
 		{Name: "access", Description: "Tokens, tenants and accounts."},
 		{Name: "audit", Description: "The record of every decision and change."},
+		{Name: "files", Description: "Organizations, administrators and domains with their evidence; letters and calls."},
 		{Name: "policy", Description: "What rules, present and coming, do to the orders there are."},
 	}
 }

@@ -82,6 +82,7 @@ type Service interface {
 	Access
 	Audit
 	Policy
+	Files
 }
 
 // Records is what the API reads of the store beside the use cases: answers kept
