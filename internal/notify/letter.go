@@ -141,6 +141,9 @@ func (l *Letter) words(p *message.Printer) *words {
 	}
 	if w.Note != "" {
 		w.NoteHead = t("notice.note")
+		if l.Event == ReviewAnswered {
+			w.NoteHead = t("notice.note-applicant")
+		}
 	}
 	add := func(id, text string) {
 		if text != "" {

@@ -373,6 +373,14 @@ func noticeUses() []use {
 			list, err := s.Channels(ctx, p, "", 200)
 			return shows(err, p, slices.ContainsFunc(list, func(v ChannelView) bool { return v.ID == c }))
 		}},
+		{"Channel", MayReadNotices, NotFound, onChannel(func(s *Service, ctx context.Context, p Principal, c string) error {
+			_, err := s.Channel(ctx, p, c)
+			return err
+		})},
+		{"ChangeChannel", MayManageNotices, NotFound, onChannel(func(s *Service, ctx context.Context, p Principal, c string) error {
+			_, err := s.ChangeChannel(ctx, p, c, ChannelChange{Language: "zh"})
+			return err
+		})},
 		{"RemoveChannel", MayManageNotices, NotFound, onChannel(func(s *Service, ctx context.Context, p Principal, c string) error {
 			_, err := s.RemoveChannel(ctx, p, c)
 			return err

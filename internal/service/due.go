@@ -31,8 +31,10 @@ const (
 	CountSealed    = "sealed"      // audit entries
 	CountPruned    = "pruned"      // rows that retention let go
 	CountNotices   = "notices"     // delivered
-	// CountDeadNotices are those that could not be delivered.
-	CountDeadNotices = "notices-dead"
+	// CountFailedNotices are attempts that failed and are made again;
+	// CountDeadNotices are notices that could not be delivered.
+	CountFailedNotices = "notices-failed"
+	CountDeadNotices   = "notices-dead"
 )
 
 const (

@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"assay/cause"
@@ -40,13 +39,13 @@ func eventOf(action string, data map[string]any, now time.Time) notify.Event {
 		return notify.OrderReminder
 	case "order.pass":
 		return notify.OrderReady
-	case "order.refuse":
+	case "order.refuse", "review.refuse":
 		return notify.OrderRefused
 	case "order.expire":
 		return notify.OrderExpired
 	case "order.cancel":
 		return notify.OrderCancelled
-	case "review.open":
+	case "review.open", "review.agree": // the other of four eyes is waited for
 		return notify.ReviewOpened
 	case "review.urge":
 		return notify.ReviewUrged
@@ -56,9 +55,7 @@ func eventOf(action string, data map[string]any, now time.Time) notify.Event {
 		return notify.ReviewAsked
 	case "review.answer":
 		return notify.ReviewAnswered
-	case "review.refuse":
-		return notify.OrderRefused
-	case "review.approve", "review.agree", "review.withdraw":
+	case "review.approve", "review.withdraw":
 		return notify.ReviewDecided
 	}
 	return ""
@@ -78,123 +75,13 @@ func (s *Service) announce(tx store.Tx, o *store.Order, e *store.Entry, data map
 }
 
 const (
-	noticeEvery = time.Second
-	// noticeLease is how long what a process took is left to it.
-	noticeLease = 5 * time.Minute
-	// noticeMargin is how much of a lease must be left to begin a delivery: more
-	// than one can take.
-	noticeMargin = time.Minute
-	noticeBatch  = 32
 	// noticeLife is how long a notice is tried.
 	noticeLife = 24 * time.Hour
 	// noticeQuiet is how long the same findings of an order are not told again.
 	noticeQuiet = 24 * time.Hour
 	// noticePause is the longest time between two attempts.
 	noticePause = 4 * time.Hour
-	// postponed is how many notices of a channel that fails wait with the one that did.
-	postponed = 500
 )
-
-// noticing delivers notices until ctx ends. What fails here counts against nothing
-// but the notice.
-func (s *Service) noticing(ctx context.Context) {
-	for ctx.Err() == nil {
-		n, err := s.runNotices(ctx)
-		if err != nil && ctx.Err() == nil {
-			s.Log.Error("delivering notices failed; it is tried again", "error", err)
-		}
-		if n == noticeBatch && err == nil {
-			continue // there may be more
-		}
-		select {
-		case <-s.work.wait(noticeEvery):
-		case <-ctx.Done():
-		}
-	}
-}
-
-// runNotices takes what is due and delivers it, the notices of a channel one after
-// the other, and says how many it took. Nothing is written where none is due.
-func (s *Service) runNotices(ctx context.Context) (int, error) {
-	now := s.now()
-	next, err := s.Store.NextNotice(ctx)
-	if err != nil || next.IsZero() || next.After(now) {
-		return 0, err
-	}
-	until := now.Add(noticeLease)
-	var taken []store.Notice
-	err = s.Store.Write(ctx, func(tx store.Tx) (err error) {
-		taken, err = tx.TakeNotices(now, s.Owner, until, noticeBatch)
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("leasing notices: %w", err)
-	}
-	byChannel := map[string][]store.Notice{}
-	for _, n := range taken {
-		byChannel[n.Channel] = append(byChannel[n.Channel], n)
-	}
-	var running sync.WaitGroup
-	for id, list := range byChannel {
-		running.Go(func() { s.serveChannel(ctx, id, list, until) })
-	}
-	running.Wait()
-	return len(taken), nil
-}
-
-// serveChannel delivers the notices of one channel. Where one fails, those behind
-// it wait as long as it does.
-func (s *Service) serveChannel(ctx context.Context, id string, list []store.Notice, until time.Time) {
-	var wait time.Time
-	for _, n := range list {
-		now := s.now()
-		r := store.NoticeResult{State: store.NoticeDue, Due: n.Due, Reason: n.Reason, At: now}
-		switch {
-		case !wait.IsZero():
-			r.Due = wait
-		case ctx.Err() != nil || until.Sub(now) < noticeMargin:
-		default:
-			r = s.deliver(ctx, n)
-			if ctx.Err() != nil && r.State == store.NoticeDue {
-				r.Try, r.Due = nil, n.Due // it was we who broke off
-			}
-		}
-		if r.State == store.NoticeDue && r.Due.After(now) {
-			wait = r.Due
-		}
-		s.settleNotice(ctx, n, r)
-	}
-	if wait.IsZero() {
-		return
-	}
-	err := s.Store.Write(context.WithoutCancel(ctx), func(tx store.Tx) error { return tx.PostponeNotices(id, s.now(), wait, postponed) })
-	if err != nil {
-		s.Log.Error("notices of a channel that fails could not be put off", "channel", id, "error", err)
-	}
-}
-
-// settleNotice writes down what came of a notice. Where that fails, it is taken
-// again when its lease ends: it may then arrive twice, under the same id.
-func (s *Service) settleNotice(ctx context.Context, n store.Notice, r store.NoticeResult) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-	defer cancel()
-	err := s.Store.Write(ctx, func(tx store.Tx) error { return tx.FinishNotice(n, s.Owner, r) })
-	log := s.Log.With("notice", noticeID(&n), "event", n.Event)
-	switch {
-	case errors.Is(err, store.ErrLeaseLost):
-		s.count(CountLost, 1)
-		log.Info("this notice is no longer ours: its channel was removed, or another process has it")
-	case err != nil:
-		log.Error("what came of a notice could not be written down; it is sent again when its lease ends", "error", err)
-	case r.State == store.NoticeSent:
-		s.count(CountNotices, 1)
-	case r.State == store.NoticeDead:
-		s.count(CountDeadNotices, 1)
-		log.Warn("a notice could not be delivered and is given up", "reason", r.Reason)
-	case r.Try != nil:
-		s.count(CountRetries, 1)
-	}
-}
 
 // deliver sends a notice, or finds that there is nothing to say any more.
 func (s *Service) deliver(ctx context.Context, n store.Notice) (r store.NoticeResult) {
@@ -235,6 +122,9 @@ func (s *Service) deliver(ctx context.Context, n store.Notice) (r store.NoticeRe
 
 // undelivered says what becomes of a notice that was not delivered.
 func (s *Service) undelivered(n store.Notice, began time.Time, err error) store.NoticeResult {
+	if errors.Is(err, errTurn) {
+		return store.NoticeResult{State: store.NoticeDue, Due: s.now().Add(noticeLater), Reason: errTurn.Error(), At: s.now()}
+	}
 	now, detail := s.now(), "an error of this service; its log says more"
 	var f *notify.Failure
 	if errors.As(err, &f) {
@@ -324,8 +214,9 @@ func (s *Service) letterOf(ctx context.Context, n *store.Notice, c *store.Channe
 	return l, err
 }
 
-// noteOf is what a person wrote with what an entry tells; "": nothing, or it was
-// erased.
+// noteOf is what a person wrote with the question, answer or refusal that an entry
+// tells; "": nothing, or it was erased. What reviewers note with an approval is
+// theirs.
 func (s *Service) noteOf(ctx context.Context, o *store.Order, e *store.Entry) (string, error) {
 	var data struct{ Decision string }
 	if json.Unmarshal(e.Data, &data) != nil || data.Decision == "" {
@@ -335,7 +226,9 @@ func (s *Service) noteOf(ctx context.Context, o *store.Order, e *store.Entry) (s
 	if err != nil {
 		return "", err
 	}
-	i := slices.IndexFunc(list, func(d store.Decision) bool { return d.ID == data.Decision })
+	i := slices.IndexFunc(list, func(d store.Decision) bool {
+		return d.ID == data.Decision && slices.Contains([]string{store.DecisionAsk, store.DecisionAnswer, store.DecisionRefuse}, d.Kind)
+	})
 	if i < 0 {
 		return "", nil
 	}
@@ -397,6 +290,11 @@ func (s *Service) send(ctx context.Context, c *store.Channel, l *notify.Letter) 
 	if s.Mail == nil {
 		return "", &notify.Failure{Detail: "this service has no mail server any more"}
 	}
+	done, err := s.mailTurn(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
 	return s.Mail.Send(ctx, t.To, m)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -135,11 +136,10 @@ func (s *Service) NewChannel(ctx context.Context, p Principal, r ChannelRequest)
 
 // channelsLeft refuses a channel more than there may be.
 func (s *Service) channelsLeft(ctx context.Context, tenant, account string) error {
-	have, err := s.Store.Channels(ctx, tenant, account, "", 1000)
+	have, err := s.Store.Channels(ctx, store.ChannelFilter{Tenant: tenant, Account: account, Whole: account == "", Limit: maxChannels})
 	if err != nil {
 		return problemOf(err)
 	}
-	have = slices.DeleteFunc(have, func(c store.Channel) bool { return c.Account != account })
 	if len(have) >= maxChannels {
 		return &Problem{Kind: Conflict, Message: "notice.too-many", Pairs: []any{"Most", maxChannels}}
 	}
@@ -148,17 +148,14 @@ func (s *Service) channelsLeft(ctx context.Context, tenant, account string) erro
 
 // check reads what is asked for, and gives the events.
 func (r *ChannelRequest) check(p Principal) ([]string, error) {
-	bad := func(field, value, allowed string) error {
-		return &Problem{Kind: Invalid, Message: "service.one-of", Pairs: []any{"Field", field, "Value", shownValue(value), "Allowed", allowed}}
-	}
 	if r.Kind != KindEmail && r.Kind != KindWebhook {
-		return nil, bad("kind", r.Kind, "email, webhook")
+		return nil, notOneOf("kind", r.Kind, "email, webhook")
 	}
-	if !slices.Contains(cause.Languages(), cause.Language(r.Language)) {
-		return nil, bad("language", r.Language, "en, zh")
+	if err := checkLanguage(r.Language); err != nil {
+		return nil, err
 	}
 	if !slices.Contains(Roles(), r.Role) || p.Role == RoleApplicant && r.Role != RoleApplicant {
-		return nil, bad("role", string(r.Role), "applicant, reviewer, administrator, auditor")
+		return nil, notOneOf("role", string(r.Role), "applicant, reviewer, administrator, auditor")
 	}
 	if p.Role == RoleApplicant && r.Account != p.Account {
 		return nil, &Problem{Kind: Forbidden, Message: "notice.other-account", Pairs: []any{"Account", p.Account}}
@@ -168,16 +165,33 @@ func (r *ChannelRequest) check(p Principal) ([]string, error) {
 			return nil, err
 		}
 	}
-	may, usual := notify.EventsFor(string(r.Role))
-	if len(r.Events) == 0 {
+	return checkEvents(r.Role, r.Events)
+}
+
+func notOneOf(field, value, allowed string) error {
+	return &Problem{Kind: Invalid, Message: "service.one-of", Pairs: []any{"Field", field, "Value", shownValue(value), "Allowed", allowed}}
+}
+
+func checkLanguage(lang string) error {
+	if !slices.Contains(cause.Languages(), cause.Language(lang)) {
+		return notOneOf("language", lang, "en, zh")
+	}
+	return nil
+}
+
+// checkEvents are the events that a channel of a role is told of where these are
+// asked for; none: what is usual for the role.
+func checkEvents(role Role, asked []string) ([]string, error) {
+	may, usual := notify.EventsFor(string(role))
+	if len(asked) == 0 {
 		return words(usual), nil
 	}
-	for _, e := range r.Events {
+	for _, e := range asked {
 		if !slices.Contains(may, notify.Event(e)) {
-			return nil, bad("events", e, strings.Join(words(may), ", "))
+			return nil, notOneOf("events", e, strings.Join(words(may), ", "))
 		}
 	}
-	events := slices.Clone(r.Events)
+	events := slices.Clone(asked)
 	slices.Sort(events)
 	return slices.Compact(events), nil
 }
@@ -218,17 +232,17 @@ func (s *Service) target(r *ChannelRequest) (shown string, t target, err error) 
 	return string(first) + "…@" + host, target{To: to}, nil
 }
 
-// Channels lists channels by id: an applicant's own account's, everybody's of the
-// tenant otherwise.
+// Channels lists channels by id: to an applicant those that speak to the own
+// account's, everybody's of the tenant otherwise.
 func (s *Service) Channels(ctx context.Context, p Principal, after string, limit int) ([]ChannelView, error) {
 	if err := allow(p, MayReadNotices); err != nil {
 		return nil, err
 	}
-	account := ""
+	f := store.ChannelFilter{Tenant: p.Tenant, After: after, Limit: pageSize(limit)}
 	if p.Role == RoleApplicant {
-		account = p.Account
+		f.Account, f.Role = p.Account, string(RoleApplicant)
 	}
-	list, err := s.Store.Channels(ctx, p.Tenant, account, after, pageSize(limit))
+	list, err := s.Store.Channels(ctx, f)
 	if err != nil {
 		return nil, problemOf(err)
 	}
@@ -245,10 +259,53 @@ func (s *Service) channel(ctx context.Context, p Principal, id string, do Permis
 		return nil, err
 	}
 	c, err := s.Store.Channel(ctx, p.Tenant, id)
-	if err == nil && (!c.Removed.IsZero() || p.Role == RoleApplicant && c.Account != p.Account) {
+	if err == nil && (!c.Removed.IsZero() || p.Role == RoleApplicant && (c.Account != p.Account || c.Role != string(RoleApplicant))) {
 		err = store.ErrNotFound
 	}
 	return c, problemOf(err)
+}
+
+// Channel reads one channel.
+func (s *Service) Channel(ctx context.Context, p Principal, id string) (ChannelView, error) {
+	c, err := s.channel(ctx, p, id, MayReadNotices)
+	if err != nil {
+		return ChannelView{}, err
+	}
+	return channelView(c), nil
+}
+
+// A ChannelChange says what is to change of a channel; what is empty stays.
+type ChannelChange struct {
+	// Events are what it is told of from now on.
+	Events []string `json:"events,omitempty"`
+	// Language is "en" or "zh".
+	Language string `json:"language,omitempty"`
+}
+
+// ChangeChannel changes what a channel is told, and in which language. Where it
+// leads stays: for that a new one is made.
+func (s *Service) ChangeChannel(ctx context.Context, p Principal, id string, r ChannelChange) (ChannelView, error) {
+	c, err := s.channel(ctx, p, id, MayManageNotices)
+	if err != nil {
+		return ChannelView{}, err
+	}
+	if len(r.Events) > 0 {
+		if c.Events, err = checkEvents(Role(c.Role), r.Events); err != nil {
+			return ChannelView{}, err
+		}
+	}
+	if r.Language != "" {
+		if err := checkLanguage(r.Language); err != nil {
+			return ChannelView{}, err
+		}
+		c.Language = r.Language
+	}
+	return unit(ctx, s, func(tx store.Tx) (ChannelView, error) {
+		if err := tx.ChangeChannel(*c); err != nil {
+			return ChannelView{}, err
+		}
+		return channelView(c), s.audit(tx, p, nil, "channel.change", "channel:"+id, map[string]any{"events": c.Events, "language": c.Language})
+	})
 }
 
 // RemoveChannel ends a channel at once: its secrets are gone, what was due for it is
@@ -291,14 +348,16 @@ func (s *Service) TestChannel(ctx context.Context, p Principal, id string) (Chan
 	if next := c.Tested.Add(testEvery); !c.Tested.IsZero() && now.Before(next) && !now.Before(c.Tested) {
 		return ChannelTest{}, &Problem{Kind: TooMany, Message: "notice.test-soon", RetryAt: next}
 	}
-	c.Tested = now
-	// Written first: two who try at once send one each at most.
+	// Written first: of two who try at once one does.
 	err = s.Store.Write(ctx, func(tx store.Tx) error {
-		if err := tx.PutChannel(*c); err != nil {
+		if err := tx.TriedChannel(p.Tenant, id, c.Tested, now); err != nil {
 			return err
 		}
 		return s.audit(tx, p, nil, "channel.test", "channel:"+id, nil)
 	})
+	if errors.Is(err, store.ErrConflict) {
+		return ChannelTest{}, &Problem{Kind: TooMany, Message: "notice.test-soon", RetryAt: now.Add(testEvery), Err: err}
+	}
 	if err != nil {
 		return ChannelTest{}, problemOf(err)
 	}
@@ -307,5 +366,5 @@ func (s *Service) TestChannel(ctx context.Context, p Principal, id string) (Chan
 	if err != nil {
 		test.Detail = s.undelivered(store.Notice{Entry: "test-" + tail, Channel: id, At: now}, now, err).Reason
 	}
-	return test, nil
+	return answered(ctx, s, test)
 }

@@ -117,7 +117,7 @@ func (h *house) channel(t *testing.T, p Principal, r ChannelRequest) ChannelView
 func (h *house) tell(t *testing.T) {
 	t.Helper()
 	for {
-		n, err := h.runNotices(context.Background())
+		n, err := h.deliverDue(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,6 +125,13 @@ func (h *house) tell(t *testing.T) {
 			return
 		}
 	}
+}
+
+// deliverDue takes what is due and waits for what comes of it.
+func (s *Service) deliverDue(ctx context.Context) (int, error) {
+	m := s.newPostman()
+	defer m.running.Wait()
+	return m.round(ctx)
 }
 
 func (h *house) notices(t *testing.T, q NoticeQuery) []NoticeView {
@@ -373,7 +380,7 @@ func TestNoticesTwoProcesses(t *testing.T) {
 		twin.Secrets, twin.Hooks = h.Secrets, h.Hooks
 		running.Go(func() {
 			for {
-				if n, err := twin.runNotices(context.Background()); err != nil || n == 0 {
+				if n, err := twin.deliverDue(context.Background()); err != nil || n == 0 {
 					if err != nil {
 						t.Error(err)
 					}

@@ -84,6 +84,7 @@ type Service struct {
 	followers followers
 	tokens    tokenCache
 	woken     chan struct{}
+	mails     chan struct{} // one for each connection to the mail server
 	work      worker
 }
 
@@ -124,7 +125,7 @@ func New(c Config) (*Service, error) {
 	if c.Lease == 0 {
 		c.Lease = 2 * time.Minute
 	}
-	s := &Service{Config: c, woken: make(chan struct{}, 1)}
+	s := &Service{Config: c, woken: make(chan struct{}, 1), mails: make(chan struct{}, mailsAtOnce)}
 	if s.Owner == "" {
 		id, err := s.random(8)
 		if err != nil {

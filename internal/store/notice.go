@@ -49,7 +49,7 @@ func NoticeStates() []NoticeState {
 type Notice struct {
 	// Entry is the audit entry of the event.
 	Entry, Channel, Tenant string
-	// Account is the channel's.
+	// Account is whose applicants see it: that of a channel that speaks to them.
 	Account, Event, Order string
 	At                    time.Time
 	State                 NoticeState
@@ -61,6 +61,18 @@ type Notice struct {
 	Settled time.Time
 	// Reason is why it is not sent (yet).
 	Reason string
+}
+
+// ChannelFilter says which channels to list. Tenant is always given.
+type ChannelFilter struct {
+	Tenant string
+	// Account narrows to the channels of one account, Whole to those of none, which
+	// are for the whole tenant.
+	Account string
+	Whole   bool
+	Role    string
+	After   string // the id of the last row of the page before
+	Limit   int    // 1 to 200
 }
 
 // NewNotice is an event that channels may want to hear of.
@@ -114,9 +126,8 @@ type NoticeResult struct {
 type NoticeReader interface {
 	// Channel reads a channel of a tenant, also a removed one; tenant "" is any.
 	Channel(ctx context.Context, tenant, id string) (*Channel, error)
-	// Channels lists a tenant's channels by id, without removed ones; account "" is
-	// those of every account.
-	Channels(ctx context.Context, tenant, account, after string, limit int) ([]Channel, error)
+	// Channels lists channels by id, without removed ones.
+	Channels(ctx context.Context, f ChannelFilter) ([]Channel, error)
 	// Notices lists notices, newest first.
 	Notices(ctx context.Context, f NoticeFilter) ([]Notice, error)
 	Notice(ctx context.Context, tenant, entry, channel string) (*Notice, error)
@@ -133,8 +144,14 @@ type NoticeReader interface {
 
 // NoticeTx writes them.
 type NoticeTx interface {
-	// PutChannel writes a new channel, or what changed of one: when it was tested.
+	// PutChannel writes a new channel.
 	PutChannel(c Channel) error
+	// ChangeChannel writes the events and the language of a channel. ErrNotFound: the
+	// tenant has none of that id, or it was removed.
+	ChangeChannel(c Channel) error
+	// TriedChannel notes that a channel is tested at a time, where it was last at
+	// another. ErrConflict: it was removed, or somebody else tests it.
+	TriedChannel(tenant, id string, last, at time.Time) error
 	// RemoveChannel takes a channel's secrets away and drops what was due for it.
 	// ErrNotFound: the tenant has none of that id, or it was removed before.
 	RemoveChannel(tenant, id string, at time.Time) error

@@ -246,6 +246,10 @@ type Stats struct {
 	OldestDue      time.Time
 	Unsealed       int64
 	OldestUnsealed time.Time
+	// Notices is how many notices wait to be delivered, OldestNotice since when the
+	// oldest of those is due that nobody has.
+	Notices      int64
+	OldestNotice time.Time
 }
 
 // Standing is what the cloud's numbers and the rules of what is allowed depend on.

@@ -31,18 +31,43 @@ func scanNotice(scan func(...any) error) (n store.Notice, err error) {
 }
 
 func (t *tx) PutChannel(c store.Channel) error {
-	err := t.exec(`INSERT INTO channels (`+channelColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)
-		ON CONFLICT (id) DO UPDATE SET tested_at=excluded.tested_at`,
+	err := t.exec(`INSERT INTO channels (`+channelColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)`,
 		c.ID, c.Tenant, c.Account, c.Role, c.Kind, c.Language, strings.Join(c.Events, " "), c.Shown, blob(c.Sealed), c.By,
 		micros(c.Created), micros(c.Tested), micros(c.Removed))
 	if err != nil {
 		return err
 	}
+	return t.putEvents(&c)
+}
+
+func (t *tx) putEvents(c *store.Channel) error {
 	rows := make([][]any, len(c.Events))
 	for i, e := range c.Events {
 		rows[i] = []any{c.Tenant, e, c.Account, c.ID}
 	}
 	return t.insert("channel_events (tenant, event, account, channel)", "ON CONFLICT (tenant, event, account, channel) DO NOTHING", rows)
+}
+
+func (t *tx) ChangeChannel(c store.Channel) error {
+	n, err := t.execN(`UPDATE channels SET events=$1, language=$2 WHERE id=$3 AND tenant=$4 AND removed_at=0`, strings.Join(c.Events, " "), c.Language, c.ID, c.Tenant)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return t.fail(fmt.Errorf("channel %s: %w", c.ID, store.ErrNotFound))
+	}
+	if err := t.exec(`DELETE FROM channel_events WHERE channel=$1`, c.ID); err != nil {
+		return err
+	}
+	return t.putEvents(&c)
+}
+
+func (t *tx) TriedChannel(tenant, id string, last, at time.Time) error {
+	n, err := t.execN(`UPDATE channels SET tested_at=$1 WHERE id=$2 AND tenant=$3 AND removed_at=0 AND tested_at=$4`, micros(at), id, tenant, micros(last))
+	if err == nil && n == 0 {
+		err = t.fail(fmt.Errorf("channel %s: %w", id, store.ErrConflict))
+	}
+	return err
 }
 
 func (t *tx) RemoveChannel(tenant, id string, at time.Time) error {
@@ -63,8 +88,8 @@ func (t *tx) RemoveChannel(tenant, id string, at time.Time) error {
 // nobody wants to hear of anything an event costs no round trip.
 func (t *tx) AddNotices(n store.NewNotice) error {
 	return t.exec(`INSERT INTO notices (entry, channel, tenant, account, event, order_id, at, state, due_at)
-		SELECT $1, e.channel, e.tenant, e.account, e.event, $2, CAST($3 AS BIGINT), 'due', CAST($3 AS BIGINT) FROM channel_events e
-		WHERE e.tenant = $4 AND e.event = $5 AND e.account IN ('', $6)
+		SELECT $1, e.channel, e.tenant, CASE c.role WHEN 'applicant' THEN e.account ELSE '' END, e.event, $2, CAST($3 AS BIGINT), 'due', CAST($3 AS BIGINT)
+		FROM channel_events e JOIN channels c ON c.id = e.channel WHERE e.tenant = $4 AND e.event = $5 AND e.account IN ('', $6)
 		ON CONFLICT (entry, channel) DO NOTHING`, n.Entry, n.Order, micros(n.At), n.Tenant, n.Event, n.Account)
 }
 
@@ -137,13 +162,18 @@ func (r reader) Channel(ctx context.Context, tenant, id string) (*store.Channel,
 	return one(ctx, r.q, r.dialect, scanChannel, `SELECT `+channelColumns+` FROM channels`+w.sql(), w.args...)
 }
 
-// Channels lists a tenant's channels by id.
-func (r reader) Channels(ctx context.Context, tenant, account, after string, limit int) ([]store.Channel, error) {
+// Channels lists channels by id.
+func (r reader) Channels(ctx context.Context, f store.ChannelFilter) ([]store.Channel, error) {
 	w := &where{terms: []string{"removed_at = 0"}}
-	w.add("tenant = ?", tenant)
-	w.equal("account", account)
-	w.add("id > ?", after)
-	return collect(ctx, r.q, r.dialect, scanChannel, `SELECT `+channelColumns+` FROM channels`+w.sql()+` ORDER BY id LIMIT `+w.arg(limited(limit)), w.args...)
+	w.add("tenant = ?", f.Tenant)
+	if f.Whole {
+		w.add("account = ?", "")
+	} else {
+		w.equal("account", f.Account)
+	}
+	w.equal("role", f.Role)
+	w.add("id > ?", f.After)
+	return collect(ctx, r.q, r.dialect, scanChannel, `SELECT `+channelColumns+` FROM channels`+w.sql()+` ORDER BY id LIMIT `+w.arg(limited(f.Limit)), w.args...)
 }
 
 // Notices lists notices, newest first. The narrowest of what is asked for names

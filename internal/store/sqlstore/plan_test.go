@@ -142,6 +142,8 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 			return err
 		},
 		func(tx store.Tx) error { return tx.RemoveChannel("t", "c", at) },
+		func(tx store.Tx) error { return tx.ChangeChannel(store.Channel{ID: "c", Tenant: "t"}) },
+		func(tx store.Tx) error { return tx.TriedChannel("t", "c", at, at) },
 		func(tx store.Tx) error {
 			return tx.AddNotices(store.NewNotice{Entry: "e", Tenant: "t", Event: "x", Order: "o", At: at})
 		},
@@ -194,7 +196,9 @@ func notices(ctx context.Context, db *sqlstore.DB, list func(any, error)) {
 	}
 	for _, name := range []string{"", "x"} {
 		list(db.Channel(ctx, name, "c"))
-		list(db.Channels(ctx, "t", name, "c", 9))
+		for _, role := range []string{"", "applicant"} {
+			list(db.Channels(ctx, store.ChannelFilter{Tenant: "t", Account: name, Whole: role != "" && name == "", Role: role, After: "c", Limit: 9}))
+		}
 	}
 	list(db.Notice(ctx, "t", "e", "c"))
 	list(db.NoticeTries(ctx, "e", "c"))

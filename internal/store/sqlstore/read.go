@@ -360,7 +360,7 @@ func (r reader) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
 		}
 		return err
 	}
-	var oldest, unsealed int64
+	var oldest, unsealed, notice int64
 	err := errors.Join(
 		count(&s.Open, `SELECT COUNT(*) FROM orders WHERE state IN ('pending', 'letter', 'ready', 'cancelling')`),
 		count(&s.Due, `SELECT COUNT(*) FROM due WHERE due_at <= $1`, micros(now)),
@@ -368,7 +368,9 @@ func (r reader) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
 		count(&oldest, `SELECT MIN(due_at) FROM due WHERE due_at <= $1`, micros(now)),
 		count(&s.Unsealed, `SELECT COUNT(*) FROM audit WHERE seq IS NULL`),
 		count(&unsealed, `SELECT MIN(at) FROM audit WHERE seq IS NULL`),
+		count(&s.Notices, `SELECT COUNT(*) FROM notices WHERE state = 'due'`),
+		count(&notice, `SELECT MIN(due_at) FROM notices WHERE state = 'due' AND due_at <= $1`, micros(now)),
 	)
-	s.OldestDue, s.OldestUnsealed = fromMicros(oldest), fromMicros(unsealed)
+	s.OldestDue, s.OldestUnsealed, s.OldestNotice = fromMicros(oldest), fromMicros(unsealed), fromMicros(notice)
 	return s, err
 }

@@ -52,11 +52,18 @@ func testChannels(t *testing.T, w *world) {
 	a, b, other := channel("c1", "root", "a", "order.ready", "order.refused"), channel("c2", "root", ""), channel("c0", "other", "a", "order.ready")
 	w.channels(a, b, other)
 	for _, c := range []struct {
-		account, after string
-		limit          int
-		want           []store.Channel
-	}{{"", "", 9, []store.Channel{a, b}}, {"a", "", 9, []store.Channel{a}}, {"", "c1", 9, []store.Channel{b}}, {"", "", 1, []store.Channel{a}}} {
-		got, err := w.Channels(ctx, "root", c.account, c.after, c.limit)
+		f    store.ChannelFilter
+		want []store.Channel
+	}{
+		{store.ChannelFilter{Limit: 9}, []store.Channel{a, b}},
+		{store.ChannelFilter{Account: "a", Limit: 9}, []store.Channel{a}},
+		{store.ChannelFilter{Whole: true, Limit: 9}, []store.Channel{b}},
+		{store.ChannelFilter{After: "c1", Limit: 9}, []store.Channel{b}},
+		{store.ChannelFilter{Limit: 1}, []store.Channel{a}},
+		{store.ChannelFilter{Role: "reviewer", Limit: 9}, []store.Channel{}},
+	} {
+		c.f.Tenant = "root"
+		got, err := w.Channels(ctx, c.f)
 		for i := range c.want {
 			if c.want[i].Events == nil {
 				c.want[i].Events = []string{}
@@ -66,10 +73,31 @@ func testChannels(t *testing.T, w *world) {
 			t.Errorf("%+v: %v %s", c, err, diff)
 		}
 	}
-	a.Tested = noon.Add(time.Hour)
-	w.channels(a)
-	if got, err := w.Channel(ctx, "root", "c1"); err != nil || !got.Tested.Equal(a.Tested) {
+	tried := func(last, at time.Time) error {
+		return w.Write(ctx, func(tx store.Tx) error { return tx.TriedChannel("root", "c1", last, at) })
+	}
+	if err := tried(time.Time{}, noon.Add(time.Hour)); err != nil {
+		t.Error(err)
+	}
+	if err := tried(time.Time{}, noon.Add(time.Hour)); !errors.Is(err, store.ErrConflict) {
+		t.Error("tried twice at once:", err)
+	}
+	a.Events, a.Language = []string{"order.refused", "order.expired"}, "en"
+	w.do(func(tx store.Tx) error { return tx.ChangeChannel(a) })
+	if got, err := w.Channel(ctx, "root", "c1"); err != nil || !got.Tested.Equal(noon.Add(time.Hour)) || got.Language != "en" || !slices.Equal(got.Events, a.Events) {
 		t.Errorf("%+v, %v", got, err)
+	}
+	w.put(fresh("root", "o1", noon))
+	for entry, name := range map[string]string{"e1": "order.ready", "e2": "order.expired"} {
+		w.do(func(tx store.Tx) error { return tx.AddNotices(event(entry, "root", "a", name, "o1", noon)) })
+	}
+	if list, err := w.Notices(ctx, store.NoticeFilter{Tenant: "root", Limit: 9}); err != nil || len(list) != 1 || list[0].Entry != "e2" {
+		t.Errorf("of what it is told of now: %+v, %v", list, err)
+	}
+	foreign := a
+	foreign.Tenant = "other"
+	if err := w.Write(ctx, func(tx store.Tx) error { return tx.ChangeChannel(foreign) }); !errors.Is(err, store.ErrNotFound) {
+		t.Error("another tenant's channel is changed:", err)
 	}
 	if _, err := w.Channel(ctx, "other", "c1"); !errors.Is(err, store.ErrNotFound) {
 		t.Error("another tenant's channel is read:", err)
@@ -82,7 +110,9 @@ func testChannels(t *testing.T, w *world) {
 // testOutbox: an event is written for each channel that wants it, once, and only
 // where its unit is kept.
 func testOutbox(t *testing.T, w *world) {
-	w.channels(channel("mine", "root", "a", "order.ready"), channel("all", "root", "", "order.ready", "order.failed"),
+	staff := channel("staff", "root", "a", "order.ready")
+	staff.Role = "reviewer"
+	w.channels(staff, channel("mine", "root", "a", "order.ready"), channel("all", "root", "", "order.ready", "order.failed"),
 		channel("others", "root", "b", "order.ready"), channel("foreign", "other", "", "order.ready"))
 	w.put(fresh("root", "o1", noon))
 	add := func(n store.NewNotice) func(store.Tx) error {
@@ -105,6 +135,7 @@ func testOutbox(t *testing.T, w *world) {
 	}
 	want := []store.Notice{
 		{Entry: "e2", Channel: "all", Tenant: "root", Event: "order.failed", Order: "o1", At: noon.Add(time.Second), Due: noon.Add(time.Second), State: store.NoticeDue},
+		{Entry: "e1", Channel: "staff", Tenant: "root", Event: "order.ready", Order: "o1", At: noon, Due: noon, State: store.NoticeDue},
 		{Entry: "e1", Channel: "mine", Tenant: "root", Account: "a", Event: "order.ready", Order: "o1", At: noon, Due: noon, State: store.NoticeDue},
 		{Entry: "e1", Channel: "all", Tenant: "root", Event: "order.ready", Order: "o1", At: noon, Due: noon, State: store.NoticeDue},
 	}
@@ -266,11 +297,19 @@ func testRemoved(t *testing.T, w *world) {
 	if err != nil || len(c.Sealed) != 0 || c.Removed.IsZero() {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if list, err := w.Channels(ctx, "root", "", "", 9); err != nil || len(list) != 0 {
+	if list, err := w.Channels(ctx, store.ChannelFilter{Tenant: "root", Limit: 9}); err != nil || len(list) != 0 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if err := w.Write(ctx, func(tx store.Tx) error { return tx.RemoveChannel("root", "c1", noon) }); !errors.Is(err, store.ErrNotFound) {
-		t.Error("removed twice:", err)
+	for what, fn := range map[string]func(tx store.Tx) error{
+		"removed": func(tx store.Tx) error { return tx.RemoveChannel("root", "c1", noon) },
+		"changed": func(tx store.Tx) error { return tx.ChangeChannel(*c) },
+	} {
+		if err := w.Write(ctx, fn); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s after it was removed: %v", what, err)
+		}
+	}
+	if err := w.Write(ctx, func(tx store.Tx) error { return tx.TriedChannel("root", "c1", time.Time{}, noon) }); !errors.Is(err, store.ErrConflict) {
+		t.Error("tried after it was removed:", err)
 	}
 }
 
