@@ -34,6 +34,7 @@ func rules() map[string]rule {
 	audit := []service.Role{service.RoleAuditor, service.RoleAdministrator}
 	draft := `{"draft":true,"order":{"names":["www.orchard.net"],"method":"dns"}}`
 	rules := fileRules()
+	maps.Copy(rules, noticeRules())
 	maps.Copy(rules, map[string]rule{
 		"apply":             {roles: write, body: draft},
 		"list-orders":       {roles: all},
@@ -158,6 +159,8 @@ func (w *world) access(op *Operation, r rule, who somebody, orderID string, n in
 		if who.tenant == "orchard" {
 			w.token(service.RoleAuditor, "orchard", "third") // makes the account
 		}
+	case strings.HasPrefix(op.Path, "/channels"), strings.HasPrefix(op.Path, "/notices"):
+		id = w.told(op.Path, orderID)
 	default:
 		id = w.filed(op.Path, orderID, n)
 	}

@@ -30,7 +30,7 @@ func NewMeter() *Meter {
 		took:   seconds("assay_check_seconds", "How long looking at an order took."),
 		late:   seconds("assay_check_late_seconds", "How long after it was due an order was looked at."),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "assay_background_total", Help: "What happened in the background: reminders, retries, panics, leases-lost, sealed, pruned.",
+			Name: "assay_background_total", Help: "What happened in the background: reminders, retries, panics, leases-lost, sealed, pruned, notices, notices-failed, notices-dead.",
 		}, []string{"what"}),
 	}
 }

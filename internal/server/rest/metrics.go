@@ -79,6 +79,8 @@ func ordersDescriptions() map[string]*prometheus.Desc {
 		"lag":      d("assay_checks_lag_seconds", "How long ago the oldest row was due."),
 		"unsealed": d("assay_audit_unsealed", "Audit entries without a place in the chain."),
 		"sealer":   d("assay_audit_lag_seconds", "How long the oldest audit entry has waited for its place in the chain."),
+		"notices":  d("assay_notices_waiting", "Notices that are not delivered yet."),
+		"tardy":    d("assay_notices_lag_seconds", "How long ago the oldest notice was due that nobody delivers."),
 		"up":       d("assay_database_up", "1 where the database answered."),
 	}
 }
@@ -108,5 +110,7 @@ func (o *orders) Collect(out chan<- prometheus.Metric) {
 	gauge("leased", float64(stats.Leased))
 	gauge("lag", since(stats.OldestDue, now).Seconds())
 	gauge("unsealed", float64(stats.Unsealed))
+	gauge("notices", float64(stats.Notices))
+	gauge("tardy", since(stats.OldestNotice, now).Seconds())
 	gauge("sealer", since(stats.OldestUnsealed, now).Seconds())
 }

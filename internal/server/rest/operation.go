@@ -55,7 +55,7 @@ type Answer struct {
 // Operations are all routes under [Base], in the order of the document.
 func Operations() []*Operation {
 	var all []*Operation
-	for _, list := range [][]*Operation{orderOperations(), actionOperations(), reviewOperations(), deskOperations(), accessOperations(), auditOperations(), policyOperations(), dossierOperations(), orderFileOperations()} {
+	for _, list := range [][]*Operation{orderOperations(), actionOperations(), reviewOperations(), deskOperations(), accessOperations(), auditOperations(), policyOperations(), dossierOperations(), orderFileOperations(), channelOperations(), noticeOperations()} {
 		all = append(all, list...)
 	}
 	return all
@@ -150,6 +150,7 @@ func Tags() []*huma.Tag {
 		{Name: "access", Description: "Tokens, tenants and accounts."},
 		{Name: "audit", Description: "The record of every decision and change."},
 		{Name: "files", Description: "Organizations, administrators and domains with their evidence; letters and calls."},
+		{Name: "notices", Description: "Who is told of what, and what became of it."},
 		{Name: "policy", Description: "What rules, present and coming, do to the orders there are."},
 	}
 }

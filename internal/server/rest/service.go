@@ -75,6 +75,20 @@ type Policy interface {
 	Forecast(ctx context.Context, p service.Principal, at time.Time, lang cause.Language) (*service.Trial, error)
 }
 
+// Notices are the use cases about channels and what goes through them.
+type Notices interface {
+	NewChannel(ctx context.Context, p service.Principal, r service.ChannelRequest) (service.ChannelView, error)
+	Channels(ctx context.Context, p service.Principal, after string, limit int) ([]service.ChannelView, error)
+	Channel(ctx context.Context, p service.Principal, id string) (service.ChannelView, error)
+	ChangeChannel(ctx context.Context, p service.Principal, id string, r service.ChannelChange) (service.ChannelView, error)
+	RemoveChannel(ctx context.Context, p service.Principal, id string) (service.ChannelView, error)
+	TestChannel(ctx context.Context, p service.Principal, id string) (service.ChannelTest, error)
+	Notices(ctx context.Context, p service.Principal, q service.NoticeQuery) ([]service.NoticeView, string, error)
+	Notice(ctx context.Context, p service.Principal, id string) (service.NoticeView, error)
+	RetryNotice(ctx context.Context, p service.Principal, id string) (service.NoticeView, error)
+	PreviewNotice(ctx context.Context, p service.Principal, id, event string, lang cause.Language) (service.NoticePreview, error)
+}
+
 // Service is all that the API needs of the order service.
 type Service interface {
 	Orders
@@ -83,6 +97,7 @@ type Service interface {
 	Audit
 	Policy
 	Files
+	Notices
 }
 
 // Records is what the API reads of the store beside the use cases: answers kept
