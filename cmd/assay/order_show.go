@@ -83,7 +83,7 @@ func (a *app) orderHead(p *render.Page, v *service.View) {
 		names[i] = render.Safe(n)
 	}
 	p.Strong(0, text("order.title", "ID", v.ID, "Names", strings.Join(names, ", ")))
-	column := p.Column("order.state", "order.waits", "order.next", "order.deadline", "order.rules", "order.checks")
+	column := p.Column("order.state", "order.waits", "order.next", "order.deadline", "order.rules", "order.checks", "order.places")
 	p.Row(0, column, text("order.state"), a.stateWord(v.State, v.Reason))
 	if w := a.waitsFor(v.State, v.Phase, v.Paused); w != "-" {
 		p.Row(0, column, text("order.waits"), w)
@@ -95,6 +95,23 @@ func (a *app) orderHead(p *render.Page, v *service.View) {
 		p.Row(0, column, text("order.deadline"), a.when(*v.Deadline))
 	}
 	p.Row(0, column, text("order.rules"), v.Profile+", "+strings.ToUpper(string(v.Order.Product)))
+	if words := a.placesWord(v); words != "" {
+		p.Row(0, column, text("order.places"), words)
+	}
+}
+
+// placesWord says what the places are worth that the newest review looked from;
+// "" where nobody looked.
+func (a *app) placesWord(v *service.View) string {
+	switch {
+	case v.MPIC == "":
+		return ""
+	case v.Lab:
+		return a.text.Text("order.places-lab", "Stamp", render.Safe(v.MPIC))
+	case v.MPIC == review.StampConformant || v.MPIC == review.StampNotRequired:
+		return render.Safe(v.MPIC)
+	}
+	return a.text.Text("order.places-few", "Stamp", render.Safe(v.MPIC))
 }
 
 // when shows a time in the reader's zone, how long that is from now, and UTC

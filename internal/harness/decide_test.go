@@ -55,7 +55,7 @@ func (p *proof) decided(ctx context.Context, o *store.OrderRow, entries []store.
 
 // validated: an order that passed left its validation, and no other did.
 func (p *proof) validated(ctx context.Context, o *store.Order, passed bool) error {
-	list, err := p.db.Validations(ctx, o.Tenant, o.Account, o.Profile, o.Order.Names)
+	list, err := p.db.Validations(ctx, o.Tenant, o.Account, service.ValidationKeys(o.Profile, o.ID), o.Order.Names)
 	if err != nil {
 		return err
 	}

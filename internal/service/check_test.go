@@ -47,7 +47,7 @@ func TestCheckDNS(t *testing.T) {
 	if got := h.actions(t, v.ID); !slices.Equal(got, []string{"order.submit", "order.check", "order.pass"}) {
 		t.Errorf("%v", got)
 	}
-	found, err := h.Store.Validations(context.Background(), RootTenant, "shop", "cloud", []string{"orchard.net"})
+	found, err := h.Store.Validations(context.Background(), RootTenant, "shop", ValidationKeys("cloud", v.ID), []string{"orchard.net"})
 	if err != nil || len(found) != 1 || found[0].Method != order.MethodDNS || !found[0].Wildcard || found[0].Order != v.ID || !found[0].At.Equal(h.clock()) {
 		t.Errorf("%+v, %v", found, err)
 	}
@@ -76,7 +76,7 @@ func TestCheckFile(t *testing.T) {
 	if v = h.run(t, v.ID); v.State != order.StateReady {
 		t.Fatalf("%s %s %+v", v.State, v.Verdict, v.Findings)
 	}
-	found, err := h.Store.Validations(context.Background(), RootTenant, "shop", "cloud", []string{"orchard.net"})
+	found, err := h.Store.Validations(context.Background(), RootTenant, "shop", ValidationKeys("cloud", v.ID), []string{"orchard.net"})
 	if err != nil || len(found) != 1 || found[0].Wildcard {
 		t.Errorf("a file validates no names below: %+v, %v", found, err)
 	}
@@ -177,7 +177,7 @@ func TestChangedMeanwhile(t *testing.T) {
 	if v = h.run(t, v.ID); v.State != order.StateCancelled {
 		t.Errorf("%s", v.State)
 	}
-	if found, err := h.Store.Validations(context.Background(), RootTenant, "shop", "cloud", []string{"orchard.net"}); err != nil || len(found) != 0 {
+	if found, err := h.Store.Validations(context.Background(), RootTenant, "shop", ValidationKeys("cloud", v.ID), []string{"orchard.net"}); err != nil || len(found) != 0 {
 		t.Errorf("%+v, %v", found, err)
 	}
 	if due := h.due(t, v.ID); len(due) != 0 || h.counts.what[CountLost] != 1 {

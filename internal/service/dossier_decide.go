@@ -326,7 +326,7 @@ func (s *Service) missing(ctx context.Context, d *store.Dossier, prof *profile.P
 			missing = append(missing, string(parent.Kind)+" "+parent.ID)
 		}
 		if d.Kind == store.DossierDomain {
-			found, err := s.Store.Validations(ctx, d.Tenant, d.Account, prof.Name, []string{d.Domain})
+			found, err := s.Store.Validations(ctx, d.Tenant, d.Account, []string{s.reusableKey(prof.Name)}, []string{d.Domain})
 			if err != nil {
 				return nil, problemOf(err)
 			}

@@ -56,7 +56,7 @@ func TestKeysOfStrangers(t *testing.T) {
 		}
 	}
 	err := h.Store.Write(ctx, func(tx store.Tx) error {
-		return tx.PutValidation(store.Validation{Tenant: RootTenant, Account: "shop", Domain: "orchard.net", Method: "dns", Profile: "cloud", Order: leaked.ID, At: h.clock()})
+		return tx.PutValidation(store.Validation{Tenant: RootTenant, Account: "shop", Domain: "orchard.net", Method: "dns", Profile: validationKey("cloud", forLab), Order: leaked.ID, At: h.clock()})
 	})
 	if err != nil {
 		t.Fatal(err)

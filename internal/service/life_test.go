@@ -357,7 +357,7 @@ func TestReuse(t *testing.T) {
 	if v := h.read(t, third.ID); v.State != order.StatePending || !slices.Contains(causesIn(v), cause.DNSRecordMissing) {
 		t.Errorf("another account: %s %v", v.State, causesIn(v))
 	}
-	found, err := h.Store.Validations(ctx, RootTenant, "shop", "cloud", []string{"orchard.net"})
+	found, err := h.Store.Validations(ctx, RootTenant, "shop", ValidationKeys("cloud", first.ID), []string{"orchard.net"})
 	if err != nil || len(found) != 1 || !found[0].At.Equal(validated) || found[0].Order != first.ID {
 		t.Errorf("a validation that was used again became younger: %+v, %v", found, err)
 	}
@@ -455,7 +455,7 @@ func TestPersonDecides(t *testing.T) {
 	if v = h.run(t, v.ID); v.State != order.StatePending || v.Phase != order.PhaseReview || v.Verdict != review.VerdictReview {
 		t.Fatalf("%s %s %s %v", v.State, v.Phase, v.Verdict, causesIn(v))
 	}
-	found, err := h.Store.Validations(context.Background(), RootTenant, "shop", "cloud", []string{"orchard.net"})
+	found, err := h.Store.Validations(context.Background(), RootTenant, "shop", ValidationKeys("cloud", v.ID), []string{"orchard.net"})
 	if err != nil || len(found) != 1 {
 		t.Errorf("%+v, %v", found, err)
 	}
@@ -478,7 +478,7 @@ func TestPersonDecides(t *testing.T) {
 	if v = h.run(t, v.ID); v.State != order.StatePending || v.Phase != order.PhaseReview || v.NextCheck == nil {
 		t.Errorf("where nothing is seen: %s %s %v", v.State, v.Phase, v.NextCheck)
 	}
-	if found, err = h.Store.Validations(context.Background(), RootTenant, "shop", "cloud", []string{"orchard.net"}); err != nil || !found[0].At.Equal(validated) {
+	if found, err = h.Store.Validations(context.Background(), RootTenant, "shop", ValidationKeys("cloud", v.ID), []string{"orchard.net"}); err != nil || !found[0].At.Equal(validated) {
 		t.Errorf("%+v, %v", found, err)
 	}
 }

@@ -10,7 +10,9 @@ import (
 	"assay/internal/store"
 	"assay/name"
 	"assay/order"
+	"assay/perspective"
 	"assay/profile"
+	"assay/review"
 )
 
 // reuseWindow is how long a validation may be used under a profile at a time:
@@ -54,10 +56,11 @@ func (s *Service) validatedNames(ctx context.Context, o *store.Order, p *profile
 	if len(domains) == 0 || len(domains) > mostDomains {
 		return nil, nil
 	}
-	found, err := s.Store.Validations(ctx, o.Tenant, o.Account, o.Profile, domains)
+	found, err := s.Store.Validations(ctx, o.Tenant, o.Account, ValidationKeys(o.Profile, o.ID), domains)
 	if err != nil {
 		return nil, fmt.Errorf("earlier validations: %w", err)
 	}
+	found = s.usable(found, o)
 	var valid []string
 	for i := range names {
 		n := &names[i]
@@ -122,8 +125,62 @@ func termsOf(p *profile.Profile, m order.Method, at time.Time) *profile.Method {
 	return nil
 }
 
-// validations are what a check that proved challenges leaves for later orders.
-func validations(o *store.Order, p *profile.Profile, proven []order.Challenge, reviewID string, at time.Time) []store.Validation {
+// What a validation is good for. Every one stands for the order that it was made
+// for. For later orders stands only one from places as the profile demands them
+// (BR 3.2.2.9), or where it demands none; one from a laboratory stands in a
+// laboratory.
+const (
+	forConformant = "conformant"
+	forLab        = "lab"
+)
+
+// validationKey is what a validation is kept under: the profile with what it is
+// good for. No order has a number like one of those words.
+func validationKey(profile, goodFor string) string { return profile + "@" + goodFor }
+
+// ValidationKeys are all that validations under a profile which may concern an
+// order are kept under; see [store.Validation].
+func ValidationKeys(profile, orderID string) []string {
+	return []string{validationKey(profile, forConformant), validationKey(profile, forLab), validationKey(profile, orderID)}
+}
+
+// goodFor says what a validation is good for that a review made.
+func goodFor(r *review.Report, orderID string) string {
+	switch {
+	case r.Lab:
+		return forLab
+	case r.MPIC == review.StampConformant || r.MPIC == review.StampNotRequired:
+		return forConformant
+	}
+	return orderID
+}
+
+// usable leaves those validations that count for an order here.
+func (s *Service) usable(found []store.Validation, o *store.Order) []store.Validation {
+	key := s.reusableKey(o.Profile)
+	return slices.DeleteFunc(found, func(v store.Validation) bool { return v.Profile != key && v.Order != o.ID })
+}
+
+// reusableKey is what validations are kept under that stand here for later orders
+// under a profile.
+func (s *Service) reusableKey(profile string) string {
+	if s.inLab() {
+		return validationKey(profile, forLab)
+	}
+	return validationKey(profile, forConformant)
+}
+
+// inLab reports whether this service looks under settings that are not the public
+// internet's.
+func (s *Service) inLab() bool {
+	return slices.ContainsFunc(s.Places, func(p perspective.Place) bool { return p.About().Network != nil })
+}
+
+// validations are what a check that proved challenges leaves for later orders, or
+// for the later checks of its own.
+func validations(o *store.Order, seen *sight, reviewID string, at time.Time) []store.Validation {
+	p, proven := seen.profile, seen.proven
+	key := validationKey(o.Profile, goodFor(seen.report, o.ID))
 	list := make([]store.Validation, 0, len(proven))
 	for i := range proven {
 		c := &proven[i]
@@ -136,7 +193,7 @@ func validations(o *store.Order, p *profile.Profile, proven []order.Challenge, r
 			continue
 		}
 		list = append(list, store.Validation{
-			Tenant: o.Tenant, Account: o.Account, Domain: n.Base, Method: method, Profile: o.Profile,
+			Tenant: o.Tenant, Account: o.Account, Domain: n.Base, Method: method, Profile: key,
 			Wildcard: terms.Parent, Order: o.ID, Review: reviewID, At: at,
 		})
 	}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -154,7 +155,7 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 		if err != nil {
 			return err
 		}
-		for _, v := range validations(o, seen.profile, seen.proven, id, now) {
+		for _, v := range validations(o, seen, id, now) {
 			if err := tx.PutValidation(v); err != nil {
 				return err
 			}
@@ -251,6 +252,9 @@ func (s *Service) change(tx store.Tx, o, before *store.Order, out outcome, seen 
 	if len(seen.proven) > 0 {
 		data["validated"] = len(seen.proven)
 	}
+	if seen.report.MPIC != "" && (len(seen.proven) > 0 || o.State == order.StateReady) {
+		data["mpic"] = seen.report.MPIC
+	}
 	return true, s.audit(tx, itself(o), o, "order."+action, "", data)
 }
 
@@ -269,10 +273,11 @@ func alike(last *store.Review, r *review.Report) bool {
 }
 
 // sameReview reports whether a review says what the last one said, for the same
-// reasons: every observation that a finding rests on was seen then. What is
-// looked at beside that may come from one server now and from another then.
+// reasons: every observation that a finding rests on was seen then, from places
+// that are worth as much. What is looked at beside that may come from one server
+// now and from another then.
 func sameReview(last *store.Review, r *review.Report) bool {
-	if last == nil || last.Mode != string(r.Mode) || !alike(last, r) {
+	if last == nil || last.Mode != string(r.Mode) || !alike(last, r) || !sameLook(last, r) {
 		return false
 	}
 	seen := make(map[string]bool, len(last.Seen))
@@ -287,4 +292,15 @@ func sameReview(last *store.Review, r *review.Report) bool {
 		}
 	}
 	return true
+}
+
+// sameLook reports whether a stored review is of a look like that of a report. One
+// of an order as it stands proves nothing about the network.
+func sameLook(last *store.Review, r *review.Report) bool {
+	var was struct {
+		Scope review.Scope `json:"scope"`
+		MPIC  string       `json:"mpic"`
+		Lab   bool         `json:"lab"`
+	}
+	return json.Unmarshal(last.Report, &was) == nil && was.Scope == r.Scope && was.MPIC == r.MPIC && was.Lab == r.Lab
 }

@@ -65,6 +65,14 @@ type View struct {
 	// Challenges are what to publish, and where; fixed for the order's life.
 	Challenges []order.Challenge `json:"challenges"`
 	Verdict    review.Verdict    `json:"verdict,omitempty"`
+	// MPIC says whether the places that the newest review looked from conform to the
+	// profile's rule at that time: "conformant", "not required", or "lab (n of m)"
+	// with n usable remote places where m are asked for. Of the last kind a
+	// validation is good for this order only. Absent where nobody looked.
+	MPIC string `json:"mpic,omitempty"`
+	// Lab is set where the newest review looked under settings that are not the
+	// public internet's: what it validated is good in a laboratory only.
+	Lab bool `json:"lab,omitempty"`
 	// Findings are those of the newest review.
 	Findings []review.Finding `json:"findings"`
 	// Review is the number of the newest review, Checks how many checks there were.

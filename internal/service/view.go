@@ -42,8 +42,11 @@ func (s *Service) view(o *store.Order, beside *picture) *View {
 	if v.Challenges == nil {
 		v.Challenges = []order.Challenge{}
 	}
-	if r := beside.report; r != nil && r.Findings != nil {
-		v.Findings = r.Findings
+	if r := beside.report; r != nil {
+		v.MPIC, v.Lab = r.MPIC, r.Lab
+		if r.Findings != nil {
+			v.Findings = r.Findings
+		}
 	}
 	for _, d := range beside.due {
 		if d.Kind == store.DueCheck {

@@ -147,7 +147,9 @@ type ReviewRow struct {
 type Validation struct {
 	Tenant, Account, Domain string
 	Method                  order.Method
-	Profile                 string
+	// Profile is whose rules it was made by and what it is good for, as the service
+	// words it.
+	Profile string
 	// Wildcard is whether it may stand for names below (BR 3.2.2.4, DNS methods).
 	Wildcard      bool
 	Order, Review string

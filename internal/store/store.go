@@ -81,7 +81,9 @@ type Reader interface {
 	// a registrable domain with q, or belong to its account, newest first; see
 	// [evidence.TopicOrders]. The caller hides what is another tenant's.
 	PastOrders(ctx context.Context, q PastQuery) ([]PastOrder, error)
-	Validations(ctx context.Context, tenant, account, profile string, domains []string) ([]Validation, error)
+	// Validations are those of an applicant for these domains under these profiles
+	// (see [Validation.Profile]), the newest first of each part of the domains.
+	Validations(ctx context.Context, tenant, account string, profiles, domains []string) ([]Validation, error)
 
 	Review(ctx context.Context, orderID string, number int) (*Review, error) // 0: the newest
 	Reviews(ctx context.Context, orderID string, before, limit int) ([]ReviewRow, error)

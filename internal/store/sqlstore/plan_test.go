@@ -81,7 +81,7 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 	list(db.Challenges(ctx, "o"))
 	list(db.DueOf(ctx, "o"))
 	list(db.PastOrders(ctx, store.PastQuery{Tenant: "t", Account: "a", CSR: "c", Key: "k", Domains: []string{"d"}, Since: at, Limit: 9}))
-	list(db.Validations(ctx, "t", "a", "p", []string{"d", "e"}))
+	list(db.Validations(ctx, "t", "a", []string{"p", "q"}, []string{"d", "e"}))
 	list(db.Review(ctx, "o", 0))
 	list(db.Review(ctx, "o", 1))
 	list(db.Reviews(ctx, "o", 5, 5))

@@ -305,17 +305,16 @@ func listOf(ids []string) (string, []any) {
 
 // Validations are those of an applicant for these domains, the newest first of
 // each [maxRows] domains.
-func (r reader) Validations(ctx context.Context, tenant, account, profile string, domains []string) (all []store.Validation, err error) {
+func (r reader) Validations(ctx context.Context, tenant, account string, profiles, domains []string) (all []store.Validation, err error) {
+	if len(profiles) == 0 {
+		return nil, nil
+	}
 	for part := range slices.Chunk(domains, maxRows) {
 		w := &where{}
 		w.equal("tenant", tenant)
 		w.equal("account", account)
-		marks := make([]string, len(part))
-		for i, d := range part {
-			marks[i] = w.arg(d)
-		}
-		w.terms = append(w.terms, "domain IN ("+strings.Join(marks, ",")+")")
-		w.equal("profile", profile)
+		w.in("domain", part)
+		w.in("profile", profiles)
 		list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v store.Validation, err error) {
 			var wildcard, at int64
 			err = scan(&v.Tenant, &v.Account, &v.Domain, &v.Method, &v.Profile, &wildcard, &v.Order, &v.Review, &at)

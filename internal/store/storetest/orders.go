@@ -260,7 +260,7 @@ func testTenants(t *testing.T, w *world) {
 	w.do(func(tx store.Tx) error {
 		return tx.PutValidation(store.Validation{Tenant: "root", Account: "a", Domain: "a1.net", Method: "dns", Profile: "cloud", Order: mine.ID, At: noon})
 	})
-	if v, err := w.Validations(ctx, "other", "a", "cloud", []string{"a1.net"}); err != nil || len(v) != 0 {
+	if v, err := w.Validations(ctx, "other", "a", []string{"cloud"}, []string{"a1.net"}); err != nil || len(v) != 0 {
 		t.Errorf("another tenant's validation: %+v, %v", v, err)
 	}
 	w.do(func(tx store.Tx) error {

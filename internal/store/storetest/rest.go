@@ -149,14 +149,14 @@ func testValidations(t *testing.T, w *world) {
 	profile := v
 	profile.Profile = "letsencrypt"
 	put(profile)
-	got, err := w.Validations(ctx, "root", "a", "cloud", []string{"a.net", "c.net"})
+	got, err := w.Validations(ctx, "root", "a", []string{"cloud"}, []string{"a.net", "c.net"})
 	if diff := cmp.Diff([]store.Validation{v}, got); err != nil || diff != "" {
 		t.Error(diff, err)
 	}
-	if got, err := w.Validations(ctx, "root", "a", "cloud", nil); err != nil || len(got) != 0 {
+	if got, err := w.Validations(ctx, "root", "a", []string{"cloud"}, nil); err != nil || len(got) != 0 {
 		t.Error("of no names:", got, err)
 	}
-	if got, err := w.Validations(ctx, "root", "a", "cloud", []string{"a.net", "b.net"}); err != nil || len(got) != 2 {
+	if got, err := w.Validations(ctx, "root", "a", []string{"cloud"}, []string{"a.net", "b.net"}); err != nil || len(got) != 2 {
 		t.Error(got, err)
 	}
 }
