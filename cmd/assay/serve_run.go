@@ -118,7 +118,9 @@ func (a *app) open(ctx context.Context, f *serviceFlags, s *attendance) error {
 	if !created {
 		token = ""
 	}
-	if err := a.greet(f, s.listeners, s.own, token); err != nil {
+	if err := a.greet(f, s.listeners, s.own, token); err != nil && token != "" {
+		return &failure{code: exitUnavailable, what: a.text.Text("serve.token-lost", "Why", err), next: "assay token recover --data " + quoteArgument(s.own.dir)}
+	} else if err != nil {
 		return err
 	}
 	return s.attend(ctx)

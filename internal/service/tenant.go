@@ -8,8 +8,20 @@ import (
 	"assay/internal/store"
 )
 
+// FirstTokenLife is how long the token of the first start, and one that was
+// recovered, lives unless it is used to make another: who reads it in a log later
+// gets nothing by it.
+const FirstTokenLife = 24 * time.Hour
+
+// Names of the tokens that nobody asked for by the API. No other token has them.
+const (
+	tokenFirst     = "first"
+	tokenRecovered = "recovered"
+)
+
 // Bootstrap makes the tenant [RootTenant] with an administrator's token where
-// there is no tenant yet. The token is returned once and nowhere kept.
+// there is no tenant yet. The token is returned once and nowhere kept; it lives
+// for [FirstTokenLife].
 func (s *Service) Bootstrap(ctx context.Context) (token string, created bool, err error) {
 	if _, err := s.Store.Tenant(ctx, RootTenant); err == nil {
 		return "", false, nil
@@ -33,10 +45,7 @@ func (s *Service) Bootstrap(ctx context.Context) (token string, created bool, er
 		if err := s.ensureAccount(tx, RootTenant, RootTenant, true); err != nil {
 			return false, err
 		}
-		err := tx.PutToken(store.Token{
-			ID: id, Tenant: RootTenant, Account: RootTenant, Role: string(RoleAdministrator), Name: "first", Hash: hash, Created: now,
-		})
-		if err != nil {
+		if err := tx.PutToken(rootToken(id, tokenFirst, hash, now)); err != nil {
 			return false, err
 		}
 		return true, s.audit(tx, p, nil, "tenant.new", "tenant:"+RootTenant, map[string]any{"token": id})
@@ -45,6 +54,39 @@ func (s *Service) Bootstrap(ctx context.Context) (token string, created bool, er
 		return "", false, err
 	}
 	return text, true, nil
+}
+
+func rootToken(id, name string, hash []byte, now time.Time) store.Token {
+	return store.Token{
+		ID: id, Tenant: RootTenant, Account: RootTenant, Role: string(RoleAdministrator), Name: name, Hash: hash,
+		Created: now, Expires: now.Add(FirstTokenLife),
+	}
+}
+
+// Recover makes an administrator's token for [RootTenant], for whoever has the
+// database and its key file and no token that lets them in. It lives for
+// [FirstTokenLife]. A [NotFound] problem says that there was no first start yet.
+func (s *Service) Recover(ctx context.Context) (TokenView, error) {
+	if _, err := s.Store.Tenant(ctx, RootTenant); err != nil {
+		return TokenView{}, problemOf(err)
+	}
+	id, text, hash, err := s.mint()
+	if err != nil {
+		return TokenView{}, err
+	}
+	p := Principal{Tenant: RootTenant, Token: serviceActor, Role: RoleAdministrator}
+	return unit(ctx, s, func(tx store.Tx) (TokenView, error) {
+		if err := s.ensureAccount(tx, RootTenant, RootTenant, true); err != nil {
+			return TokenView{}, err
+		}
+		t := rootToken(id, tokenRecovered, hash, s.now())
+		if err := tx.PutToken(t); err != nil {
+			return TokenView{}, err
+		}
+		v := tokenView(&t)
+		v.Secret = text
+		return v, s.audit(tx, p, nil, "token.recover", "token:"+id, map[string]any{"role": t.Role, "account": t.Account})
+	})
 }
 
 // ensureAccount makes an account that is not there yet. verified says that

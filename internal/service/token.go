@@ -105,6 +105,10 @@ func (s *Service) NewToken(ctx context.Context, p Principal, r TokenRequest) (To
 	if err != nil {
 		return TokenView{}, err
 	}
+	maker, err := s.untriedToken(ctx, p)
+	if err != nil {
+		return TokenView{}, err
+	}
 	now := s.now()
 	t := store.Token{
 		ID: id, Tenant: r.Tenant, Account: r.Account, Role: string(r.Role), Scopes: r.Scopes, Name: r.Name, Hash: hash,
@@ -117,10 +121,36 @@ func (s *Service) NewToken(ctx context.Context, p Principal, r TokenRequest) (To
 		if err := tx.PutToken(t); err != nil {
 			return TokenView{}, err
 		}
+		if maker != nil { // somebody has it: it stays
+			if err := tx.PutToken(*maker); err != nil {
+				return TokenView{}, err
+			}
+			s.tokens.forget(maker.ID)
+		}
 		v := tokenView(&t)
 		v.Secret = text
 		return v, s.audit(tx, p, nil, "token.new", "token:"+id, map[string]any{"role": t.Role, "account": t.Account, "scopes": t.Scopes, "days": r.Days, "tenant": t.Tenant})
 	})
+}
+
+// untriedToken is the first token, or one that was recovered, as it is to be once
+// it was used to make another; nil where somebody uses any other one.
+func (s *Service) untriedToken(ctx context.Context, p Principal) (*store.Token, error) {
+	if p.Tenant != RootTenant || p.Account != RootTenant {
+		return nil, nil
+	}
+	t, err := s.Store.Token(ctx, p.Token)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	if t.Name != tokenFirst && t.Name != tokenRecovered || t.Expires.IsZero() || !t.Revoked.IsZero() {
+		return nil, nil
+	}
+	t.Expires = time.Time{}
+	return t, nil
 }
 
 func (r *TokenRequest) check(p Principal) error {
@@ -135,6 +165,9 @@ func (r *TokenRequest) check(p Principal) error {
 	}
 	if err := checkNote("name", r.Name); err != nil {
 		return err
+	}
+	if r.Name == tokenFirst || r.Name == tokenRecovered {
+		return &Problem{Kind: Invalid, Message: "service.token-name", Pairs: []any{"Name", r.Name}}
 	}
 	// One's own account may be older than the form.
 	if err := checkAccountID("account", r.Account); err != nil && r.Account != p.Account {
