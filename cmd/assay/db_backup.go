@@ -198,7 +198,7 @@ func (a *app) belongings(d *depot) (all []copy.File, err error) {
 		return all, nil
 	}
 	s, c := &d.file.Serve, d.file
-	paths := []string{d.filePath, s.TLSCert, s.TLSKey, s.Perspectives, s.Lists, c.RootHints, c.TrustAnchors, c.DialMap}
+	paths := []string{d.filePath, s.TLSCert, s.TLSKey, s.Perspectives, s.Lists, s.SMTPPasswordFile, c.RootHints, c.TrustAnchors, c.DialMap}
 	paths = append(paths, s.ProfileFiles()...)
 	for _, path := range paths {
 		name := configurationDirectory + "/" + filepath.Base(path)

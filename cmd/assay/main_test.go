@@ -47,6 +47,7 @@ func program() {
 //	server FILE [ARG…]     start or stop an order service, see [server]
 //	order FILE             $ORDER is the first that "order list --json" printed
 //	looked ORDER           wait until the service has looked at it
+//	told STATE             wait until a notice is in a state
 //	secret FILE            use the token that "token new --json" printed
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -76,6 +77,7 @@ func TestScripts(t *testing.T) {
 			"secret":  secretOf,
 			"order":   orderOf,
 			"looked":  looked,
+			"told":    told,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

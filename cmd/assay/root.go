@@ -108,6 +108,7 @@ func (a *app) commands() []*cobra.Command {
 		{"logout", a.logoutCommand},
 		{"token", a.tokenCommand},
 		{"order", a.orderCommand},
+		{"notify", a.notifyCommand},
 		{"audit", a.auditCommand},
 		{"db", a.dbCommand},
 		{"forecast", a.forecastCommand},

@@ -28,6 +28,7 @@ type serviceFlags struct {
 	profile, places, log string
 	lists                string
 	profiles             []string
+	notices              noticeFlags
 	rate                 float64
 	workers, keepReviews int
 	network              *networkFlags
@@ -70,6 +71,7 @@ func (a *app) serviceFlags(c *cobra.Command, f *serviceFlags) {
 	s.StringVar(&f.lists, "lists", "", a.text.Text("flag.lists"))
 	s.IntVar(&f.workers, "workers", 64, a.text.Text("flag.serve-workers"))
 	s.IntVar(&f.keepReviews, "keep-reviews", 0, a.text.Text("flag.serve-keep-reviews"))
+	a.noticeFlags(s, &f.notices)
 	f.set = s
 	f.network = a.network(c)
 }

@@ -49,6 +49,10 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	if err != nil {
 		return err
 	}
+	mail, err := a.mailer(&f.notices)
+	if err != nil {
+		return err
+	}
 	lists, err := a.serveLists(f, set)
 	if err != nil {
 		return err
@@ -61,7 +65,7 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	defer own.Close()
 	api.Log, api.Records = a.logger(f.log), own.Store
 	s, err := service.New(service.Config{
-		Store: own.Store, Now: a.now, Data: set, Profile: f.profile, Profiles: profiles.named, Offered: profiles.offered, Log: api.Log, AuditKey: own.auditKey, Secrets: own.secrets,
+		Store: own.Store, Now: a.now, Data: set, Profile: f.profile, Profiles: profiles.named, Offered: profiles.offered, Log: api.Log, AuditKey: own.auditKey, Secrets: own.secrets, Mail: mail, Hooks: a.hooks(&f.notices, set),
 		Places: look.places, Lists: lists, Workers: f.workers, KeepReviews: time.Duration(f.keepReviews) * 24 * time.Hour, Meter: api.Meter, Prepare: look.prepare(api.Log),
 	})
 	if err != nil {
@@ -151,7 +155,7 @@ func (s *attendance) attend(ctx context.Context) error {
 			}
 		})
 	}
-	if err := notify(s.app.getenv("NOTIFY_SOCKET"), "READY=1"); err != nil {
+	if err := tellManager(s.app.getenv("NOTIFY_SOCKET"), "READY=1"); err != nil {
 		s.log.Warn("the service manager was not told", "error", err.Error())
 	}
 	var err error
@@ -280,8 +284,8 @@ func withoutPassword(database string) string {
 	return fmt.Sprint(database)
 }
 
-// notify writes a state to the service manager's socket (sd_notify(3)).
-func notify(socket, state string) error {
+// tellManager writes a state to the service manager's socket (sd_notify(3)).
+func tellManager(socket, state string) error {
 	if socket == "" {
 		return nil
 	}

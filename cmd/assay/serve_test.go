@@ -40,6 +40,11 @@ var settings = map[string]struct{ file, shown, environment, flag, otherwise stri
 	"rate":          {`1.5`, "1.5", "2.5", "-1", "0"},
 	"workers":       {`3`, "3", "4", "5", "64"},
 	"keep-reviews":  {`30`, "30", "31", "32", "0"},
+
+	"smtp":               {`"smtp://a@file.orchard.net"`, "smtp://a@file.orchard.net", "smtps://env.orchard.net", "smtp://localhost", ""},
+	"smtp-from":          {`"a@file.net"`, "a@file.net", "b@env.net", "c@flag.net", ""},
+	"smtp-password-file": {`"/file/smtp"`, "/file/smtp", "/env/smtp", "/flag/smtp", ""},
+	"webhook-networks":   {`["10.8.0.0/16"]`, "10.8.0.0/16", "10.9.0.0/16", "10.10.0.0/16", ""},
 }
 
 // settled are the settings as assay serve takes them from a file, an environment
@@ -156,6 +161,57 @@ func TestServeBadSettings(t *testing.T) {
 		}
 		if _, err := a.restConfig(f); err == nil {
 			t.Errorf("%s is taken", url)
+		}
+	}
+}
+
+// TestServeMail: what is said of the mail server fits together, and its password is
+// read each time it is needed.
+func TestServeMail(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "smtp")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(secret, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("correct horse\n")
+	from := []string{"--smtp-from", "Assay <assay@orchard.net>"}
+	for _, c := range []struct {
+		name string
+		env  map[string]string
+		args []string
+		says string // "": it is right
+	}{
+		{"no mail", nil, nil, ""},
+		{"a sender alone", nil, from, "--smtp"},
+		{"no sender", nil, []string{"--smtp", "smtp://localhost"}, "--smtp-from"},
+		{"a sender that is none", nil, []string{"--smtp", "smtp://localhost", "--smtp-from", "assay"}, "--smtp-from"},
+		{"no server", nil, append([]string{"--smtp", "mail.orchard.net"}, from...), "smtp://mail.orchard.net"},
+		{"a password in the address", nil, append([]string{"--smtp", "smtp://a:hush@mail.orchard.net"}, from...), "file of its own"},
+		{"a user without a password", nil, append([]string{"--smtp", "smtp://a@mail.orchard.net"}, from...), "ASSAY_SMTP_PASSWORD"},
+		{"a password without a user", nil, append([]string{"--smtp", "smtp://mail.orchard.net", "--smtp-password-file", secret}, from...), "smtp://user@"},
+		{"a file that is not there", nil, append([]string{"--smtp", "smtp://a@mail.orchard.net", "--smtp-password-file", secret + "x"}, from...), "--smtp-password-file"},
+		{"on this machine", nil, append([]string{"--smtp", "smtp://localhost"}, from...), ""},
+		{"a password in the environment", map[string]string{"ASSAY_SMTP_PASSWORD": "hush"}, append([]string{"--smtp", "smtp://a@mail.orchard.net"}, from...), ""},
+		{"a password in a file", nil, append([]string{"--smtp", "smtps://a@mail.orchard.net", "--smtp-password-file", secret}, from...), ""},
+	} {
+		a, f, err := settled(t, "", c.env, c.args...)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		m, err := a.mailer(&f.notices)
+		wrong, _ := err.(*failure) //nolint:errorlint // what the command line gives
+		switch {
+		case c.says == "" && err != nil, c.says != "" && (wrong == nil || !strings.Contains(wrong.what+wrong.next, c.says) || strings.Contains(wrong.what, "hush")):
+			t.Errorf("%s: %v", c.name, err)
+		case c.name == "a password in a file":
+			write("another")
+			if p, err := m.Password(); p != "another" || err != nil || m.Port != 465 {
+				t.Errorf("%q, %v, port %d", p, err, m.Port)
+			}
 		}
 	}
 }

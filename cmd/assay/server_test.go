@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -105,6 +106,22 @@ func orderOf(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no order in %s", args[0])
 	}
 	ts.Setenv("ORDER", list[0].ID)
+}
+
+// told is the command "told STATE": it waits until a notice is in a state.
+func told(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: told STATE")
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		ts.Check(ts.Exec("assay", "notify", "list", "--state", args[0], "--json"))
+		if strings.Contains(ts.ReadFile("stdout"), `"id"`) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("no notice is %s", args[0])
+		}
+	}
 }
 
 // looked is the command "looked ORDER": it waits until the service has looked at

@@ -113,7 +113,7 @@ func Parse(raw []byte, path string) (*Config, error) {
 	}
 	for _, p := range []*string{
 		&c.RootHints, &c.TrustAnchors, &c.DialMap,
-		&c.Serve.Data, &c.Serve.TLSCert, &c.Serve.TLSKey, &c.Serve.KeyFile, &c.Serve.Perspectives, &c.Serve.Lists,
+		&c.Serve.Data, &c.Serve.TLSCert, &c.Serve.TLSKey, &c.Serve.KeyFile, &c.Serve.Perspectives, &c.Serve.Lists, &c.Serve.SMTPPasswordFile,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(filepath.Dir(path), *p)

@@ -68,6 +68,19 @@ type Serve struct {
 	// KeepReviews is how many days the reviews of ended orders are kept whole.
 	// Default: for ever.
 	KeepReviews int `toml:"keep-reviews"`
+	// SMTP is the server that takes the mails: "smtp://assay@mail.orchard.net", port
+	// 587 with STARTTLS, which must succeed; "smtps://…", port 465 with TLS from the
+	// first byte; "smtp://localhost", port 25 in the clear. SMTPFrom is who sends.
+	// Default: no mail is sent.
+	SMTP     string `toml:"smtp"`
+	SMTPFrom string `toml:"smtp-from"`
+	// SMTPPasswordFile holds the password of the user in SMTP; it is read for each
+	// mail. Default: what ASSAY_SMTP_PASSWORD says.
+	SMTPPasswordFile string `toml:"smtp-password-file"`
+	// WebhookNetworks are networks of yours that webhooks may lead to, over http, too.
+	// Whoever may make a channel can have the service post there. Default: none but
+	// public addresses, over https.
+	WebhookNetworks []string `toml:"webhook-networks"`
 }
 
 // profileFiles are the profiles that are files, not built in.

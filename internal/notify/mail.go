@@ -142,11 +142,22 @@ func (m *Mailer) letter(to string, msg *Message) (*gomail.Msg, error) {
 	return letter, nil
 }
 
+// helo is the name that the client gives itself: servers may want a whole domain
+// name (RFC 5321 2.3.5), and the machine's own is nobody's business.
+func (m *Mailer) helo() string {
+	from, err := mail.ParseAddress(m.From)
+	if err != nil {
+		return "localhost"
+	}
+	_, domain, _ := strings.Cut(from.Address, "@")
+	return domain
+}
+
 func (m *Mailer) client(whole context.Context, timeout time.Duration) (*gomail.Client, error) {
 	config := &tls.Config{ServerName: m.Host, RootCAs: m.Roots, MinVersion: tls.VersionTLS12}
 	plain := m.Security == SecurityUsual && loopback(m.Host)
 	options := []gomail.Option{
-		gomail.WithPort(m.Port), gomail.WithTimeout(timeout), gomail.WithTLSConfig(config), gomail.WithHELO("localhost"), gomail.WithoutNoop(),
+		gomail.WithPort(m.Port), gomail.WithTimeout(timeout), gomail.WithTLSConfig(config), gomail.WithHELO(m.helo()), gomail.WithoutNoop(),
 		gomail.WithDialContextFunc(m.dial(whole, config)),
 	}
 	switch {

@@ -231,6 +231,10 @@ func (w *Webhook) addresses(ctx context.Context, host string) ([]netip.Addr, err
 		return w.Lookup(ctx, host)
 	}
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", strings.TrimSuffix(host, ".")+".")
+	var unknown *net.DNSError
+	if errors.As(err, &unknown) { // without the address of our resolver
+		err = errors.New(unknown.Err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("looking up %s: %w", Clip(host, 100), err)
 	}

@@ -22,7 +22,9 @@ import (
 func nowhere() *notify.Webhook {
 	return &notify.Webhook{
 		Dialer: &dial.Dialer{Data: data.Embedded()},
-		Lookup: func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil },
+		Lookup: func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+		},
 	}
 }
 
