@@ -94,5 +94,9 @@ func (a *app) showTrial(t *service.Trial, asJSON bool) error {
 		p.Blank()
 		p.Line(a.text.Text("trial.more", "Count", t.More))
 	}
+	if t.Unfinished {
+		p.Blank()
+		p.Line(a.text.Text("trial.unfinished"))
+	}
 	return a.print(p)
 }

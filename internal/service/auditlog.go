@@ -92,7 +92,15 @@ func (s *Service) AuditVerify(ctx context.Context, p Principal) (*AuditResult, e
 	if err := allow(p, MayReadAudit); err != nil {
 		return nil, err
 	}
-	r, err := VerifyAudit(ctx, s.Store, s.auditPublic())
+	bounded, end, err := s.job(ctx, p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	r, err := VerifyAudit(bounded, s.Store, s.auditPublic())
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return nil, &Problem{Kind: Unavailable, Message: "service.audit-time", Err: err}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -83,6 +83,7 @@ type Service struct {
 	Config
 	followers followers
 	tokens    tokenCache
+	jobs      jobs
 	woken     chan struct{}
 	mails     chan struct{} // one for each connection to the mail server
 	work      worker

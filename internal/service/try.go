@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -24,6 +25,9 @@ type Trial struct {
 	Changed []Changed `json:"changed"`
 	// More is how many further ones there are.
 	More int `json:"more,omitempty"`
+	// Unfinished is set where the time that such a walk may take was over before
+	// every order was looked through: the rest was not judged.
+	Unfinished bool `json:"unfinished,omitempty"`
 }
 
 // MaxChanged bounds the orders that a trial lists.
@@ -53,7 +57,8 @@ func (s *Service) TryProfile(ctx context.Context, p Principal, toml []byte, lang
 	if err != nil {
 		return nil, &Problem{Kind: Invalid, Message: "service.profile-file", Pairs: []any{"Why", err.Error()}, Err: err}
 	}
-	t, err := s.trial(ctx, p, lang, func(r *review.Report, _ *store.Order) (*profile.Profile, time.Time) {
+	all := store.ReviewFilter{Tenant: p.Tenant}
+	t, err := s.trial(ctx, p, all, lang, func(r *review.Report) (*profile.Profile, time.Time) {
 		if r.Profile.Name != fresh.Name && r.Profile.Name != fresh.Inherits {
 			return nil, time.Time{}
 		}
@@ -76,9 +81,13 @@ func (s *Service) Forecast(ctx context.Context, p Principal, at time.Time, lang 
 	if !at.After(s.now()) {
 		return nil, &Problem{Kind: Invalid, Message: "service.forecast-past", Pairs: []any{"At", at.Format(time.RFC3339)}}
 	}
-	return s.trial(ctx, p, lang, func(r *review.Report, o *store.Order) (*profile.Profile, time.Time) {
+	open := store.ReviewFilter{Tenant: p.Tenant, Open: true}
+	if p.Role == RoleApplicant {
+		open.Account = p.Account
+	}
+	return s.trial(ctx, p, open, lang, func(r *review.Report) (*profile.Profile, time.Time) {
 		prof, err := s.profileOf(r.Profile.Name)
-		if err != nil || !o.State.Open() {
+		if err != nil {
 			return nil, time.Time{}
 		}
 		return prof, at
@@ -88,33 +97,36 @@ func (s *Service) Forecast(ctx context.Context, p Principal, at time.Time, lang 
 // trial judges reviews again, by the profile and at the time that with says; nil
 // leaves one out.
 func (s *Service) trial(
-	ctx context.Context, p Principal, lang cause.Language, with func(*review.Report, *store.Order) (*profile.Profile, time.Time),
+	ctx context.Context, p Principal, f store.ReviewFilter, lang cause.Language, with func(*review.Report) (*profile.Profile, time.Time),
 ) (*Trial, error) {
+	bounded, end, err := s.job(ctx, p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	t := &Trial{Changed: []Changed{}}
-	err := s.Store.EachReview(ctx, p.Tenant, true, func(kept *store.Review) error {
-		if err := ctx.Err(); err != nil {
+	f.Newest, f.Seen = true, true
+	err = s.Store.EachReview(bounded, f, func(kept *store.OrderReview) error {
+		if err := bounded.Err(); err != nil {
 			return err
 		}
-		o, err := s.Store.Order(ctx, p.Tenant, kept.Order)
-		if err != nil {
-			return err
-		}
-		if !p.sees(o) || !o.Deleted.IsZero() {
+		r := &review.Report{}
+		if err := json.Unmarshal(kept.Review.Report, r); err != nil || kept.Lost || r.Order == nil {
+			t.Skipped++
 			return nil
 		}
-		r, err := s.report(ctx, kept)
-		if err != nil || r.Order == nil {
-			t.Skipped++
-			return ctx.Err()
-		}
-		prof, at := with(r, o)
+		r.Observations = kept.Seen
+		prof, at := with(r)
 		if prof == nil {
 			return nil
 		}
 		t.Judged++
-		t.add(s.judgedAgain(r, o, prof, at, lang))
+		t.add(s.judgedAgain(r, kept.Order, prof, at, lang))
 		return nil
 	})
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		t.Unfinished, err = true, nil
+	}
 	if err != nil {
 		return nil, problemOf(fmt.Errorf("judging stored reviews again: %w", err))
 	}
@@ -132,7 +144,7 @@ func (t *Trial) add(c *Changed) {
 }
 
 // judgedAgain returns nil where the verdict stays as it was.
-func (s *Service) judgedAgain(old *review.Report, o *store.Order, prof *profile.Profile, at time.Time, lang cause.Language) *Changed {
+func (s *Service) judgedAgain(old *review.Report, o *store.OrderRow, prof *profile.Profile, at time.Time, lang cause.Language) *Changed {
 	again := s.again(old, prof, at)
 	if !at.Equal(old.At) {
 		withoutAge(again)

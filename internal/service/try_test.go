@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"assay/cause"
+	"assay/evidence"
+	"assay/internal/store"
 	"assay/order"
 	"assay/review"
 )
@@ -65,6 +67,104 @@ func TestTryProfile(t *testing.T) {
 	}
 	if _, err := b.TryProfile(ctx, b.who[RoleApplicant], toml, "en"); !problemIs(err, Forbidden) {
 		t.Errorf("an applicant tries a profile: %v", err)
+	}
+}
+
+// counting is a store that counts what is read of it one by one.
+type counting struct {
+	store.Store
+	single int
+	walked []store.ReviewFilter
+	// during is called at each review of a walk.
+	during func()
+}
+
+func (c *counting) Order(ctx context.Context, tenant, id string) (*store.Order, error) {
+	c.single++
+	return c.Store.Order(ctx, tenant, id)
+}
+
+func (c *counting) Observations(ctx context.Context, id string, ids []string) ([]evidence.Observation, error) {
+	c.single++
+	return c.Store.Observations(ctx, id, ids)
+}
+
+func (c *counting) EachReview(ctx context.Context, f store.ReviewFilter, fn func(*store.OrderReview) error) error {
+	c.walked = append(c.walked, f)
+	return c.Store.EachReview(ctx, f, func(r *store.OrderReview) error {
+		if c.during != nil {
+			c.during()
+		}
+		return fn(r)
+	})
+}
+
+// TestForecastReads: a forecast reads the open orders of whoever asks, by the page.
+func TestForecastReads(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	at := b.at.AddDate(0, 4, 0)
+	for range 3 {
+		if _, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, "shop.orchard.net")); err != nil {
+			t.Fatal(err, findings(err))
+		}
+	}
+	if _, err := b.Apply(ctx, b.who[RoleAdministrator], dv(t, "other.orchard.net")); err != nil {
+		t.Fatal(err, findings(err))
+	}
+	ended, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, "store.orchard.net"))
+	if err != nil {
+		t.Fatal(err, findings(err))
+	}
+	if _, err := b.Cancel(ctx, b.who[RoleApplicant], ended.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	c := &counting{Store: b.Store}
+	b.Store = c
+	for role, want := range map[Role]int{RoleApplicant: 3, RoleAuditor: 4} {
+		if trial, err := b.Forecast(ctx, b.who[role], at, "en"); err != nil || trial.Judged != want {
+			t.Errorf("%s: %+v, %v", role, trial, err)
+		}
+	}
+	if c.single > 0 || len(c.walked) != 2 || !c.walked[0].Open || !c.walked[1].Open {
+		t.Errorf("%d reads one by one, walks %+v", c.single, c.walked)
+	}
+}
+
+// TestJobs: of what walks through a tenant one thing is done at a time, and none
+// for ever.
+func TestJobs(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	if _, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, "shop.orchard.net")); err != nil {
+		t.Fatal(err, findings(err))
+	}
+	auditor, at := b.who[RoleAuditor], b.at.AddDate(0, 4, 0)
+	during := 0
+	b.Store = &counting{Store: b.Store, during: func() {
+		during++
+		if _, err := b.Forecast(ctx, auditor, at, "en"); !problemIs(err, TooMany) {
+			t.Errorf("a second forecast: %v", err)
+		}
+		if _, err := b.AuditVerify(ctx, auditor); !problemIs(err, TooMany) {
+			t.Errorf("an audit meanwhile: %v", err)
+		}
+		if _, err := b.Forecast(ctx, Principal{Tenant: "other", Account: "x", Role: RoleAuditor}, at, "en"); err != nil {
+			t.Errorf("another tenant: %v", err)
+		}
+	}}
+	if trial, err := b.Forecast(ctx, auditor, at, "en"); err != nil || trial.Unfinished || during != 1 {
+		t.Errorf("%+v, %v, %d", trial, err, during)
+	}
+	if _, err := b.AuditVerify(ctx, auditor); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	b.jobs.time = -1
+	if trial, err := b.Forecast(ctx, auditor, at, "en"); err != nil || !trial.Unfinished || trial.Judged != 0 {
+		t.Errorf("without time: %+v, %v", trial, err)
+	}
+	if _, err := b.AuditVerify(ctx, auditor); !problemIs(err, Unavailable) {
+		t.Errorf("without time: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"assay/evidence"
 	"assay/order"
 )
 
@@ -154,6 +155,28 @@ type Validation struct {
 	Wildcard      bool
 	Order, Review string
 	At            time.Time
+}
+
+// A ReviewFilter narrows a walk over reviews.
+type ReviewFilter struct {
+	Tenant  string // "": any, also of orders that were deleted
+	Account string // "": any
+	// Open leaves those of orders that are still on their way.
+	Open bool
+	// Newest leaves the newest of each order.
+	Newest bool
+	// Seen reads what the reviews saw, too.
+	Seen bool
+}
+
+// An OrderReview is a review with the row of its order.
+type OrderReview struct {
+	Order  *OrderRow
+	Review *Review
+	// Seen is what it saw, where the filter asks for it; Lost says that some of it
+	// is not kept any more.
+	Seen []evidence.Observation
+	Lost bool
 }
 
 // A Tenant is a company or team; nothing of one is seen by another.

@@ -87,9 +87,8 @@ type Reader interface {
 
 	Review(ctx context.Context, orderID string, number int) (*Review, error) // 0: the newest
 	Reviews(ctx context.Context, orderID string, before, limit int) ([]ReviewRow, error)
-	// EachReview calls fn with every review from the newest of each order, or
-	// all of them, until fn fails; for profile try.
-	EachReview(ctx context.Context, tenant string, newestOnly bool, fn func(*Review) error) error
+	// EachReview calls fn with the reviews that a filter leaves, until fn fails.
+	EachReview(ctx context.Context, f ReviewFilter, fn func(*OrderReview) error) error
 	Observations(ctx context.Context, orderID string, ids []string) ([]evidence.Observation, error)
 
 	Token(ctx context.Context, id string) (*Token, error)

@@ -36,7 +36,7 @@ func auditOperations() []*Operation {
 	return []*Operation{
 		{Operation: list, Answers: ok("A page of entries.", EntryList{}, EntryList{Items: []service.EntryView{exampleEntry()}}), Problems: forbidden, run: runAudit},
 		{Operation: export, Answers: []Answer{{Status: http.StatusOK, Description: "The chain.", ContentType: "application/jsonl", Example: "{\"assay\":\"audit\",\"version\":1,…}\n"}}, Problems: forbidden, run: runAuditExport},
-		{Operation: verify, Answers: ok("What was found.", service.AuditResult{}, exampleAuditResult()), Problems: append(slices.Clone(forbidden), kindKeyReused), run: runAuditVerify},
+		{Operation: verify, Answers: ok("What was found.", service.AuditResult{}, exampleAuditResult()), Problems: append(slices.Clone(forbidden), kindKeyReused, service.TooMany), run: runAuditVerify},
 		{Operation: key, Answers: []Answer{{Status: http.StatusOK, Description: "The key.", ContentType: "application/x-pem-file", Example: "-----BEGIN PUBLIC KEY-----\n…\n-----END PUBLIC KEY-----\n"}}, Problems: append(slices.Clone(forbidden), service.NotFound), run: runAuditKey},
 	}
 }

@@ -18,9 +18,9 @@ func policyOperations() []*Operation {
 	return []*Operation{
 		{
 			Operation: try, Body: &Body{Description: "A profile file.", ContentType: "application/toml", Example: "name = \"cloud\"\ninherits = \"cloud\"\n"},
-			Answers: trial("Whose verdict would change."), Problems: []service.Kind{service.Invalid, service.Forbidden, kindTooLarge, kindMediaType, kindKeyReused}, run: runTry,
+			Answers: trial("Whose verdict would change."), Problems: []service.Kind{service.Invalid, service.Forbidden, kindTooLarge, kindMediaType, kindKeyReused, service.TooMany}, run: runTry,
 		},
-		{Operation: forecast, Answers: trial("Whose verdict will change."), Problems: []service.Kind{service.Invalid, service.Forbidden}, run: runForecast},
+		{Operation: forecast, Answers: trial("Whose verdict will change."), Problems: []service.Kind{service.Invalid, service.Forbidden, service.TooMany}, run: runForecast},
 	}
 }
 

@@ -114,8 +114,12 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 	list(db.Decisions(ctx, "o", 9))
 	list(db.Approvals(ctx, "t", "a", []string{"d"}, at))
 	for _, tenant := range []string{"", "t"} {
-		for _, newest := range []bool{false, true} {
-			keep(db.EachReview(ctx, tenant, newest, func(*store.Review) error { return nil }))
+		for n := range 16 {
+			f := store.ReviewFilter{Tenant: tenant, Open: n&1 == 1, Newest: n&2 == 2, Seen: n&4 == 4}
+			if n&8 == 8 && tenant != "" {
+				f.Account = "a"
+			}
+			keep(db.EachReview(ctx, f, func(*store.OrderReview) error { return nil }))
 		}
 	}
 	fileLists(ctx, db, at, list)

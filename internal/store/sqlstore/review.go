@@ -66,59 +66,6 @@ func (r reader) Reviews(ctx context.Context, orderID string, before, limit int) 
 		`SELECT `+reviewRowColumns+` FROM reviews r WHERE r.order_id = $1 AND r.number < $2 ORDER BY r.number DESC LIMIT $3`, orderID, before, limited(limit))
 }
 
-// EachReview walks the orders by page, of a tenant from the newest, and the
-// reviews of a page.
-func (r reader) EachReview(ctx context.Context, tenant string, newestOnly bool, fn func(*store.Review) error) error {
-	var last store.OrderKeyset
-	for {
-		page, err := r.orderPage(ctx, tenant, last)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		last = page[len(page)-1]
-		ids := make([]string, len(page))
-		for i := range page {
-			ids[i] = page[i].ID
-		}
-		in, args := listOf(ids)
-		query := `SELECT ` + reviewRowColumns + `, o.tenant, r.report, r.seen FROM reviews r JOIN orders o ON o.id = r.order_id WHERE r.order_id IN ` + in
-		if newestOnly {
-			query += ` AND r.number = (SELECT MAX(n.number) FROM reviews n WHERE n.order_id = r.order_id)`
-		}
-		list, err := collect(ctx, r.q, r.dialect, scanReview, query+` ORDER BY r.order_id, r.number`, args...)
-		if err != nil {
-			return err
-		}
-		for i := range list {
-			if err := fn(&list[i]); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// orderPage is a page of order numbers for EachReview.
-func (r reader) orderPage(ctx context.Context, tenant string, last store.OrderKeyset) ([]store.OrderKeyset, error) {
-	const page = 20 // of some 300 reviews each at most
-	scan := func(scan func(...any) error) (k store.OrderKeyset, err error) {
-		var created int64
-		err = scan(&k.ID, &created)
-		k.Created = fromMicros(created)
-		return k, err
-	}
-	w := &where{}
-	if tenant == "" {
-		w.add("id > ?", last.ID)
-		return collect(ctx, r.q, r.dialect, scan, `SELECT id, created_at FROM orders`+w.sql()+` ORDER BY id LIMIT `+w.arg(page), w.args...)
-	}
-	w.equal("tenant", tenant)
-	w.add("deleted_at = 0")
-	if last.ID != "" {
-		w.add("(created_at, id) < (?, ?)", micros(last.Created), last.ID)
-	}
-	return collect(ctx, r.q, r.dialect, scan, `SELECT id, created_at FROM orders`+w.sql()+` ORDER BY created_at DESC, id DESC LIMIT `+w.arg(page), w.args...)
-}
-
 // Observations are those of an order with these ids, in their order; nil ids: all.
 func (r reader) Observations(ctx context.Context, orderID string, ids []string) ([]evidence.Observation, error) {
 	query, args := `SELECT id, body FROM observations WHERE order_id = $1`, []any{orderID}

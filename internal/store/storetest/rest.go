@@ -94,43 +94,66 @@ func testReviews(t *testing.T, w *world) {
 }
 
 func testEachReview(t *testing.T, w *world) {
-	var newest, all []string
+	var newest, all, own, open []string
 	for i := range 45 {
 		o := fresh([]string{"root", "root", "other"}[i%3], w.id(), noon)
+		if i%9 == 0 {
+			o.Account = "else"
+		}
+		if i%2 == 0 {
+			o.State = order.StateDraft
+		}
 		w.put(o)
 		for n := 1; n <= i%3+1; n++ {
 			id := w.review(o.ID, n).ID
-			if o.Tenant == "root" {
-				all = append(all, id)
-				if n == i%3+1 {
-					newest = append(newest, id)
+			if o.Tenant != "root" {
+				continue
+			}
+			all = append(all, id)
+			if n < i%3+1 {
+				continue
+			}
+			newest = append(newest, id)
+			if o.Account == "else" {
+				own = append(own, id)
+				if i%2 == 1 {
+					open = append(open, id)
 				}
 			}
 		}
 	}
 	for _, c := range []struct {
-		newest bool
-		want   []string
-	}{{true, newest}, {false, all}} {
+		f    store.ReviewFilter
+		want []string
+	}{
+		{store.ReviewFilter{Tenant: "root", Newest: true}, newest},
+		{store.ReviewFilter{Tenant: "root", Seen: true}, all},
+		{store.ReviewFilter{Tenant: "root", Newest: true, Account: "else"}, own},
+		{store.ReviewFilter{Tenant: "root", Newest: true, Account: "else", Open: true, Seen: true}, open},
+	} {
 		var got []string
-		err := w.EachReview(ctx, "root", c.newest, func(r *store.Review) error {
-			got = append(got, r.ID)
-			if r.Tenant != "root" || len(r.Report) < 5000 {
-				t.Errorf("%+v", r.ReviewRow)
+		err := w.EachReview(ctx, c.f, func(r *store.OrderReview) error {
+			got = append(got, r.Review.ID)
+			if r.Review.Tenant != "root" || len(r.Review.Report) < 5000 || r.Order.ID != r.Review.Order || c.f.Account != "" && r.Order.Account != c.f.Account {
+				t.Errorf("%+v of %+v", r.Review.ReviewRow, r.Order)
+			}
+			want, err := w.Observations(ctx, r.Order.ID, r.Review.Seen)
+			if diff := cmp.Diff(want, r.Seen); c.f.Seen && (diff != "" || r.Lost) || err != nil || !c.f.Seen && r.Seen != nil {
+				t.Errorf("lost %t, %v, %s", r.Lost, err, diff)
 			}
 			return nil
 		})
 		slices.Sort(got)
 		slices.Sort(c.want)
-		if err != nil || !slices.Equal(got, c.want) {
-			t.Errorf("newest %t: %v\n got %v\nwant %v", c.newest, err, got, c.want)
+		if err != nil || !slices.Equal(got, c.want) || len(got) == 0 {
+			t.Errorf("%+v: %v\n got %v\nwant %v", c.f, err, got, c.want)
 		}
 	}
 	n, stop := 0, errors.New("stop")
-	if err := w.EachReview(ctx, "", true, func(*store.Review) error { n++; return nil }); err != nil || n != 45 {
+	if err := w.EachReview(ctx, store.ReviewFilter{Newest: true}, func(*store.OrderReview) error { n++; return nil }); err != nil || n != 45 {
 		t.Errorf("of every tenant: %d, %v", n, err)
 	}
-	if err := w.EachReview(ctx, "", true, func(*store.Review) error { return stop }); !errors.Is(err, stop) {
+	if err := w.EachReview(ctx, store.ReviewFilter{Newest: true}, func(*store.OrderReview) error { return stop }); !errors.Is(err, stop) {
 		t.Error(err)
 	}
 }
