@@ -84,6 +84,10 @@ func (s *Service) AddCall(ctx context.Context, p Principal, id string, r CallReq
 	if at.After(now) || now.Sub(at) > oldestCall {
 		return nil, &Problem{Kind: Invalid, Message: "dossier.future", Pairs: []any{"Field", "at", "At", at.Format(time.RFC3339)}}
 	}
+	had, err := s.Store.Calls(ctx, store.FileFilter{Order: id, Limit: mostFiled})
+	if err := errors.Join(problemOf(err), tooMany(len(had))); err != nil {
+		return nil, err
+	}
 	tail, err := s.random(8)
 	if err != nil {
 		return nil, err
@@ -154,6 +158,10 @@ func (s *Service) AddOrderClaim(ctx context.Context, p Principal, id string, r C
 		return nil, err
 	}
 	c.Order = id
+	had, err := s.Store.Claims(ctx, store.FileFilter{Order: id, Limit: mostFiled})
+	if err := errors.Join(problemOf(err), tooMany(len(had))); err != nil {
+		return nil, err
+	}
 	return s.verified(ctx, p, id, "claim", map[string]any{"claim": c.ID, "item": c.Item, "class": c.Class, "snapshot": c.Snapshot},
 		func(tx store.Tx) error { return tx.InsertClaim(c) })
 }

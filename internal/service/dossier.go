@@ -67,6 +67,13 @@ type DossierView struct {
 	Version int64 `json:"version"`
 }
 
+// WithoutSecret is the dossier as it may be kept with the answer of a request:
+// what is personal is kept sealed, in one place, and can be erased there.
+func (v DossierView) WithoutSecret() any {
+	v.Organization, v.Contact, v.Note, v.Claims = nil, nil, "", nil
+	return v
+}
+
 // DossierQuery narrows a list of dossiers.
 type DossierQuery struct {
 	Kind, Account, State, Parent string
@@ -374,10 +381,18 @@ func (s *Service) still(ctx context.Context, tx store.Tx, p Principal) error {
 	if err != nil {
 		return err
 	}
+	ended := &Problem{Kind: Unauthenticated, Message: "service.token.invalid"}
 	if !t.Revoked.IsZero() || !t.Expires.IsZero() && !s.now().Before(t.Expires) || Role(t.Role) != p.Role {
-		return &Problem{Kind: Unauthenticated, Message: "service.token.invalid"}
+		return ended
 	}
-	return nil
+	a, err := tx.Account(p.Tenant, p.Account)
+	if err == nil && !a.Deactivated.IsZero() {
+		return ended
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 func wrongDossierState(d *store.Dossier, shown, action string) error {
@@ -483,7 +498,9 @@ func (s *Service) DeleteDossier(ctx context.Context, p Principal, id string, ver
 		if d.FirstBy != "" || !d.Erased.IsZero() {
 			return none, wrongDossierState(d, s.dossierState(d), "delete")
 		}
-		if err := tx.DeleteDossier(id); err != nil {
+		if err := tx.DeleteDossier(id); errors.Is(err, store.ErrConflict) {
+			return none, &Problem{Kind: WrongState, Message: "dossier.in-use", Pairs: []any{"ID", id}, Err: err}
+		} else if err != nil {
 			return none, err
 		}
 		return none, s.auditDossier(tx, p, d, "delete", nil)

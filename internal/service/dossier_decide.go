@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"assay/internal/store"
 	"assay/order"
 	"assay/profile"
+	"assay/review"
 )
 
 // Items are what a claim can be about.
@@ -103,7 +105,7 @@ func checkWord(field, word string, allowed []string) error {
 // notOwn refuses a reviewer who decides on the own account, or on what he
 // submitted (EVG 5.2.4).
 func notOwn(p Principal, accounts ...string) error {
-	if slices.Contains(accounts, p.Account) {
+	if slices.ContainsFunc(accounts, func(a string) bool { return review.SamePerson(a, p.Account) }) {
 		return &Problem{Kind: WrongState, Message: "dossier.own", Pairs: []any{"Account", p.Account}}
 	}
 	return nil
@@ -182,6 +184,17 @@ func (s *Service) claimViews(list []store.Claim) ([]ClaimView, error) {
 	return views, nil
 }
 
+// mostFiled bounds the claims and the calls of one dossier or order.
+const mostFiled = 200
+
+// tooMany refuses what would be more than can be shown, and so withdrawn.
+func tooMany(n int) error {
+	if n < mostFiled {
+		return nil
+	}
+	return &Problem{Kind: WrongState, Message: "dossier.too-many-filed", Pairs: []any{"Most", mostFiled}}
+}
+
 // AddClaim writes down what a reviewer found about a dossier.
 func (s *Service) AddClaim(ctx context.Context, p Principal, id string, r ClaimRequest) (*DossierView, error) {
 	was, err := s.findDossier(ctx, p, id, MayVerify)
@@ -193,6 +206,10 @@ func (s *Service) AddClaim(ctx context.Context, p Principal, id string, r ClaimR
 		return nil, err
 	}
 	c.Dossier = id
+	had, err := s.Store.Claims(ctx, store.FileFilter{Dossiers: []string{id}, Limit: mostFiled})
+	if err := errors.Join(problemOf(err), tooMany(len(had))); err != nil {
+		return nil, err
+	}
 	return s.changeDossier(ctx, p, id, 0, MayVerify, "claim", func(tx store.Tx, d *store.Dossier) (map[string]any, error) {
 		if err := notOwn(p, d.Account, d.SubmittedBy); err != nil {
 			return nil, err
@@ -208,6 +225,9 @@ func (s *Service) AddClaim(ctx context.Context, p Principal, id string, r ClaimR
 // from now on.
 func (s *Service) WithdrawClaim(ctx context.Context, p Principal, id, claim string) (*DossierView, error) {
 	return s.changeDossier(ctx, p, id, 0, MayVerify, "withdraw", func(tx store.Tx, d *store.Dossier) (map[string]any, error) {
+		if err := notOwn(p, d.Account, d.SubmittedBy); err != nil { // it may speak against the own account
+			return nil, err
+		}
 		list, err := s.Store.Claims(ctx, store.FileFilter{Dossiers: []string{id}, Limit: 200})
 		if err != nil {
 			return nil, err
@@ -225,7 +245,8 @@ func (s *Service) WithdrawClaim(ctx context.Context, p Principal, id, claim stri
 // DecideDossier approves or refuses a dossier. The first approval lets it stand
 // for OV orders; that of a second reviewer, for EV orders. An organization needs
 // claims about its name, address and phone first, a contact an approved
-// organization, a domain a validation by its account.
+// organization, a domain a validation by its account. Where something was found
+// since the last approval, one who approved before approves anew, as the first.
 func (s *Service) DecideDossier(ctx context.Context, p Principal, id string, version int64, r DecisionRequest) (*DossierView, error) {
 	was, err := s.findDossier(ctx, p, id, MayVerify)
 	if err != nil {
@@ -246,11 +267,18 @@ func (s *Service) DecideDossier(ctx context.Context, p Principal, id string, ver
 	if err != nil {
 		return nil, err
 	}
-	if missing, err := s.missing(ctx, was, prof); err != nil {
+	claims, err := s.Store.Claims(ctx, store.FileFilter{Dossiers: []string{id}, Limit: mostFiled})
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	if missing, err := s.missing(ctx, was, claims, prof); err != nil {
 		return nil, err
 	} else if len(missing) > 0 {
 		return nil, &Problem{Kind: WrongState, Message: "dossier.missing", Pairs: []any{"Missing", strings.Join(missing, ", ")}}
 	}
+	// Whoever found something since the last approval approves it as the first:
+	// the second looks at what others found (EVG 3.2.2.13).
+	found, own := foundSince(claims, was.Decided, p.Account)
 	return s.changeDossier(ctx, p, id, version, MayVerify, "approve", func(tx store.Tx, d *store.Dossier) (map[string]any, error) {
 		if err := notOwn(p, d.Account, d.SubmittedBy); err != nil {
 			return nil, err
@@ -262,16 +290,32 @@ func (s *Service) DecideDossier(ctx context.Context, p Principal, id string, ver
 		switch {
 		case !d.Erased.IsZero() || shown != string(store.DossierSubmitted) && shown != string(store.DossierOK) && shown != "expired":
 			return nil, wrongDossierState(d, shown, "approve")
-		case shown != string(store.DossierOK):
+		case shown != string(store.DossierOK), own, found && approvedBy(d, p.Account):
 			d.State, d.Reason, d.FirstBy, d.SecondBy = store.DossierOK, "", p.Account, ""
 			d.Decided, d.Expires = now, now.Add(identityWindow(prof, now, ""))
-		case d.FirstBy == p.Account || d.SecondBy == p.Account:
+		case approvedBy(d, p.Account):
 			return nil, &Problem{Kind: WrongState, Message: "dossier.same-reviewer", Pairs: []any{"Account", p.Account}}
 		default:
-			d.SecondBy = p.Account
+			d.SecondBy, d.Decided = p.Account, now
 		}
 		return map[string]any{"second": d.SecondBy != ""}, s.lookAgain(tx, d)
 	})
+}
+
+// foundSince reports whether claims were added after a time, and whether somebody
+// added one of them.
+func foundSince(claims []store.Claim, at time.Time, by string) (found, own bool) {
+	for i := range claims {
+		if c := &claims[i]; c.Created.After(at) && c.Withdrawn.IsZero() {
+			found, own = true, own || review.SamePerson(c.By, by)
+		}
+	}
+	return found, own
+}
+
+// approvedBy reports whether somebody's approval counts already.
+func approvedBy(d *store.Dossier, account string) bool {
+	return review.SamePerson(d.FirstBy, account) || d.SecondBy != "" && review.SamePerson(d.SecondBy, account)
 }
 
 func (s *Service) refuseDossier(ctx context.Context, p Principal, id string, version int64, r DecisionRequest) (*DossierView, error) {
@@ -297,22 +341,18 @@ func (s *Service) refuseDossier(ctx context.Context, p Principal, id string, ver
 }
 
 // missing is what a dossier lacks to be approved.
-func (s *Service) missing(ctx context.Context, d *store.Dossier, prof *profile.Profile) (missing []string, err error) {
+func (s *Service) missing(ctx context.Context, d *store.Dossier, list []store.Claim, prof *profile.Profile) (missing []string, err error) {
 	now := s.now()
 	window := identityWindow(prof, now, "")
 	switch d.Kind {
 	case store.DossierOrganization:
-		list, err := s.Store.Claims(ctx, store.FileFilter{Dossiers: []string{d.ID}, Limit: 200})
-		if err != nil {
-			return nil, problemOf(err)
-		}
 		for _, item := range []string{"name", "address", "phone"} {
 			classes := prof.Organization.SourceClasses
 			if item == "phone" {
 				classes = append(slices.Clone(classes), "phone-company")
 			}
 			if !slices.ContainsFunc(list, func(c store.Claim) bool {
-				return c.Item == item && slices.Contains(classes, c.Class) && fresh(&c, now, window)
+				return c.Item == item && slices.Contains(classes, c.Class) && fresh(&c, now, window) && ofThis(d, c.Created)
 			}) {
 				missing = append(missing, item)
 			}
@@ -346,6 +386,11 @@ func (s *Service) missing(ctx context.Context, d *store.Dossier, prof *profile.P
 func fresh(c *store.Claim, now time.Time, window time.Duration) bool {
 	return c.Withdrawn.IsZero() && len(c.Body) > 0 && !c.Obtained.After(now) && now.Before(c.Obtained.Add(window))
 }
+
+// ofThis reports whether something of a time is about what a dossier says now: it
+// cannot be changed from when it is submitted until it is refused, and what was
+// found about what it said before is about somebody else.
+func ofThis(d *store.Dossier, at time.Time) bool { return !at.Before(d.Submitted) }
 
 // lookAgain has the orders looked at that may wait for what was decided on a
 // dossier: the newest open ones of its account.

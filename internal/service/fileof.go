@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"assay/lookup"
 	"assay/order"
 	"assay/profile"
+	"assay/review"
 )
 
 // fileOf adds what is known of an order's organization and people: claims,
@@ -34,7 +36,7 @@ func (s *Service) fileOf(ctx context.Context, o *store.Order, prof *profile.Prof
 	f := &filed{Service: s, o: o, r: r, now: s.now()}
 	f.window = identityWindow(prof, f.now, o.Order.Plan)
 	if s.counts(organization, o.Product) {
-		f.organization = organization.ID
+		f.organization = organization
 		for _, by := range []string{organization.FirstBy, organization.SecondBy} {
 			if by != "" {
 				r.Reviews = append(r.Reviews, evidence.ReviewStep{Step: "validated", By: by, At: organization.Decided})
@@ -42,7 +44,7 @@ func (s *Service) fileOf(ctx context.Context, o *store.Order, prof *profile.Prof
 		}
 	}
 	if s.counts(contact, o.Product) {
-		f.contact = contact.ID
+		f.contact = contact
 	}
 	for _, read := range []func(context.Context) error{f.claims, f.calls, f.letters} {
 		if err := read(ctx); err != nil {
@@ -72,7 +74,13 @@ func namedIDs(o *order.Order) (organization, contact string) {
 	if o.Contacts != nil {
 		contact = strings.TrimSpace(o.Contacts.AdministratorID)
 	}
-	return strings.TrimPrefix(organization, "0"), strings.TrimPrefix(contact, "0")
+	if organization == "0" {
+		organization = ""
+	}
+	if contact == "0" {
+		contact = ""
+	}
+	return organization, contact
 }
 
 // named are the dossiers that an order names and that are its account's: nil for
@@ -113,8 +121,8 @@ type filed struct {
 	now time.Time
 	// window is how long what was found counts.
 	window time.Duration
-	// organization and contact are the dossiers that stand for the order; "": none.
-	organization, contact string
+	// organization and contact are the dossiers that stand for the order; nil: none.
+	organization, contact *store.Dossier
 }
 
 // recent reports whether something of a time counts.
@@ -123,11 +131,12 @@ func (f *filed) recent(at time.Time) bool { return !at.After(f.now) && f.now.Bef
 // most bounds what is read of one kind for a review.
 const most = 500
 
-func (f *filed) claims(ctx context.Context) error {
-	dossiers := []string{}
-	for _, id := range []string{f.organization, f.contact} {
-		if id != "" {
-			dossiers = append(dossiers, id)
+// about are the dossiers whose claims count for the order, by id.
+func (f *filed) about(ctx context.Context) (map[string]*store.Dossier, error) {
+	about := map[string]*store.Dossier{}
+	for _, d := range []*store.Dossier{f.organization, f.contact} {
+		if d != nil {
+			about[d.ID] = d
 		}
 	}
 	var domains []string
@@ -139,36 +148,77 @@ func (f *filed) claims(ctx context.Context) error {
 	// Who owns a domain counts whether its dossier was approved or not: it can
 	// only speak against the order.
 	owned, err := f.Store.DomainDossiers(ctx, f.o.Tenant, f.o.Account, domains)
+	for i := range owned {
+		about[owned[i].ID] = &owned[i]
+	}
+	return about, err
+}
+
+func (f *filed) claims(ctx context.Context) error {
+	about, err := f.about(ctx)
 	if err != nil {
 		return err
 	}
-	for i := range owned {
-		dossiers = append(dossiers, owned[i].ID)
+	filed, err := f.Store.Claims(ctx, store.FileFilter{Dossiers: slices.Sorted(maps.Keys(about)), Limit: most})
+	if err != nil {
+		return err
 	}
-	var list []store.Claim
-	for _, filter := range []store.FileFilter{{Dossiers: dossiers, Limit: most}, {Order: f.o.ID, Limit: most}} {
-		more, err := f.Store.Claims(ctx, filter)
+	for i := range filed {
+		c := &filed[i]
+		d := about[c.Dossier]
+		// What was found after the last approval two reviewers did not see.
+		late := f.o.Product == order.EV && d.Kind != store.DossierDomain && c.Created.After(d.Decided)
+		if !fresh(c, f.now, f.window) || !ofThis(d, c.Created) || late {
+			continue
+		}
+		if err := f.count(c, func(claimBody) bool { return true }); err != nil {
+			return err
+		}
+	}
+	own, err := f.Store.Claims(ctx, store.FileFilter{Order: f.o.ID, Limit: most})
+	if err != nil {
+		return err
+	}
+	own = slices.DeleteFunc(own, func(c store.Claim) bool { return !fresh(&c, f.now, f.window) })
+	bodies := make([]claimBody, len(own))
+	for i := range own {
+		if err := f.reveal("claim:"+own[i].ID, own[i].Body, &bodies[i]); err != nil {
+			return err
+		}
+	}
+	for i := range own {
+		// For EV what is found for one order alone counts once two reviewers found
+		// the same (EVG 3.2.2.13); who owns a domain speaks against it at once.
+		err := f.count(&own[i], func(b claimBody) bool {
+			if f.o.Product != order.EV || own[i].Item == "registrant" {
+				return true
+			}
+			for j := range own {
+				if own[j].Item == own[i].Item && bodies[j].Value == b.Value && !review.SamePerson(own[j].By, own[i].By) {
+					return true
+				}
+			}
+			return false
+		})
 		if err != nil {
 			return err
 		}
-		list = append(list, more...)
 	}
-	for i := range list {
-		c := &list[i]
-		if !fresh(c, f.now, f.window) {
-			continue
-		}
-		var b claimBody
-		if err := f.reveal("claim:"+c.ID, c.Body, &b); err != nil {
-			return err
-		}
-		if c.Item == "authority" {
-			if c.Dossier == f.contact && c.Class != "applicant" && c.Class != "registry" {
-				f.r.People = append(f.r.People, evidence.Person{ID: f.contact, Role: b.Value, Status: "ok", Authority: true})
-			}
-			continue
-		}
+	return nil
+}
+
+// count adds a claim to what the rules judge, where its content lets it.
+func (f *filed) count(c *store.Claim, counts func(claimBody) bool) error {
+	var b claimBody
+	if err := f.reveal("claim:"+c.ID, c.Body, &b); err != nil || !counts(b) {
+		return err
+	}
+	if c.Item != "authority" {
 		f.r.Claims = append(f.r.Claims, evidence.Claim{Item: c.Item, Value: b.Value, Source: b.Source, Class: c.Class, Snapshot: c.Snapshot, ObtainedAt: c.Obtained})
+		return nil
+	}
+	if f.contact != nil && c.Dossier == f.contact.ID && c.Class != "applicant" && c.Class != "registry" {
+		f.r.People = append(f.r.People, evidence.Person{ID: f.contact.ID, Role: b.Value, Status: "ok", Authority: true})
 	}
 	return nil
 }
@@ -182,7 +232,8 @@ func (f *filed) calls(ctx context.Context) error {
 		}
 		for i := range list {
 			c := &list[i]
-			if seen[c.ID] || !f.recent(c.At) || len(c.Body) == 0 {
+			other := filter.Order == "" && !ofThis(f.organization, c.Created)
+			if seen[c.ID] || other || !f.recent(c.At) || len(c.Body) == 0 {
 				continue
 			}
 			seen[c.ID] = true
@@ -198,10 +249,10 @@ func (f *filed) calls(ctx context.Context) error {
 
 // own is the organization that stands for the order, as a filter takes it.
 func (f *filed) own() []string {
-	if f.organization == "" {
+	if f.organization == nil {
 		return nil
 	}
-	return []string{f.organization}
+	return []string{f.organization.ID}
 }
 
 // letters are those of the order, oldest first; where it has none, the newest
@@ -217,7 +268,7 @@ func (f *filed) letters(ctx context.Context) error {
 			return err
 		}
 		for i := range all {
-			if l := &all[i]; l.State == "accepted" && f.recent(l.Decided) {
+			if l := &all[i]; l.State == "accepted" && f.recent(l.Decided) && ofThis(f.organization, l.Created) {
 				list = append(list, *l)
 				break
 			}

@@ -87,8 +87,12 @@ CREATE TABLE letter_parts (
     PRIMARY KEY (letter, n)
 );
 
+-- The orders that may wait for what a reviewer decides on a dossier.
+CREATE INDEX orders_file ON orders (tenant, account, created_at DESC, id DESC) WHERE state = 'pending' AND product <> 'dv';
+
 -- +goose Down
 -- Down keeps every row but those of dossiers, claims, calls, letters, letter_parts.
+DROP INDEX orders_file;
 DROP TABLE letter_parts;
 DROP TABLE letters;
 DROP TABLE calls;

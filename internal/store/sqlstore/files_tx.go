@@ -34,7 +34,7 @@ func (t *tx) CountDossiers(tenant, account string, kind store.DossierKind, most 
 
 // OrdersWaiting are the newest orders of an account that are pending.
 func (t *tx) OrdersWaiting(tenant, account string, limit int) ([]string, error) {
-	return read(t, scanText, `SELECT id FROM orders WHERE tenant = $1 AND account = $2 AND COALESCE(state, '') = 'pending' AND product <> 'dv'
+	return read(t, scanText, `SELECT id FROM orders WHERE tenant = $1 AND account = $2 AND state = 'pending' AND product <> 'dv'
 		ORDER BY created_at DESC, id DESC LIMIT $3`, tenant, account, limited(limit))
 }
 
