@@ -31,6 +31,7 @@ type serviceFlags struct {
 	notices              noticeFlags
 	rate                 float64
 	workers, keepReviews int
+	drafts               int
 	network              *networkFlags
 	set                  *pflag.FlagSet
 }
@@ -70,6 +71,7 @@ func (a *app) serviceFlags(c *cobra.Command, f *serviceFlags) {
 	s.Float64Var(&f.rate, "rate", 0, a.text.Text("flag.serve-rate"))
 	s.StringVar(&f.lists, "lists", "", a.text.Text("flag.lists"))
 	s.IntVar(&f.workers, "workers", 64, a.text.Text("flag.serve-workers"))
+	s.IntVar(&f.drafts, "drafts", 500, a.text.Text("flag.serve-drafts"))
 	s.IntVar(&f.keepReviews, "keep-reviews", 0, a.text.Text("flag.serve-keep-reviews"))
 	a.noticeFlags(s, &f.notices)
 	f.set = s
@@ -119,6 +121,8 @@ func (a *app) checkService(f *serviceFlags) error {
 		return a.usage(nextServe, "error.one-of", "Flag", "--log", "Value", f.log, "Allowed", "text, json")
 	case f.workers < 1 || f.workers > 10_000:
 		return a.usage(nextServe, "serve.setting", "Where", "--workers", "Why", "1 … 10000")
+	case f.drafts < 1:
+		return a.usage(nextServe, "serve.setting", "Where", "--drafts", "Why", "≥ 1")
 	case f.keepReviews < 0:
 		return a.usage(nextServe, "serve.setting", "Where", "--keep-reviews", "Why", "≥ 0")
 	case len(f.listen) == 0:

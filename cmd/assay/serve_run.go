@@ -66,7 +66,7 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	api.Log, api.Records = a.logger(f.log), own.Store
 	s, err := service.New(service.Config{
 		Store: own.Store, Now: a.now, Data: set, Profile: f.profile, Profiles: profiles.named, Offered: profiles.offered, Log: api.Log, AuditKey: own.auditKey, Secrets: own.secrets, Mail: mail, Hooks: a.hooks(&f.notices, set),
-		Places: look.places, Lists: lists, Workers: f.workers, KeepReviews: time.Duration(f.keepReviews) * 24 * time.Hour, Meter: api.Meter, Prepare: look.prepare(api.Log),
+		Places: look.places, Lists: lists, Workers: f.workers, Drafts: f.drafts, KeepReviews: time.Duration(f.keepReviews) * 24 * time.Hour, Meter: api.Meter, Prepare: look.prepare(api.Log),
 	})
 	if err != nil {
 		return a.usage(nextServe, "serve.profile", "Why", err)

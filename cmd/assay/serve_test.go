@@ -39,6 +39,7 @@ var settings = map[string]struct{ file, shown, environment, flag, otherwise stri
 	"log":           {`"json"`, "json", "text", "json", "text"},
 	"rate":          {`1.5`, "1.5", "2.5", "-1", "0"},
 	"workers":       {`3`, "3", "4", "5", "64"},
+	"drafts":        {`30`, "30", "31", "32", "500"},
 	"keep-reviews":  {`30`, "30", "31", "32", "0"},
 
 	"smtp":               {`"smtp://a@file.orchard.net"`, "smtp://a@file.orchard.net", "smtps://env.orchard.net", "smtp://localhost", ""},
@@ -143,6 +144,7 @@ func TestServeBadSettings(t *testing.T) {
 		{name: "no network in the file", file: "[serve]\ntrusted-proxy = [\"ten\"]\n", says: "[serve] trusted-proxy"},
 		{name: "no number in the environment", env: map[string]string{"ASSAY_SERVE_WORKERS": "many"}, says: "ASSAY_SERVE_WORKERS"},
 		{name: "no worker", args: []string{"--workers", "0"}, says: "--workers"},
+		{name: "no draft", args: []string{"--drafts", "0"}, says: "--drafts"},
 		{name: "days before", args: []string{"--keep-reviews", "-1"}, says: "--keep-reviews"},
 		{name: "a log", env: map[string]string{"ASSAY_SERVE_LOG": "xml"}, says: "text, json"},
 		{name: "half a certificate", file: "[serve]\ntls-cert = \"a.crt\"\n", says: "--tls-key"},

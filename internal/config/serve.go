@@ -65,6 +65,8 @@ type Serve struct {
 	Rate float64 `toml:"rate"`
 	// Workers is how many checks run at once. Default: 64.
 	Workers int `toml:"workers"`
+	// Drafts is how many drafts an account may have at once. Default: 500.
+	Drafts int `toml:"drafts"`
 	// KeepReviews is how many days the reviews of ended orders are kept whole.
 	// Default: for ever.
 	KeepReviews int `toml:"keep-reviews"`

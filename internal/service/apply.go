@@ -85,6 +85,11 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 	if err := s.checkReplaced(ctx, o); err != nil {
 		return nil, err
 	}
+	if in.Draft {
+		if err := s.checkDrafts(ctx, o); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.ensure(ctx, o); err != nil {
 		return nil, err
 	}
@@ -194,6 +199,18 @@ func (s *Service) checkReplaced(ctx context.Context, o *store.Order) error {
 		return problemOf(err)
 	case replaced.Account != o.Account || !replaced.Deleted.IsZero() || replaced.State == order.StateDraft:
 		return unknown
+	}
+	return nil
+}
+
+// checkDrafts refuses one draft more than an account may have.
+func (s *Service) checkDrafts(ctx context.Context, o *store.Order) error {
+	n, err := s.Store.CountDrafts(ctx, o.Tenant, o.Account, s.Drafts)
+	if err != nil {
+		return problemOf(err)
+	}
+	if n >= s.Drafts {
+		return &Problem{Kind: Forbidden, Message: "service.drafts", Pairs: []any{"Account", o.Account, "Most", s.Drafts}}
 	}
 	return nil
 }

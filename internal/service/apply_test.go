@@ -443,3 +443,38 @@ func TestFull(t *testing.T) {
 		t.Errorf("%+v, %v", v, err)
 	}
 }
+
+// TestDrafts: an account has no more drafts than the operator lets it have.
+func TestDrafts(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	b.Drafts = 2
+	draft := func(p Principal) (*View, error) {
+		a := dv(t, "shop.orchard.net")
+		a.Draft = true
+		return b.Apply(ctx, p, a)
+	}
+	p := b.who[RoleApplicant]
+	first, err := draft(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := draft(p); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := draft(p); !problemIs(err, Forbidden) || !strings.Contains(err.Error(), "service.drafts") {
+		t.Errorf("a third draft: %v", err)
+	}
+	if _, err := draft(b.who[RoleAdministrator]); err != nil {
+		t.Errorf("another account: %v", err)
+	}
+	if _, err := b.Apply(ctx, p, dv(t, "shop.orchard.net")); err != nil {
+		t.Errorf("an order that is no draft: %v", err)
+	}
+	if _, err := b.Delete(ctx, p, first.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := draft(p); err != nil {
+		t.Errorf("after one was deleted: %v", err)
+	}
+}

@@ -27,6 +27,9 @@ func (s *Service) Submit(ctx context.Context, p Principal, id string, version in
 // where in is given, other details. Its values stay, unless they are too old or
 // what they are for has changed.
 func (s *Service) Resubmit(ctx context.Context, p Principal, id string, version int64, in *Application) (*View, error) {
+	if in != nil && in.Draft {
+		return nil, &Problem{Kind: Invalid, Message: "service.no-draft-again"}
+	}
 	return s.replace(ctx, p, id, version, in, order.ActionResubmit)
 }
 

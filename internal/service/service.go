@@ -43,6 +43,8 @@ type Config struct {
 	Data *data.Set
 	// Lists are the operator's lists of keys, names and parties; nil: none.
 	Lists *lookup.Source
+	// Drafts is how many drafts an account may have at once; 0: 500.
+	Drafts int
 	// Places are where to look from, the primary first. Without any no check can
 	// be made: orders wait, and say so.
 	Places []perspective.Place
@@ -122,7 +124,7 @@ func New(c Config) (*Service, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	c.Workers, c.Identical = orDefault(c.Workers, 64), orDefault(c.Identical, 48)
+	c.Workers, c.Identical, c.Drafts = orDefault(c.Workers, 64), orDefault(c.Identical, 48), orDefault(c.Drafts, 500)
 	if c.Lease == 0 {
 		c.Lease = 2 * time.Minute
 	}

@@ -73,6 +73,8 @@ type Reader interface {
 	// Order returns one order of a tenant; tenant "" is any.
 	Order(ctx context.Context, tenant, id string) (*Order, error)
 	Orders(ctx context.Context, f OrderFilter) ([]OrderRow, error)
+	// CountDrafts is how many drafts an account has, counted up to most.
+	CountDrafts(ctx context.Context, tenant, account string, most int) (int, error)
 	// Challenges are the validation values of an order, by name.
 	Challenges(ctx context.Context, orderID string) ([]order.Challenge, error)
 	// DueOf is what is due for an order, by kind.

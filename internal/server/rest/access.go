@@ -68,9 +68,9 @@ func accessOperations() []*Operation {
 			Problems:  making, run: runNewToken,
 		},
 		{
-			Operation: route(http.MethodDelete, "/tokens/{id}", "revoke-token", "access", "Revoke a token", "It lets nobody in any more. Everybody may revoke the own one.", tokenID),
+			Operation: route(http.MethodDelete, "/tokens/{id}", "revoke-token", "access", "Revoke a token", "It lets nobody in any more. Everybody may revoke the own one.", tokenID, keyParam()),
 			Answers:   ok("The token that was revoked.", service.TokenView{}, exampleToken("")),
-			Problems:  []service.Kind{service.Invalid, service.Forbidden, service.NotFound}, run: runRevokeToken,
+			Problems:  []service.Kind{service.Invalid, service.Forbidden, service.NotFound, kindKeyReused}, run: runRevokeToken,
 		},
 		{
 			Operation: list("/tenants", "list-tenants", "List tenants", "For administrators of the tenant root."),
@@ -89,10 +89,10 @@ func accessOperations() []*Operation {
 			Problems:  []service.Kind{service.Invalid, service.Forbidden, service.NotFound}, run: runAccount,
 		},
 		{
-			Operation: route(http.MethodPut, "/accounts/{id}", "put-account", "access", "Settle an account", "Whether its identity was verified, which agreement it accepted, whether it may order.", accountID),
+			Operation: route(http.MethodPut, "/accounts/{id}", "put-account", "access", "Settle an account", "Whether its identity was verified, which agreement it accepted, whether it may order.", accountID, keyParam()),
 			Body:      &Body{Type: AccountBody{}, Description: "What holds.", Example: AccountBody{Verified: true, Agreement: "2026-01"}},
 			Answers:   ok("The account.", service.AccountView{}, exampleAccount()),
-			Problems:  []service.Kind{service.Invalid, service.Forbidden, service.NotFound, kindTooLarge, kindMediaType}, run: runPutAccount,
+			Problems:  []service.Kind{service.Invalid, service.Forbidden, service.NotFound, kindTooLarge, kindMediaType, kindKeyReused}, run: runPutAccount,
 		},
 	}
 }
@@ -129,11 +129,9 @@ func runNewToken(c *call) (*answer, error) {
 }
 
 func runRevokeToken(c *call) (*answer, error) {
-	t, err := c.s.Service.RevokeToken(c.ctx(), c.p, c.id())
-	if err != nil {
-		return nil, err
-	}
-	return &answer{status: http.StatusOK, value: t}, nil
+	return once(c, func(ctx context.Context) (service.TokenView, error) {
+		return c.s.Service.RevokeToken(ctx, c.p, c.id())
+	}, shown[service.TokenView](http.StatusOK))
 }
 
 func runTenants(c *call) (*answer, error) {
@@ -177,9 +175,7 @@ func runPutAccount(c *call) (*answer, error) {
 		now := c.s.Now()
 		v.DeactivatedAt = &now
 	}
-	v, err := c.s.Service.PutAccount(c.ctx(), c.p, v)
-	if err != nil {
-		return nil, err
-	}
-	return &answer{status: http.StatusOK, value: v}, nil
+	return once(c, func(ctx context.Context) (service.AccountView, error) {
+		return c.s.Service.PutAccount(ctx, c.p, v)
+	}, shown[service.AccountView](http.StatusOK))
 }

@@ -3,9 +3,11 @@ package rest
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"mime"
 	"net/http"
@@ -66,6 +68,19 @@ func (a *answer) bytes() ([]byte, error) {
 	}
 	a.raw = append(raw, '\n')
 	return a.raw, nil
+}
+
+// tag gives an answer the entity tag of what it shows: its version, and a digest of
+// what stands there. What is due next and how often was looked change without a
+// version, and each language has its own texts (RFC 9110 8.8.3).
+func (a *answer) tag(version int64) {
+	raw, err := a.bytes()
+	if err != nil {
+		return // sending it says so
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(raw)
+	a.etag = fmt.Sprintf(`"%d-%016x"`, version, h.Sum64())
 }
 
 // send writes an answer.
@@ -196,19 +211,25 @@ func (c *call) ifMatch() (int64, error) {
 	}
 	version, ok := versionOf(tag)
 	if !ok {
-		return 0, invalid("rest.parameter", "Name", "If-Match", "Why", `want one entity tag as ETag says it: "7"`)
+		return 0, invalid("rest.parameter", "Name", "If-Match", "Why", `want one entity tag as ETag says it, or the version alone: "7"`)
 	}
 	return version, nil
 }
 
 func entityTag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
+// versionOf is the version in an entity tag. What else stands in the tag is of what
+// was shown: a change is held against the version alone.
 func versionOf(tag string) (int64, bool) {
 	if len(tag) < 3 || tag[0] != '"' || tag[len(tag)-1] != '"' {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(tag[1:len(tag)-1], 10, 64)
-	return n, err == nil && n > 0
+	word, digest, more := strings.Cut(tag[1:len(tag)-1], "-")
+	if raw, err := hex.DecodeString(digest); more && (err != nil || len(raw) != 8) {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(word, 10, 64)
+	return n, err == nil && n > 0 && strconv.FormatInt(n, 10) == word
 }
 
 // unchanged reports whether the caller has that version already.
@@ -259,6 +280,12 @@ func (c *call) readBody() error {
 func (c *call) decode(into any) error { return decode(c.body, into) }
 
 func decode(raw []byte, into any) error {
+	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
+		return invalid("rest.body", "Why", "it is a list: want an object, {…}")
+	}
+	if err := strict.Keys(raw, into); err != nil {
+		return invalid("rest.body", "Why", err.Error())
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(into)
@@ -282,6 +309,8 @@ func plainly(err error) string {
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Sprintf("it is not JSON, at byte %d", syntax.Offset)
+	case errors.As(err, &kind) && kind.Field == "":
+		return fmt.Sprintf("it is a %s: want an object, {…}", kind.Value)
 	case errors.As(err, &kind):
 		return fmt.Sprintf("%s: %s does not fit", strict.Quotable(kind.Field), kind.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):

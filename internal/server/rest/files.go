@@ -114,14 +114,14 @@ func dossierOperations() []*Operation {
 		},
 		with(&Operation{
 			Operation: route(http.MethodPatch, "/dossiers/{id}", "change-dossier", "files", "Change a dossier",
-				"What is given takes the place of what a draft, or one that was refused, says; it is a draft then.", id, ifMatchParam()),
-			Answers: ok("The draft as it is now.", service.DossierView{}, exampleDossier()), Problems: actionProblems(),
+				"What is given takes the place of what a draft, or one that was refused, says; it is a draft then.", id, keyParam(), ifMatchParam()),
+			Answers: ok("The draft as it is now.", service.DossierView{}, exampleDossier()), Problems: append(actionProblems(), kindKeyReused),
 		}, body, runChangeDossier),
 		{
 			Operation: route(http.MethodDelete, "/dossiers/{id}", "delete-dossier", "files", "Delete a dossier",
-				"One that nobody approved and that nothing depends on. One that was approved can be erased.", id, ifMatchParam()),
+				"One that nobody approved and that nothing depends on. One that was approved can be erased.", id, keyParam(), ifMatchParam()),
 			Answers:  []Answer{{Status: http.StatusNoContent, Description: "It is deleted."}},
-			Problems: actionProblems(), run: runDeleteDossier,
+			Problems: append(actionProblems(), kindKeyReused), run: runDeleteDossier,
 		},
 		submit,
 		with(post("decide", "Decide on a dossier", "The first approval lets it stand for OV orders, that of a second reviewer for EV orders, as long as the profile lets evidence count. Nobody decides on the own account."),

@@ -117,11 +117,9 @@ func runChangeDossier(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := c.s.Service.ChangeDossier(c.ctx(), c.p, c.id(), version, in)
-	if err != nil {
-		return nil, err
-	}
-	return shownDossier(http.StatusOK)(v), nil
+	return once(c, func(ctx context.Context) (*service.DossierView, error) {
+		return c.s.Service.ChangeDossier(ctx, c.p, c.id(), version, in)
+	}, shownDossier(http.StatusOK))
 }
 
 func runDeleteDossier(c *call) (*answer, error) {
@@ -129,10 +127,9 @@ func runDeleteDossier(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.s.Service.DeleteDossier(c.ctx(), c.p, c.id(), version); err != nil {
-		return nil, err
-	}
-	return &answer{status: http.StatusNoContent}, nil
+	return once(c, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.s.Service.DeleteDossier(ctx, c.p, c.id(), version)
+	}, gone[struct{}])
 }
 
 func runDecideDossier(c *call) (*answer, error) {

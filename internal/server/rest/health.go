@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -27,6 +28,31 @@ type Readiness struct {
 	// the oldest is.
 	Due           bool    `json:"due"`
 	DueLagSeconds float64 `json:"due_lag_seconds"`
+}
+
+// readyFor is how long an answer of /readyz stands: whoever asks it all the time
+// costs the database one look a second.
+const readyFor = time.Second
+
+// readiness is the last answer of /readyz.
+type readiness struct {
+	mu   sync.Mutex
+	last Readiness
+	at   time.Time
+}
+
+// readyNow is what ready said within the last second, or says now. Who asks
+// meanwhile waits for the same answer.
+func (s *Server) readyNow(ctx context.Context) Readiness {
+	r := &s.readiness
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := s.Now()
+	// A clock that was set back must not make an answer last.
+	if age := now.Sub(r.at); r.at.IsZero() || age < 0 || age >= readyFor {
+		r.last, r.at = s.ready(context.WithoutCancel(ctx)), now
+	}
+	return r.last
 }
 
 func (s *Server) ready(ctx context.Context) Readiness {
@@ -65,7 +91,7 @@ func (s *Server) plainRoutes() {
 		s.text(w, "text/plain; charset=utf-8", []byte("ok\n"))
 	}))
 	s.mux.HandleFunc("GET /readyz", s.plain("readyz", func(w http.ResponseWriter, r *http.Request) {
-		v := s.ready(r.Context())
+		v := s.readyNow(r.Context())
 		raw, err := json.Marshal(v)
 		if err != nil {
 			raw = []byte("{}")

@@ -18,9 +18,13 @@ type measured struct {
 	Records
 	stats store.Stats
 	down  error
+	asked int
 }
 
-func (m *measured) Ping(context.Context) error { return m.down }
+func (m *measured) Ping(context.Context) error {
+	m.asked++
+	return m.down
+}
 
 func (m *measured) Stats(context.Context, time.Time) (store.Stats, error) { return m.stats, nil }
 

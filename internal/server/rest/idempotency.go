@@ -120,6 +120,9 @@ func checkKey(key string) error {
 	return nil
 }
 
+// gone is the answer that shows nothing: what was asked for is deleted.
+func gone[T any](T) *answer { return &answer{status: http.StatusNoContent} }
+
 // shown is the answer that shows a value.
 func shown[T any](status int) func(T) *answer {
 	return func(v T) *answer { return &answer{status: status, value: v} }

@@ -47,10 +47,12 @@ func channelOperations() []*Operation {
 	add.Body = &Body{Type: service.ChannelRequest{}, Description: "Where notices go, and which.", Example: exampleChannelRequest()}
 	show := op(http.MethodGet, "/channels/{id}", "show-channel", "Show a channel", "Without what is secret or personal in its target.", one, runChannel, service.NotFound)
 	change := op(http.MethodPatch, "/channels/{id}", "change-channel", "Change a channel", "What it is told of, and in which language. Where it leads stays: make a new one for that.",
-		one, runChangeChannel, service.NotFound, kindTooLarge, kindMediaType)
+		one, runChangeChannel, service.NotFound, kindTooLarge, kindMediaType, kindKeyReused)
+	change.Parameters = append(change.Parameters, keyParam())
 	change.Body = &Body{Type: service.ChannelChange{}, Description: "What changes.", Example: service.ChannelChange{Language: string(cause.Chinese)}}
 	remove := op(http.MethodDelete, "/channels/{id}", "remove-channel", "Remove a channel",
-		"At once: its secrets are gone, and what waits for it is dropped. What is being sent at that moment may still arrive.", one, runRemoveChannel, service.NotFound)
+		"At once: its secrets are gone, and what waits for it is dropped. What is being sent at that moment may still arrive.", one, runRemoveChannel, service.NotFound, kindKeyReused)
+	remove.Parameters = append(remove.Parameters, keyParam())
 	test := op(http.MethodPost, "/channels/{id}/test", "test-channel", "Test a channel",
 		"Sends a test through it and waits for what comes of that; once a minute at most.",
 		ok("What came of it.", service.ChannelTest{}, service.ChannelTest{Delivered: true, Detail: "200 OK", Milliseconds: 84}), runTestChannel,
@@ -135,11 +137,15 @@ func runChangeChannel(c *call) (*answer, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	return shownOr(c.s.Service.ChangeChannel(c.ctx(), c.p, c.id(), in))
+	return once(c, func(ctx context.Context) (service.ChannelView, error) {
+		return c.s.Service.ChangeChannel(ctx, c.p, c.id(), in)
+	}, shown[service.ChannelView](http.StatusOK))
 }
 
 func runRemoveChannel(c *call) (*answer, error) {
-	return shownOr(c.s.Service.RemoveChannel(c.ctx(), c.p, c.id()))
+	return once(c, func(ctx context.Context) (service.ChannelView, error) {
+		return c.s.Service.RemoveChannel(ctx, c.p, c.id())
+	}, shown[service.ChannelView](http.StatusOK))
 }
 
 func runTestChannel(c *call) (*answer, error) {

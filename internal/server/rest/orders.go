@@ -49,9 +49,9 @@ func orderOperations() []*Operation {
 		"State, values to publish, findings of the newest review, what is due next.",
 		orderParam(), headerParam("If-None-Match", "The entity tag there is already: 304 where nothing changed.", `"7"`))
 	change := route(http.MethodPatch, "/orders/{id}", "change-order", "orders", "Change a draft",
-		"The order given takes the place of the one that was kept.", orderParam(), ifMatchParam())
+		"The order given takes the place of the one that was kept.", orderParam(), keyParam(), ifMatchParam())
 	remove := route(http.MethodDelete, "/orders/{id}", "delete-order", "orders", "Delete an order",
-		"A draft, or an order that ended, is no longer listed. The audit record stays.", orderParam(), ifMatchParam())
+		"A draft, or an order that ended, is no longer listed. The audit record stays.", orderParam(), keyParam(), ifMatchParam())
 	application := &Body{Type: ApplicationBody{}, Description: "What is asked for.", Example: exampleApplication()}
 	created := Answer{Status: http.StatusCreated, Description: "The order that was kept.", Type: service.View{}, Tagged: true, Example: exampleView()}
 	return []*Operation{
@@ -70,11 +70,11 @@ func orderOperations() []*Operation {
 		},
 		{
 			Operation: change, Body: application, Answers: orderAnswer("The draft as it is now."),
-			Problems: append(actionProblems(), service.Refused, kindTooLarge, kindMediaType), run: runChange,
+			Problems: append(actionProblems(), service.Refused, kindTooLarge, kindMediaType, kindKeyReused), run: runChange,
 		},
 		{
 			Operation: remove, Answers: []Answer{{Status: http.StatusNoContent, Description: "It is deleted."}},
-			Problems: actionProblems(), run: runDelete,
+			Problems: append(actionProblems(), kindKeyReused), run: runDelete,
 		},
 	}
 }
@@ -115,7 +115,8 @@ func (c *call) showOrder(status int) func(*service.View) *answer {
 	return func(v *service.View) *answer {
 		shown := *v
 		shown.Findings = localized(v.Findings, c.words.Lang())
-		a := &answer{status: status, etag: entityTag(v.Version), value: &shown}
+		a := &answer{status: status, value: &shown}
+		a.tag(v.Version)
 		if status == http.StatusCreated {
 			a.location = Base + "/orders/" + v.ID
 		}
@@ -149,10 +150,11 @@ func runOrder(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tag := entityTag(v.Version); c.unchanged(tag) {
-		return &answer{status: http.StatusNotModified, etag: tag}, nil
+	a := c.showOrder(http.StatusOK)(v)
+	if c.unchanged(a.etag) {
+		return &answer{status: http.StatusNotModified, etag: a.etag}, nil
 	}
-	return c.showOrder(http.StatusOK)(v), nil
+	return a, nil
 }
 
 func runChange(c *call) (*answer, error) {
@@ -164,11 +166,9 @@ func runChange(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := c.s.Service.Change(c.ctx(), c.p, c.id(), version, *in)
-	if err != nil {
-		return nil, err
-	}
-	return c.showOrder(http.StatusOK)(v), nil
+	return once(c, func(ctx context.Context) (*service.View, error) {
+		return c.s.Service.Change(ctx, c.p, c.id(), version, *in)
+	}, c.showOrder(http.StatusOK))
 }
 
 func runDelete(c *call) (*answer, error) {
@@ -176,8 +176,7 @@ func runDelete(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.s.Service.Delete(c.ctx(), c.p, c.id(), version); err != nil {
-		return nil, err
-	}
-	return &answer{status: http.StatusNoContent}, nil
+	return once(c, func(ctx context.Context) (*service.View, error) {
+		return c.s.Service.Delete(ctx, c.p, c.id(), version)
+	}, gone[*service.View])
 }

@@ -62,6 +62,7 @@ type Server struct {
 	printers  printers
 	waiting   atomic.Int64
 	stopping  chan struct{}
+	readiness readiness
 	stop      sync.Once
 }
 

@@ -55,7 +55,7 @@ func newWorld(t testing.TB, c Config, wrap func(*service.Service) Service) *worl
 		t.Fatal(err)
 	}
 	w := &world{TB: t, log: &lines{}}
-	w.service, err = service.New(service.Config{Store: db, Secrets: sealer{}, Hooks: nowhere(), AuditKey: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))})
+	w.service, err = service.New(service.Config{Store: db, Drafts: 10_000, Secrets: sealer{}, Hooks: nowhere(), AuditKey: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))})
 	if err != nil {
 		t.Fatal(err)
 	}

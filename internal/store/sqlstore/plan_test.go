@@ -109,6 +109,7 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 		}
 		list(db.Desk(ctx, f))
 	}
+	list(db.CountDrafts(ctx, "t", "a", 9))
 	list(db.DeskItem(ctx, "", "o"))
 	list(db.DeskItem(ctx, "t", "o"))
 	list(db.Decisions(ctx, "o", 9))

@@ -128,6 +128,14 @@ func scanOrder(scan func(...any) error) (o store.Order, err error) {
 	return o, nil
 }
 
+// CountDrafts counts an account's drafts among those of its tenant: an account may
+// have very many orders, and never many drafts.
+func (r reader) CountDrafts(ctx context.Context, tenant, account string, most int) (int, error) {
+	list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (n int, err error) { return n, scan(&n) },
+		`SELECT 1 FROM orders WHERE tenant = $1 AND state = 'draft' AND deleted_at = 0 AND account || '' = $2 LIMIT $3`, tenant, account, most)
+	return len(list), err
+}
+
 // Order reads one order of a tenant.
 func (r reader) Order(ctx context.Context, tenant, id string) (*store.Order, error) {
 	return r.order(ctx, tenant, id, "")
