@@ -17,9 +17,10 @@ import (
 func (a *app) orderCommand() *cobra.Command {
 	c := &cobra.Command{Use: "order", Short: a.text.Text("order.short"), Long: a.text.Text("order.long"), RunE: a.subcommandNeeded}
 	c.AddCommand(a.orderNewCommand(), a.orderListCommand(), a.orderShowCommand(), a.orderWatchCommand())
-	for _, word := range []string{"submit", "verify", "cancel", "resume", "delete"} {
+	for _, word := range []string{"submit", "verify", "cancel", "resume", "remind", "delete"} {
 		c.AddCommand(a.orderActCommand(word))
 	}
+	c.AddCommand(a.orderAnswerCommand())
 	c.AddCommand(a.orderResubmitCommand())
 	return c
 }

@@ -83,9 +83,13 @@ func (a *app) orderHead(p *render.Page, v *service.View) {
 		names[i] = render.Safe(n)
 	}
 	p.Strong(0, text("order.title", "ID", v.ID, "Names", strings.Join(names, ", ")))
-	column := p.Column("order.state", "order.waits", "order.next", "order.deadline", "order.rules", "order.checks", "order.places")
+	column := p.Column(headLabels(v)...)
 	p.Row(0, column, text("order.state"), a.stateWord(v.State, v.Reason))
-	if w := a.waitsFor(v.State, v.Phase, v.Paused); w != "-" {
+	w := a.waitsFor(v.State, v.Phase, v.Paused)
+	if v.Waiting != nil && v.Waiting.For == "applicant" {
+		w = text("desk.your-answer")
+	}
+	if w != "-" {
 		p.Row(0, column, text("order.waits"), w)
 	}
 	if v.NextCheck != nil {
@@ -98,6 +102,7 @@ func (a *app) orderHead(p *render.Page, v *service.View) {
 	if words := a.placesWord(v); words != "" {
 		p.Row(0, column, text("order.places"), words)
 	}
+	a.peopleRows(p, v, column)
 }
 
 // placesWord says what the places are worth that the newest review looked from;
@@ -112,6 +117,15 @@ func (a *app) placesWord(v *service.View) string {
 		return render.Safe(v.MPIC)
 	}
 	return a.text.Text("order.places-few", "Stamp", render.Safe(v.MPIC))
+}
+
+// headLabels are the labels of what stands above the findings, in one column.
+func headLabels(v *service.View) []string {
+	labels := []string{"order.state", "order.waits", "order.next", "order.deadline", "order.rules", "order.checks", "order.places"}
+	if v.Waiting != nil {
+		labels = append(labels, "desk.since", "desk.due", "desk.urge-from", "desk.claimed")
+	}
+	return labels
 }
 
 // when shows a time in the reader's zone, how long that is from now, and UTC
@@ -158,6 +172,8 @@ func (a *app) challengeRows(p *render.Page, list []order.Challenge) {
 func (a *app) nextCommand(v *service.View) string {
 	has := func(action order.Action) bool { return slices.Contains(v.Allowed, action) }
 	switch {
+	case v.Waiting != nil && v.Waiting.For == "applicant":
+		return "assay order answer " + v.ID + " --note " + a.text.Text("desk.note-example")
 	case v.Paused != "":
 		return "assay order resume " + v.ID
 	case has(order.ActionSubmit):

@@ -109,6 +109,7 @@ func (a *app) commands() []*cobra.Command {
 		{"token", a.tokenCommand},
 		{"order", a.orderCommand},
 		{"notify", a.notifyCommand},
+		{"review", a.reviewCommand},
 		{"audit", a.auditCommand},
 		{"db", a.dbCommand},
 		{"forecast", a.forecastCommand},
