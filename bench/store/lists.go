@@ -101,6 +101,9 @@ func lists(ctx context.Context, p *place, n int) error {
 		}
 		fmt.Printf("  %-44s %10v %10v\n", c.name, p50, p99)
 	}
+	if err := queues(ctx, p, db, at); err != nil {
+		return err
+	}
 	p50, p99, err := timed(20, func() error { _, err := db.Stats(ctx, noon); return err })
 	fmt.Printf("  %-44s %10v %10v\n", "counts for metrics", p50, p99)
 	return err

@@ -17,12 +17,14 @@ import (
 // once for each time it was submitted, it had reason to, and what goes with it
 // was written with it.
 func (p *proof) decided(ctx context.Context, o *store.OrderRow, entries []store.Entry) error {
-	passed, since := false, ""
+	passed, since, approved := false, "", false
 	for i := range entries {
 		switch e := &entries[i]; e.Action {
 		case "order.submit", "order.resubmit":
-			since = ""
-		case "order.pass", "order.refuse":
+			since, approved = "", false
+		case "review.approve":
+			approved = true
+		case "order.pass", "order.refuse", "review.refuse":
 			if since != "" {
 				p.fault("double effect: order %s has %s after %s, and was not submitted between", o.ID, e.Action, since)
 			}
@@ -33,7 +35,11 @@ func (p *proof) decided(ctx context.Context, o *store.OrderRow, entries []store.
 				p.book.failed++
 			}
 			passed = passed || e.Action == "order.pass"
-			if want := map[string]fate{"order.pass": passes, "order.refuse": fails}[e.Action]; fateOf(o.Name) != want {
+			want := map[string]fate{"order.pass": passes, "order.refuse": fails, "review.refuse": asks}[e.Action]
+			if approved && e.Action == "order.pass" {
+				want = asks
+			}
+			if fateOf(o.Name) != want {
 				p.fault("order %s for %s has %s, and no reason to", o.ID, o.Name, e.Action)
 			}
 		}
@@ -47,7 +53,7 @@ func (p *proof) decided(ctx context.Context, o *store.OrderRow, entries []store.
 	} else if state && whole.ReadyAt.IsZero() {
 		p.fault("order %s is ready since never", o.ID)
 	}
-	if (o.State == order.StateFailed) != (since == "order.refuse" && o.State != order.StateCancelled) {
+	if refused := since == "order.refuse" || since == "review.refuse"; (o.State == order.StateFailed) != (refused && o.State != order.StateCancelled) {
 		p.fault("order %s is %s, and was decided by %q", o.ID, o.State, since)
 	}
 	return errors.Join(p.validated(ctx, whole, passed), p.value(ctx, whole))
@@ -59,7 +65,9 @@ func (p *proof) validated(ctx context.Context, o *store.Order, passed bool) erro
 	if err != nil {
 		return err
 	}
-	if len(list) > 1 || passed != (len(list) == 1) || passed && list[0].Order != o.ID {
+	// One that waits for a reviewer is validated, and may be refused yet.
+	early := fateOf(o.Name) == asks && !passed
+	if len(list) > 1 || !early && passed != (len(list) == 1) || len(list) == 1 && list[0].Order != o.ID {
 		p.fault("order %s passed %t, and its names' validations are %+v", o.ID, passed, list)
 	}
 	if o.State != order.StateReady || len(list) != 1 {

@@ -25,8 +25,10 @@ import (
 // what became of it.
 type deed struct {
 	key, path, body string
-	// does is "apply", "token", or what is done to an order.
+	// does is "apply", "token", or what is done to an order; desk is set where a
+	// reviewer does it.
 	does, order string
+	desk        bool
 	// name is what the request makes.
 	name string
 }
@@ -37,6 +39,10 @@ type book struct {
 	mu    sync.Mutex
 	token string
 	next  int
+	// reviewer is the token of who reviews; waiting are the orders that a
+	// reviewer will have to decide about.
+	reviewer string
+	waiting  []string
 	// sent are all deeds, done the answers to those that were acknowledged.
 	sent   map[string]deed
 	done   map[string]answer
@@ -50,6 +56,8 @@ type book struct {
 	unavailable int
 	// passed and failed are how often an order did, when it was last proved.
 	passed, failed int
+	// decided is how many decisions of people there were then.
+	decided int
 	// repeated is how many requests were sent again after an answer; wrong is
 	// what clients could see was not right.
 	repeated int
@@ -73,7 +81,7 @@ func newBook(published string) *book {
 const most = 24
 
 // think makes up the next request, or takes one that was not answered.
-func (b *book) think(r *mathrand.Rand) (deed, error) {
+func (b *book) think(ctx context.Context, client *http.Client, server string, r *mathrand.Rand) (deed, error) {
 	b.mu.Lock()
 	if n := len(b.unsure); n > 0 {
 		d := b.unsure[n-1]
@@ -82,11 +90,14 @@ func (b *book) think(r *mathrand.Rand) (deed, error) {
 		return d, nil
 	}
 	b.next++
-	d := deed{key: fmt.Sprintf("k%d", b.next), name: fmt.Sprintf("n%d.%s", b.next, apex)}
-	orders := b.orders
+	d := deed{key: fmt.Sprintf("k%d", b.next), name: nameOf(b.next)}
+	orders, waiting := b.orders, b.waiting
 	b.mu.Unlock()
-	choice := r.IntN(10)
+	choice := r.IntN(18)
 	switch {
+	case choice >= 10 && len(waiting) > 0 && b.reviewer != "":
+		d.order = waiting[r.IntN(len(waiting))]
+		b.judge(ctx, client, server, r, &d)
 	case len(orders) == 0 || choice < 4 && len(orders) < most:
 		request, err := request(d.name)
 		if err != nil {
@@ -126,7 +137,7 @@ func (b *book) use(ctx context.Context, server string, r *mathrand.Rand, times i
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: 20 * time.Second}
 	for ctx.Err() == nil {
-		d, err := b.think(r)
+		d, err := b.think(ctx, client, server, r)
 		if err != nil {
 			b.blame("%v", err)
 			return
@@ -141,7 +152,11 @@ func (b *book) use(ctx context.Context, server string, r *mathrand.Rand, times i
 
 // send sends a deed once and writes down what came of it.
 func (b *book) send(ctx context.Context, client *http.Client, server string, d deed) (alive bool) {
-	status, raw, err := post(ctx, client, server+d.path, b.token, d)
+	token := b.token
+	if d.desk {
+		token = b.reviewer
+	}
+	status, raw, err := post(ctx, client, server+d.path, token, d)
 	if err == nil {
 		select {
 		case b.heard <- struct{}{}:
@@ -180,6 +195,9 @@ func (b *book) send(ctx context.Context, client *http.Client, server string, d d
 	b.done[d.key] = a
 	if d.does == "apply" {
 		b.orders = append(b.orders, a.ID)
+		if fateOf(d.name) == asks {
+			b.waiting = append(b.waiting, a.ID)
+		}
 		if err := b.publish(d, raw); err != nil {
 			b.wrong = append(b.wrong, err.Error())
 		}

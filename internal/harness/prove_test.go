@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,7 +29,7 @@ func (p *proof) fault(format string, args ...any) {
 func prove(ctx context.Context, db store.Store, b *book, exact bool) ([]string, error) {
 	p := &proof{db: db, book: b, now: time.Now()}
 	p.faults = append(p.faults, b.wrong...)
-	b.passed, b.failed = 0, 0
+	b.passed, b.failed, b.decided = 0, 0, 0
 	made := map[string]string{} // name: order
 	entries := map[string][]store.Entry{}
 	var last store.OrderKeyset
@@ -55,7 +56,7 @@ func prove(ctx context.Context, db store.Store, b *book, exact bool) ([]string, 
 		}
 	}
 	p.acknowledged(made, entries)
-	if err := p.tokens(ctx); err != nil {
+	if err := errors.Join(p.tokens(ctx), p.claims(ctx)); err != nil {
 		return nil, err
 	}
 	return p.faults, p.chain(ctx)
@@ -74,8 +75,13 @@ func (p *proof) order(ctx context.Context, o *store.OrderRow, exact bool) ([]sto
 			p.fault("order %s: the entry after version %d is of version %d (%s)", o.ID, at, e.OrderVersion, e.Action)
 		}
 		at = e.OrderVersion
-		if e.Action == "order.submit" || e.Action == "order.resubmit" || e.Action == "order.check" && e.Actor != "service" {
+		switch e.Action {
+		case "order.submit", "order.resubmit", "review.approve", "review.ask", "review.answer":
 			asked++
+		case "order.check":
+			if e.Actor != "service" {
+				asked++
+			}
 		}
 	}
 	if at != o.Version {
@@ -85,6 +91,9 @@ func (p *proof) order(ctx context.Context, o *store.OrderRow, exact bool) ([]sto
 		return nil, err
 	}
 	if err := p.decided(ctx, o, entries); err != nil {
+		return nil, err
+	}
+	if err := p.desk(ctx, o, entries); err != nil {
 		return nil, err
 	}
 	return entries, p.reviews(ctx, o, asked, exact)
@@ -133,7 +142,10 @@ func (p *proof) reviews(ctx context.Context, o *store.OrderRow, asked int, exact
 }
 
 // actions are the audit entries of what clients do to an order.
-var actions = map[string]string{"verify": "order.check", "cancel": "order.cancel", "resubmit": "order.resubmit", "apply": "order.submit"}
+var actions = map[string]string{
+	"verify": "order.check", "cancel": "order.cancel", "resubmit": "order.resubmit", "apply": "order.submit",
+	"approve": "review.approve", "refuse": "review.refuse", "ask": "review.ask", "answer": "review.answer",
+}
 
 // acknowledged: what clients were told is there, and has one effect for each.
 func (p *proof) acknowledged(made map[string]string, entries map[string][]store.Entry) {
@@ -145,7 +157,7 @@ func (p *proof) acknowledged(made map[string]string, entries map[string][]store.
 	whose := map[effect]string{}
 	asked := map[string]int{} // by order and action
 	for key, d := range b.sent {
-		if d.does == "token" {
+		if d.does == "token" || d.does == "claim" {
 			continue
 		}
 		id := d.order

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,12 +25,26 @@ const (
 	passes
 	// fails: other CAs only may issue for it, which these orders' profile refuses.
 	fails
+	// asks: it waits for a reviewer once its value is published.
+	asks
 	fates
 )
 
-// fateOf is that of the order for a name of [book.think], n17.orchard.net.
+// word is what a reviewer has to look at in a name.
+const word = "qqbankqq"
+
+// nameOf is the name of the nth order: n17.orchard.net, or with a word in it.
+func nameOf(n int) string {
+	if fate(n)%fates == asks {
+		return fmt.Sprintf("n%d%s.%s", n, word, apex)
+	}
+	return fmt.Sprintf("n%d.%s", n, apex)
+}
+
+// fateOf is that of the order for a name of [book.think].
 func fateOf(name string) fate {
-	n, err := strconv.Atoi(strings.TrimPrefix(strings.TrimSuffix(name, "."+apex), "n"))
+	label := strings.TrimSuffix(strings.TrimSuffix(name, "."+apex), word)
+	n, err := strconv.Atoi(strings.TrimPrefix(label, "n"))
 	if err != nil {
 		return passes
 	}
@@ -130,6 +145,7 @@ func (w world) records(name, typ string) []evidence.Record {
 		return evidence.Record{Owner: name, Type: typ, TTL: 600, Data: data}
 	}
 	label, below := strings.CutSuffix(name, "."+apex)
+	label = strings.TrimSuffix(label, word)
 	ordered := below && strings.HasPrefix(label, "n") && strings.Trim(label[1:], "0123456789") == ""
 	switch {
 	case typ == "SOA" && zoneOf(name) == name:
