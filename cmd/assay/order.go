@@ -21,7 +21,7 @@ func (a *app) orderCommand() *cobra.Command {
 		c.AddCommand(a.orderActCommand(word))
 	}
 	c.AddCommand(a.orderAnswerCommand())
-	c.AddCommand(a.orderResubmitCommand())
+	c.AddCommand(a.orderResubmitCommand(), a.orderLetterCommand(), a.orderCallCommand(), a.orderClaimCommand())
 	return c
 }
 

@@ -29,6 +29,7 @@ type serviceFlags struct {
 	lists                string
 	profiles             []string
 	notices              noticeFlags
+	letters              letterFlags
 	rate                 float64
 	workers, keepReviews int
 	drafts               int
@@ -74,6 +75,7 @@ func (a *app) serviceFlags(c *cobra.Command, f *serviceFlags) {
 	s.IntVar(&f.drafts, "drafts", 500, a.text.Text("flag.serve-drafts"))
 	s.IntVar(&f.keepReviews, "keep-reviews", 0, a.text.Text("flag.serve-keep-reviews"))
 	a.noticeFlags(s, &f.notices)
+	a.letterFlags(s, &f.letters)
 	f.set = s
 	f.network = a.network(c)
 }

@@ -53,6 +53,10 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	if err != nil {
 		return err
 	}
+	scan, err := a.scanner(&f.letters)
+	if err != nil {
+		return err
+	}
 	lists, err := a.serveLists(f, set)
 	if err != nil {
 		return err
@@ -66,6 +70,7 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	api.Log, api.Records = a.logger(f.log), own.Store
 	s, err := service.New(service.Config{
 		Store: own.Store, Now: a.now, Data: set, Profile: f.profile, Profiles: profiles.named, Offered: profiles.offered, Log: api.Log, AuditKey: own.auditKey, Secrets: own.secrets, Mail: mail, Hooks: a.hooks(&f.notices, set),
+		ScanLetter: scan, LetterMax: f.letters.max,
 		Places: look.places, Lists: lists, Workers: f.workers, Drafts: f.drafts, KeepReviews: time.Duration(f.keepReviews) * 24 * time.Hour, Meter: api.Meter, Prepare: look.prepare(api.Log),
 	})
 	if err != nil {

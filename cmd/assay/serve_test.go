@@ -46,6 +46,9 @@ var settings = map[string]struct{ file, shown, environment, flag, otherwise stri
 	"smtp-from":          {`"a@file.net"`, "a@file.net", "b@env.net", "c@flag.net", ""},
 	"smtp-password-file": {`"/file/smtp"`, "/file/smtp", "/env/smtp", "/flag/smtp", ""},
 	"webhook-networks":   {`["10.8.0.0/16"]`, "10.8.0.0/16", "10.9.0.0/16", "10.10.0.0/16", ""},
+
+	"letter-scan": {`"scan file"`, "scan file", "scan env", "scan flag", ""},
+	"letter-max":  {`2000`, "2000", "3000", "4000", "0"},
 }
 
 // settled are the settings as assay serve takes them from a file, an environment

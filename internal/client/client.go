@@ -153,6 +153,8 @@ type Call struct {
 	Query        url.Values
 	// Body is sent as JSON, or as it is where it is a []byte.
 	Body any
+	// Kind is the content type of a []byte; "": TOML.
+	Kind string
 	// Version is the version that the change is based on; 0: any.
 	Version int64
 	// Key is the idempotency key; "": one is made for a POST.
@@ -165,6 +167,9 @@ func (c *Client) Do(ctx context.Context, call Call, into any) error {
 	body, kind, err := encode(call.Body)
 	if err != nil {
 		return err
+	}
+	if call.Kind != "" {
+		kind = call.Kind
 	}
 	if call.Method == http.MethodPost && call.Key == "" {
 		call.Key = rand.Text()

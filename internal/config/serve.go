@@ -83,6 +83,14 @@ type Serve struct {
 	// Whoever may make a channel can have the service post there. Default: none but
 	// public addresses, over https.
 	WebhookNetworks []string `toml:"webhook-networks"`
+	// LetterScan is a program that gets each letter on its standard input before
+	// it is kept, with its arguments: it ends with 0 where it found nothing, with 1
+	// where it did. Anything else, or nothing within 30 s: the letter is not taken.
+	// Default: letters are not scanned.
+	LetterScan string `toml:"letter-scan"`
+	// LetterMax is how many bytes a letter may have, where that is less than what
+	// the profile allows; at most 2097152. Default: what the profile allows.
+	LetterMax int `toml:"letter-max"`
 }
 
 // profileFiles are the profiles that are files, not built in.

@@ -113,6 +113,9 @@ func (s *Service) takeLetter(ctx context.Context, p Principal, o *store.Order, r
 	if largest <= 0 || largest > letter.MaxBytes {
 		largest = letter.MaxBytes
 	}
+	if s.LetterMax > 0 {
+		largest = min(largest, s.LetterMax)
+	}
 	if len(raw) < least || len(raw) > largest {
 		return nil, nil, &Problem{Kind: Invalid, Message: "letter.size", Pairs: []any{"Bytes", len(raw), "Least", least, "Most", largest}}
 	}

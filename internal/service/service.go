@@ -71,6 +71,9 @@ type Config struct {
 	// ScanLetter looks for malware in a letter before it is kept, see
 	// [letter.Scanner]; nil: nothing does.
 	ScanLetter func(ctx context.Context, raw []byte) error
+	// LetterMax is how many bytes a letter may have, where the profile allows more;
+	// 0: what the profile allows.
+	LetterMax int
 	// Meter is told what is done in the background; nil: nobody.
 	Meter Meter
 	// Prepare is called when [Service.Run] begins, before anything is looked at:
