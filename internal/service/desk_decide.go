@@ -10,7 +10,9 @@ import (
 	"unicode/utf8"
 
 	"assay/cause"
+	"assay/evidence"
 	"assay/internal/store"
+	"assay/lookup"
 	"assay/order"
 	"assay/profile"
 	"assay/review"
@@ -72,6 +74,10 @@ func (s *Service) Approve(ctx context.Context, p Principal, id string, version i
 	if err != nil {
 		return nil, err
 	}
+	gathered, err := s.gatheredBy(ctx, o, prof, p)
+	if err != nil {
+		return nil, err
+	}
 	decide := func(tx store.Tx, o *store.Order, i *store.DeskItem, known []store.Decision) (map[string]any, error) {
 		if i.Review != newest.ID {
 			return nil, errMoved
@@ -81,6 +87,9 @@ func (s *Service) Approve(ctx context.Context, p Principal, id string, version i
 			d, err := s.approval(o, p, prof, &matters[k], known, in)
 			if err != nil {
 				return nil, err
+			}
+			if d.AgreedBy != "" && gathered {
+				return nil, &Problem{Kind: Forbidden, Message: "service.desk.gathered", Pairs: []any{"Finding", matters[k].ID}}
 			}
 			d.Review = newest.ID
 			if err := tx.AddDecision(d); err != nil {
@@ -103,6 +112,21 @@ func (s *Service) Approve(ctx context.Context, p Principal, id string, version i
 		name = "review.agree"
 	}
 	return s.decide(ctx, p, id, version, o.Version, name, decide)
+}
+
+// gatheredBy reports whether somebody validated what an EV order rests on: such a
+// one does not do the final check (EVG 3.2.2.13).
+func (s *Service) gatheredBy(ctx context.Context, o *store.Order, prof *profile.Profile, p Principal) (bool, error) {
+	if o.Product != order.EV {
+		return false, nil
+	}
+	r := &lookup.Records{}
+	if err := s.fileOf(ctx, o, prof, r); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(r.Reviews, func(step evidence.ReviewStep) bool {
+		return step.Step == "validated" && review.SamePerson(step.By, p.Account)
+	}), nil
 }
 
 // firstOfTwo reports whether all that is approved waits for another's approval.

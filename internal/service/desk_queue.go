@@ -88,6 +88,10 @@ func (s *Service) decided(ctx context.Context, o *store.Order, prof *profile.Pro
 			a := approvalOf(d)
 			a.Order = d.Order
 			r.Approvals = append(r.Approvals, a)
+			if o.Product == order.EV && !d.At.Before(o.Submitted) {
+				r.Reviews = append(r.Reviews,
+					evidence.ReviewStep{Step: "validated", By: d.AgreedBy, At: d.Agreed}, evidence.ReviewStep{Step: "approved", By: d.By, At: d.At})
+			}
 		}
 	}
 	scopes := []string{}

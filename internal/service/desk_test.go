@@ -616,6 +616,72 @@ func TestDeskUrge(t *testing.T) {
 	}
 }
 
+// TestDeskEV: for an EV order two reviewers have to agree, and who gathered what it
+// rests on is not the one who approves last.
+func TestDeskEV(t *testing.T) {
+	t.Parallel()
+	o, ctx, see := newOffice(t), t.Context(), must[*View](t)
+	organization, contact := o.ev(t)
+	v := o.apply(t, o.owner, identity(t, order.EV, organization, contact, wordy))
+	see(o.UploadLetter(ctx, o.owner, v.ID, pdfLetter))
+	letters := must[[]LetterView](t)(o.Letters(ctx, o.first, v.ID))
+	see(o.DecideLetter(ctx, o.first, v.ID, letters[0].ID, DecisionRequest{Accept: true}))
+	for _, who := range []Principal{o.first, o.second} {
+		see(o.AddCall(ctx, who, v.ID, CallRequest{Number: "+86 755 8601 3388", Source: "114", Result: "confirmed"}))
+	}
+	o.world(t, v, published(v))
+	if v = o.run(t, v.ID); v.Phase != order.PhaseReview {
+		t.Fatalf("%s %s %v", v.State, v.Phase, v.Findings)
+	}
+	docket := o.docket(t, o.first, v.ID)
+	see(o.Approve(ctx, o.second, v.ID, 0, all(docket, "fine")))
+	if v = o.run(t, v.ID); v.State == order.StateReady {
+		t.Fatal("one sufficed")
+	}
+	docket = o.docket(t, o.first, v.ID)
+	if _, err := o.Approve(ctx, o.first, v.ID, 0, all(docket, "me too")); !problemIs(err, Forbidden) {
+		t.Errorf("who gathered the evidence approved last: %v", err)
+	}
+	third := o.reviewer(t, "cora")
+	see(o.Approve(ctx, third, v.ID, 0, all(docket, "fine, too")))
+	if v = o.run(t, v.ID); v.State != order.StateReady {
+		t.Errorf("%s %s %v", v.State, v.Phase, causesIn(v))
+	}
+}
+
+// ev are dossiers of an organization as EV asks for, which two reviewers approved.
+func (o *office) ev(t *testing.T) (organization, contact string) {
+	t.Helper()
+	ctx, d := t.Context(), must[*DossierView](t)
+	org := d(o.NewDossier(ctx, o.owner, DossierRequest{Kind: "organization", Organization: evOrchard()}))
+	con := d(o.NewDossier(ctx, o.owner, DossierRequest{Kind: "contact", Parent: org.ID, Contact: mei()}))
+	d(o.SubmitDossier(ctx, o.owner, org.ID, 0))
+	d(o.SubmitDossier(ctx, o.owner, con.ID, 0))
+	for _, c := range append(claimsOf(evOrchard()),
+
+		ClaimRequest{Item: "operational-existence", Value: "since 2009", Source: "gsxt.gov.cn", Class: "QGIS"},
+		ClaimRequest{Item: "number", Value: "91440300MA5FG8H23Q", Source: "gsxt.gov.cn", Class: "QGIS"}) {
+		if _, err := o.AddClaim(ctx, o.first, org.ID, c); err != nil {
+			t.Fatal(c.Item, err)
+		}
+	}
+	for _, item := range []string{"signer", "approver"} {
+		d(o.AddClaim(ctx, o.first, con.ID, ClaimRequest{Item: "authority", Value: item, Source: "letter of the board", Class: "letter"}))
+	}
+	for _, who := range []Principal{o.first, o.second} {
+		o.pass(time.Minute)
+		d(o.DecideDossier(ctx, who, org.ID, 0, DecisionRequest{Accept: true}))
+		d(o.DecideDossier(ctx, who, con.ID, 0, DecisionRequest{Accept: true}))
+	}
+	return org.ID, con.ID
+}
+
+func evOrchard() *order.Organization {
+	o := orchard()
+	o.BusinessCategory, o.JurisdictionCountry, o.RegistrationNumber = "Private Organization", "CN", "91440300MA5FG8H23Q"
+	return o
+}
+
 // deskUses are the use cases of the review queue. The order that is tried waits
 // for nobody.
 func deskUses() []use {

@@ -37,9 +37,11 @@ func (s *Service) fileOf(ctx context.Context, o *store.Order, prof *profile.Prof
 	f.window = identityWindow(prof, f.now, o.Order.Plan)
 	if s.counts(organization, o.Product) {
 		f.organization = organization
-		for _, by := range []string{organization.FirstBy, organization.SecondBy} {
-			if by != "" {
-				r.Reviews = append(r.Reviews, evidence.ReviewStep{Step: "validated", By: by, At: organization.Decided})
+		// Who looked first gathered what there is; who looked second checked it.
+		for _, step := range []evidence.ReviewStep{{Step: "validated", By: organization.FirstBy}, {Step: "approved", By: organization.SecondBy}} {
+			if step.By != "" {
+				step.At = organization.Decided
+				r.Reviews = append(r.Reviews, step)
 			}
 		}
 	}
