@@ -1,25 +1,31 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 	"time"
 
+	"assay/data"
+	"assay/internal/notify"
 	"assay/internal/server/rest"
 	"assay/internal/service"
 	"assay/internal/store"
 	"assay/internal/store/postgres"
 	"assay/internal/store/sqlite"
 	"assay/perspective"
+	"assay/probe/dial"
 	"assay/profile"
 )
 
@@ -40,6 +46,8 @@ type part struct {
 	Published string
 	// Defect is what is wrong with its store, see [broken]; "": nothing.
 	Defect string
+	// Hook is where webhooks are received, see [ear]; "": nobody is told of anything.
+	Hook string
 	// Jump has its clock jump forth and back under way, see [jump].
 	Jump bool
 }
@@ -108,9 +116,23 @@ func newService(db store.Store, published string, now func() time.Time, lease ti
 		return nil, err
 	}
 	return service.New(service.Config{
-		Store: db, Now: now, Places: []perspective.Place{world{published}}, Lease: lease, Profiles: func(string) (*profile.Profile, error) { return p, nil }, Workers: 8,
+		Store: db, Now: now, Secrets: sealer{}, NoticeLease: lease, Places: []perspective.Place{world{published}}, Lease: lease, Profiles: func(string) (*profile.Profile, error) { return p, nil }, Workers: 8,
 		AuditKey: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)),
+		Hooks:    &notify.Webhook{Dialer: &dial.Dialer{Data: data.Embedded(), Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}},
 	})
+}
+
+// sealer keeps nothing secret: what is tried is that it is kept.
+type sealer struct{}
+
+func (sealer) Seal(row string, b []byte) ([]byte, error) { return append([]byte(row+" "), b...), nil }
+
+func (sealer) Open(row string, b []byte) ([]byte, error) {
+	plain, ok := bytes.CutPrefix(b, []byte(row+" "))
+	if !ok {
+		return nil, errors.New("of another row")
+	}
+	return plain, nil
 }
 
 // often is the cloud's profile, with a check by hand whenever somebody asks, and
@@ -143,6 +165,12 @@ const (
 	greedy = "greedy"
 	// idle loses checks that were begun.
 	idle = "idle"
+	// mute tells nobody of an event now and then.
+	mute = "mute"
+	// hasty counts a notice as sent when it is taken.
+	hasty = "hasty"
+	// chatty tells of an event twice.
+	chatty = "chatty"
 )
 
 // broken is a store with a defect.
@@ -203,6 +231,30 @@ func (f *faultyTx) TakeDue(now time.Time, owner string, until time.Time, limit i
 		}
 	}
 	return due, err
+}
+
+func (f *faultyTx) AddNotices(n store.NewNotice) error {
+	switch {
+	case f.defect == mute && n.At.UnixMicro()%3 == 0:
+		return nil
+	case f.defect == chatty:
+		again := n
+		again.Entry = "again-" + n.Entry
+		return errors.Join(f.Tx.AddNotices(n), f.Tx.AddNotices(again))
+	}
+	return f.Tx.AddNotices(n)
+}
+
+func (f *faultyTx) TakeNotices(now time.Time, owner string, until time.Time, limit int) ([]store.Notice, error) {
+	list, err := f.Tx.TakeNotices(now, owner, until, limit)
+	if f.defect == hasty {
+		for _, n := range list {
+			if err := f.FinishNotice(n, owner, store.NoticeResult{State: store.NoticeSent, At: now}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, err
 }
 
 func (f *faultyTx) FinishDue(d store.Due, owner string) error {

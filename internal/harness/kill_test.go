@@ -108,6 +108,9 @@ func (c *child) kill() {
 type siege struct {
 	part
 	servers, clients int
+	// linger is how many milliseconds the servers are used at most after their first
+	// answer.
+	linger int
 	// times is how often a client sends each request at most.
 	times int
 	book  *book
@@ -123,7 +126,7 @@ func newSiege(t *testing.T, database string, n int) *siege {
 	}
 	t.Logf("ASSAY_SEED=%d", seed)
 	published := t.TempDir()
-	return &siege{part: part{Database: database, Published: published}, servers: 1, clients: 4, times: 2, book: newBook(published), rand: rand.New(rand.NewPCG(seed, uint64(n)))}
+	return &siege{part: part{Database: database, Published: published}, servers: 1, clients: 4, times: 2, linger: 60, book: newBook(published), rand: rand.New(rand.NewPCG(seed, uint64(n)))}
 }
 
 // A field is what runs in a round: servers, and those who use them.
@@ -195,7 +198,7 @@ func (s *siege) round(ctx context.Context) ([]string, error) {
 	if s.rand.IntN(8) > 0 { // else while it still begins
 		s.underLoad(ctx, &f.first)
 	}
-	<-time.After(time.Duration(1+s.rand.IntN(60)) * time.Millisecond)
+	<-time.After(time.Duration(1+s.rand.IntN(s.linger)) * time.Millisecond)
 	if s.strike != nil {
 		if err := s.strike(f); err != nil {
 			return nil, err
@@ -276,7 +279,7 @@ func (s *siege) run(t *testing.T, n int, now func() time.Time) {
 
 // shows reports whether enough was acknowledged during n kills to show anything.
 func (b *book) shows(n int) bool {
-	return len(b.done) >= n/4 && b.repeated > 0 && b.passed > 0 && b.failed > 0 && (n < perDatabase || b.decided > 0)
+	return b.ear.shows(n) && len(b.done) >= n/4 && b.repeated > 0 && b.passed > 0 && b.failed > 0 && (n < perDatabase || b.decided > 0)
 }
 
 // kills is how many there are to be.

@@ -62,6 +62,8 @@ type book struct {
 	// what clients could see was not right.
 	repeated int
 	wrong    []string
+	// ear hears the notices; nil: nobody does.
+	ear *ear
 	// heard is told of answers.
 	heard chan struct{}
 }

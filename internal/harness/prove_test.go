@@ -56,7 +56,7 @@ func prove(ctx context.Context, db store.Store, b *book, exact bool) ([]string, 
 		}
 	}
 	p.acknowledged(made, entries)
-	if err := errors.Join(p.tokens(ctx), p.claims(ctx)); err != nil {
+	if err := errors.Join(p.tokens(ctx), p.claims(ctx), p.told(ctx, entries)); err != nil {
 		return nil, err
 	}
 	return p.faults, p.chain(ctx)
@@ -302,7 +302,11 @@ func quiet(ctx context.Context, db store.Store, now func() time.Time) error {
 		if err != nil {
 			return err
 		}
-		if !unsealed && (next.IsZero() || next.After(now().Add(2*patience))) {
+		notice, err := db.NextNotice(ctx)
+		if err != nil {
+			return err
+		}
+		if !unsealed && notice.IsZero() && (next.IsZero() || next.After(now().Add(2*patience))) {
 			return nil
 		}
 		select {

@@ -12,12 +12,7 @@ import (
 
 const (
 	noticeEvery = time.Second
-	// noticeLease is how long what a process took is left to it.
-	noticeLease = 5 * time.Minute
-	// noticeMargin is how much of a lease must be left to begin a delivery: more
-	// than one can take.
-	noticeMargin = time.Minute
-	noticeBatch  = 32
+	noticeBatch = 32
 	// noticeLanes is how many channels are served at once, and noticeLane how many
 	// notices of one are in hand.
 	noticeLanes = 512
@@ -63,7 +58,7 @@ func (s *Service) noticing(ctx context.Context) {
 			continue // there may be more
 		}
 		select {
-		case <-s.work.wait(noticeEvery):
+		case <-s.work.wait(min(noticeEvery, s.NoticeLease/4)):
 		case <-ctx.Done():
 		}
 	}
@@ -80,7 +75,7 @@ func (m *postman) round(ctx context.Context) (int, error) {
 	if err != nil || next.IsZero() || next.After(now) {
 		return 0, err
 	}
-	until := now.Add(noticeLease)
+	until := now.Add(m.NoticeLease)
 	var taken []store.Notice
 	err = m.Store.Write(ctx, func(tx store.Tx) (err error) {
 		taken, err = tx.TakeNotices(now, m.Owner, until, noticeBatch)
@@ -156,7 +151,7 @@ func (m *postman) serveChannel(ctx context.Context, channel string) {
 		switch {
 		case wait.After(now):
 			r.Due = wait
-		case ctx.Err() != nil || n.until.Sub(now) < noticeMargin:
+		case ctx.Err() != nil || n.until.Sub(now) < m.NoticeLease/5:
 		default:
 			r = m.deliver(ctx, n.Notice)
 			if ctx.Err() != nil && r.State == store.NoticeDue {

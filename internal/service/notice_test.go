@@ -323,7 +323,7 @@ func TestNoticesKilled(t *testing.T) {
 	take := func(owner string) []store.Notice {
 		var list []store.Notice
 		err := h.Store.Write(ctx, func(tx store.Tx) (err error) {
-			list, err = tx.TakeNotices(h.clock(), owner, h.clock().Add(noticeLease), 9)
+			list, err = tx.TakeNotices(h.clock(), owner, h.clock().Add(h.NoticeLease), 9)
 			return err
 		})
 		if err != nil {
@@ -339,14 +339,14 @@ func TestNoticesKilled(t *testing.T) {
 	if len(e.events()) != 0 {
 		t.Fatal("sent while another process has it")
 	}
-	h.pass(noticeLease)
+	h.pass(h.NoticeLease)
 	// Dies after the server took it.
 	got := take("dies after sending")
 	r := h.deliver(ctx, got[0])
 	if r.State != store.NoticeSent || len(e.events()) != 1 {
 		t.Fatalf("%+v", r)
 	}
-	h.pass(noticeLease)
+	h.pass(h.NoticeLease)
 	h.tell(t)
 	if len(e.heard) != 2 || e.heard[0].id != e.heard[1].id || string(e.heard[0].body) != string(e.heard[1].body) {
 		t.Fatalf("%+v", e.heard)

@@ -56,6 +56,9 @@ type Config struct {
 	Workers int
 	// Lease is how long a check may take before another process takes it; 0: 2 min.
 	Lease time.Duration
+	// NoticeLease is how long a process has what it took to deliver; a fifth of it is
+	// more than one delivery takes. 0: 5 min.
+	NoticeLease time.Duration
 	// Identical is how many identical failures in a row pause the checks of an
 	// order; 0: 48.
 	Identical int
@@ -130,6 +133,9 @@ func New(c Config) (*Service, error) {
 	c.Workers, c.Identical, c.Drafts = orDefault(c.Workers, 64), orDefault(c.Identical, 48), orDefault(c.Drafts, 500)
 	if c.Lease == 0 {
 		c.Lease = 2 * time.Minute
+	}
+	if c.NoticeLease == 0 {
+		c.NoticeLease = 5 * time.Minute
 	}
 	s := &Service{Config: c, woken: make(chan struct{}, 1), mails: make(chan struct{}, mailsAtOnce)}
 	if s.Owner == "" {

@@ -105,10 +105,21 @@ func TestChannelSecret(t *testing.T) {
 	if again.ID != first.ID || !strings.HasPrefix(first.Secret, "whsec_") || again.Secret != "" {
 		t.Errorf("%+v\n%+v", first, again)
 	}
+	for range 2 { // under a key once, with the same answer
+		got := w.ask(http.MethodPatch, Base+"/channels/"+first.ID, token, `{"language":"zh"}`, "Idempotency-Key", "change")
+		if got.StatusCode != http.StatusOK || !strings.Contains(string(got.body), `"language":"zh"`) {
+			t.Errorf("%d %s", got.StatusCode, got.body)
+		}
+	}
 	for _, path := range []string{"/channels", "/channels/" + first.ID, "/audit"} {
 		got := w.ask(http.MethodGet, Base+path, w.root, "")
 		if body := string(got.body); got.StatusCode != http.StatusOK || !strings.Contains(body, first.ID) || strings.Contains(body, first.Secret) || strings.Contains(body, "hush") {
 			t.Errorf("%s: %d %s", path, got.StatusCode, body)
+		}
+	}
+	for range 2 {
+		if got := w.ask(http.MethodDelete, Base+"/channels/"+first.ID, token, "", "Idempotency-Key", "gone"); got.StatusCode != http.StatusOK || !strings.Contains(string(got.body), "removed_at") {
+			t.Errorf("%d %s", got.StatusCode, got.body)
 		}
 	}
 	if log := w.log.String(); strings.Contains(log, first.Secret) || strings.Contains(log, "hush") {
