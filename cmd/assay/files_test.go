@@ -30,12 +30,12 @@ type desk struct {
 	tokens map[string]string
 }
 
-// people are an applicant and two reviewers.
+// people are an applicant and three reviewers.
 func people(t *testing.T, s *site) *desk {
 	t.Helper()
 	d := &desk{site: s, tokens: map[string]string{}}
 	d.must(t, http.MethodPut, "/accounts/shop", map[string]bool{"verified": true})
-	for account, role := range map[string]service.Role{"shop": service.RoleApplicant, "anna": service.RoleReviewer, "bert": service.RoleReviewer} {
+	for account, role := range map[string]service.Role{"shop": service.RoleApplicant, "anna": service.RoleReviewer, "bert": service.RoleReviewer, "cora": service.RoleReviewer} {
 		var v service.TokenView
 		if err := s.client.Do(t.Context(), client.Call{Method: http.MethodPost, Path: "/tokens", Body: service.TokenRequest{Role: role, Account: account}}, &v); err != nil {
 			t.Fatal(err)
@@ -101,8 +101,13 @@ func pdf(body string) string {
 // identity is the order file of an organization with dossiers.
 func (d *desk) identity(t *testing.T, organization, contact string) string {
 	t.Helper()
-	csr := strings.ReplaceAll(csrOf(t, "orchard.net", "orchard.net"), "\n", "\n  ")
-	return d.file(t, "order.yaml", "product: ov\nnames: [orchard.net]\nmethod: dns\norganization: {profile_id: "+organization+"}\ncontacts: {administrator_id: "+contact+"}\ncsr: |\n  "+csr+"\n")
+	return d.identityOf(t, order.OV, "orchard.net", organization, contact)
+}
+
+func (d *desk) identityOf(t *testing.T, p order.Product, name, organization, contact string) string {
+	t.Helper()
+	csr := strings.ReplaceAll(csrOf(t, name, name), "\n", "\n  ")
+	return d.file(t, "order.yaml", "product: "+string(p)+"\nnames: ["+name+"]\nmethod: dns\norganization: {profile_id: "+organization+"}\ncontacts: {administrator_id: "+contact+"}\ncsr: |\n  "+csr+"\n")
 }
 
 // TestServiceOrganization takes an OV order through all that people do: refused

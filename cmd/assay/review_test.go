@@ -111,6 +111,78 @@ func TestServiceReviewer(t *testing.T) {
 	s.audited(t)
 }
 
+// TestServiceFourEyes takes an EV order through the review: two reviewers approve
+// the dossiers, and of two who have to agree to the word in its name neither is
+// who gathered the evidence and approves last.
+func TestServiceFourEyes(t *testing.T) {
+	t.Parallel()
+	const name = "qqbankqq.orchard.net"
+	s := newSite(t)
+	s.look(t, bare(), lab.Options{})
+	d := people(t, s)
+	company := d.file(t, "org.yaml", companyFile+phoneLine+"business_category: Private Organization\njurisdiction_country: CN\nregistration_number: \"91440300MA5FG8H23Q\"\n")
+	org := made[service.DossierView](t, d, "shop", 0, "org", "new", "--file", company, "--submit")
+	con := made[service.DossierView](t, d, "shop", 0, "contact", "new", "--org", org.ID, "--file", d.file(t, "contact.yaml", personFile), "--submit")
+	for _, c := range [][]string{
+		{"name", "Orchard Technology (Shenzhen) Co., Ltd.", "gsxt.gov.cn", "QGIS"},
+		{"number", "91440300MA5FG8H23Q", "gsxt.gov.cn", "QGIS"},
+		{"operational-existence", "since 2009", "gsxt.gov.cn", "QGIS"},
+		{"address", "12 Fruit Street, Nanshan, Shenzhen", "gsxt.gov.cn", "QGIS"},
+		{"phone", "+86 755 8601 3388", "114", "phone-company"},
+	} {
+		d.as(t, "anna", 0, nil, "org", "verify", org.ID, "--item", c[0], "--value", c[1], "--source", c[2], "--class", c[3])
+	}
+	for _, role := range []string{"signer", "approver"} {
+		d.as(t, "anna", 0, nil, "contact", "verify", con.ID, "--item", "authority", "--value", role, "--source", "letter of the board", "--class", "letter")
+	}
+	for _, who := range []string{"anna", "bert"} {
+		d.as(t, who, 0, nil, "org", "verify", org.ID, "--approve")
+		d.as(t, who, 0, nil, "contact", "verify", con.ID, "--approve")
+	}
+	v := made[service.View](t, d, "shop", ofOrder, "order", "new", "--file", d.identityOf(t, order.EV, name, org.ID, con.ID))
+	if v.State != order.StateLetter {
+		t.Fatalf("%s %v", v.State, rootCauses(v.Findings))
+	}
+	d.as(t, "shop", ofOrder, nil, "letter", "upload", v.ID, d.file(t, "letter.pdf", pdf("")))
+	letters := made[[]service.LetterView](t, d, "anna", 0, "order", "letter", "show", v.ID)
+	d.asAny(t, "anna", "order", "letter", "accept", v.ID, letters[0].ID)
+	for _, who := range []string{"anna", "bert"} {
+		d.asAny(t, who, "order", "call", "add", v.ID, "--number", "+86 755 8601 3388", "--source", "114", "--result", "confirmed", "--answered-by", "front desk")
+	}
+	record := lab.ZoneCopy{Add: lab.Strings{v.Challenges[0].Owner + `. TXT "` + v.Challenges[0].Value + `"`}}
+	s.look(t, lab.Change{Zones: map[string]lab.ZoneChange{"orchard.net": {ZoneCopy: record}}}, lab.Options{Value: "none"})
+	d.asAny(t, "shop", "order", "verify", v.ID)
+	s.waits(t, v.ID)
+
+	decide := func(who string, code int, note string) (told string) {
+		t.Helper()
+		docket := made[service.Docket](t, d, who, ofOrder, "review", "show", v.ID)
+		args := []string{"review", "approve", v.ID}
+		for _, m := range docket.Matters {
+			args = append(args, m.Finding)
+		}
+		_, told = d.as(t, who, code, nil, append(args, "--review", strconv.Itoa(docket.Order.Review), "--note", note)...)
+		return told
+	}
+	decide("bert", ofOrder, "A river bank.")
+	if told := decide("bert", exitNoPermission, "I said so."); !strings.Contains(told, "another person") {
+		t.Errorf("one agreed twice: %s", told)
+	}
+	if got := s.must(t, http.MethodGet, "/orders/"+v.ID, nil); got.State != order.StatePending {
+		t.Fatalf("one sufficed: %s", got.State)
+	}
+	if told := decide("anna", exitNoPermission, "So do I."); !strings.Contains(told, "gathered") {
+		t.Errorf("who gathered the evidence approved: %s", told)
+	}
+	decide("cora", ofOrder, "I looked it up, too.")
+	ready := s.becomes(t, v.ID, order.StateReady)
+	i := slices.IndexFunc(ready.Findings, func(f review.Finding) bool { return f.Approval != nil })
+	if i < 0 || ready.Findings[i].Approval.By != "cora" || ready.Findings[i].Approval.AgreedBy != "bert" {
+		t.Errorf("%+v", ready.Findings)
+	}
+	s.audited(t)
+}
+
 // approved fails where an order has no approval as evidence.
 func approved(t *testing.T, v *service.View) {
 	t.Helper()

@@ -37,6 +37,7 @@ func TestNoticesSideBySide(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	<-heard // while the other still waits
+	h.pass(time.Second) // so that those in hand are the oldest
 	for range noticeLane + 3 {
 		h.apply(t, h.who[RoleApplicant], dv(t, "pear.orchard.net"))
 	}
