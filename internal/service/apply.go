@@ -90,7 +90,8 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 			return nil, err
 		}
 	}
-	if err := s.ensure(ctx, o); err != nil {
+	account, err := s.ensure(ctx, o)
+	if err != nil {
 		return nil, err
 	}
 	challenges, err := s.challenges(o.Order, prof, o.Created)
@@ -102,11 +103,19 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 			return nil, err
 		}
 	}
-	report, sharing, err := s.judge(ctx, o, challenges, prof, order.ActionSubmit)
+	found, sharing, err := s.gatherFor(ctx, account, o, order.ActionSubmit)
 	if err != nil {
 		return nil, err
 	}
-	if o.Review, err = s.random(8); err != nil {
+	recs, err := s.Lists.WithRecords(found)
+	if err != nil {
+		return nil, err
+	}
+	report, err := s.judgeBy(ctx, recs, o, challenges, prof)
+	if err != nil {
+		return nil, err
+	}
+	if o.Review, err = s.timed(); err != nil {
 		return nil, err
 	}
 	if report.Verdict == review.VerdictRefuse && !in.Draft {
@@ -285,12 +294,17 @@ func (s *Service) firstDue(o *store.Order, check time.Time) []store.Due {
 	return due
 }
 
-// ensure makes the order's account where this is its first order.
-func (s *Service) ensure(ctx context.Context, o *store.Order) error {
-	if _, err := s.Store.Account(ctx, o.Tenant, o.Account); !errors.Is(err, store.ErrNotFound) {
-		return problemOf(err)
+// ensure reads the order's account, and makes it where this is its first order.
+func (s *Service) ensure(ctx context.Context, o *store.Order) (*store.Account, error) {
+	for {
+		account, err := s.Store.Account(ctx, o.Tenant, o.Account)
+		if !errors.Is(err, store.ErrNotFound) {
+			return account, problemOf(err)
+		}
+		if err := s.Store.Write(ctx, func(tx store.Tx) error { return s.ensureAccount(tx, o.Tenant, o.Account, false) }); err != nil {
+			return nil, problemOf(err)
+		}
 	}
-	return problemOf(s.Store.Write(ctx, func(tx store.Tx) error { return s.ensureAccount(tx, o.Tenant, o.Account, false) }))
 }
 
 // judge reviews an order as it stands: nothing is dialled. It also returns the numbers of the
@@ -302,6 +316,12 @@ func (s *Service) judge(
 	if err != nil {
 		return nil, nil, err
 	}
+	report, err := s.judgeBy(ctx, recs, o, challenges, prof)
+	return report, sharing, err
+}
+
+// judgeBy is judge with the records there are.
+func (s *Service) judgeBy(ctx context.Context, recs assay.Records, o *store.Order, challenges []order.Challenge, prof *profile.Profile) (*review.Report, error) {
 	whole := *o.Order
 	whole.Challenges = challenges
 	r := assay.Reviewer{Profile: prof, Data: s.Data, Records: recs, Lang: "-", Mode: review.Attempt, Now: s.now}
@@ -309,7 +329,7 @@ func (s *Service) judge(
 	if err == nil {
 		o.Verdict = string(report.Verdict)
 	}
-	return report, sharing, err
+	return report, err
 }
 
 // raced reports whether, since the review looked, another order that counts came

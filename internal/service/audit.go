@@ -21,7 +21,7 @@ func itself(o *store.Order) Principal {
 // "" is then the order. Nothing personal and no secret goes into data. Who wants
 // to hear of it gets a notice out of the same unit.
 func (s *Service) audit(tx store.Tx, p Principal, o *store.Order, action, subject string, data map[string]any) error {
-	tail, err := s.random(6)
+	id, err := s.timed()
 	if err != nil {
 		return err
 	}
@@ -34,8 +34,7 @@ func (s *Service) audit(tx store.Tx, p Principal, o *store.Order, action, subjec
 		return fmt.Errorf("an audit entry: %w", err)
 	}
 	e := store.Entry{
-		// By time, so that an index on it is not written all over.
-		ID: fmt.Sprintf("%012x%s", now.UnixMicro(), tail), At: now, Tenant: p.Tenant, Actor: p.Token, Role: string(p.Role),
+		ID: id, At: now, Tenant: p.Tenant, Actor: p.Token, Role: string(p.Role),
 		Action: action, Subject: subject, Data: raw,
 	}
 	if o != nil {

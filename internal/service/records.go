@@ -35,6 +35,15 @@ func (s *Service) records(ctx context.Context, o *store.Order, action order.Acti
 // gather reads what records answers from, and the numbers of the orders that
 // share the CSR or the key.
 func (s *Service) gather(ctx context.Context, o *store.Order, action order.Action) (*lookup.Records, map[string]bool, error) {
+	account, err := s.Store.Account(ctx, o.Tenant, o.Account)
+	if err != nil {
+		return nil, nil, problemOf(err)
+	}
+	return s.gatherFor(ctx, account, o, action)
+}
+
+// gatherFor is gather where the account is known already.
+func (s *Service) gatherFor(ctx context.Context, account *store.Account, o *store.Order, action order.Action) (*lookup.Records, map[string]bool, error) {
 	p, err := s.profileOf(o.Profile)
 	if err != nil {
 		return nil, nil, err
@@ -43,10 +52,6 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 		// Kept here, and empty where nothing is known: looked, found nothing.
 		Claims: []evidence.Claim{}, Calls: []evidence.Call{}, Letters: []evidence.Letter{}, People: []evidence.Person{},
 		Approvals: []evidence.Approval{}, Orders: []lookup.Order{},
-	}
-	account, err := s.Store.Account(ctx, o.Tenant, o.Account)
-	if err != nil {
-		return nil, nil, problemOf(err)
 	}
 	r.Account = &evidence.Account{
 		ID: account.ID, Verified: account.Verified, Agreement: account.Agreement, Deactivated: !account.Deactivated.IsZero(),
@@ -78,39 +83,31 @@ const mostSharing = 1000
 // holds, and what lies within the profile's windows under the order's domains or,
 // where its account has a quota, of its account.
 func (s *Service) past(ctx context.Context, o *store.Order, p *profile.Profile) (list []store.PastOrder, sharing map[string]bool, err error) {
-	same := store.PastQuery{Except: o.ID, Tenant: o.Tenant, Limit: mostSharing}
+	q := store.PastQuery{
+		Except: o.ID, Tenant: o.Tenant, KeyLimit: mostSharing, Since: s.now().AddDate(0, -max(p.Limits.FreeMonths, 1), 0),
+	}
 	for _, k := range orderKeys(o.Order) {
 		if k.Kind == "csr" {
-			same.CSR = k.Digest
+			q.CSR = k.Digest
 		} else {
-			same.Key = k.Digest
+			q.Key = k.Digest
 		}
 	}
-	sharing = map[string]bool{}
-	if same.CSR != "" || same.Key != "" {
-		if list, err = s.Store.PastOrders(ctx, same); err != nil {
-			return nil, nil, problemOf(err)
-		}
-		for i := range list {
-			sharing[list[i].ID] = true
-		}
-	}
-	near := store.PastQuery{Except: o.ID, Tenant: o.Tenant, Since: s.now().AddDate(0, -max(p.Limits.FreeMonths, 1), 0)}
 	for _, n := range s.orderNames(o.Order) {
-		if !slices.Contains(near.Domains, n.Domain) {
-			near.Domains = append(near.Domains, n.Domain)
+		if !slices.Contains(q.Domains, n.Domain) {
+			q.Domains = append(q.Domains, n.Domain)
 		}
 	}
 	if o.Order.Plan == "free" {
-		near.Account = o.Account
+		q.Account = o.Account
 	}
-	more, err := s.Store.PastOrders(ctx, near)
-	if err != nil {
+	if list, err = s.Store.PastOrders(ctx, q); err != nil {
 		return nil, nil, problemOf(err)
 	}
-	for i := range more {
-		if !sharing[more[i].ID] {
-			list = append(list, more[i])
+	sharing = map[string]bool{}
+	for i := range list {
+		if list[i].Shares {
+			sharing[list[i].ID] = true
 		}
 	}
 	return list, sharing, nil

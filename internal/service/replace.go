@@ -111,7 +111,7 @@ func (s *Service) replaceOnce(ctx context.Context, p Principal, was *store.Order
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	if o.Review, err = s.random(8); err != nil {
+	if o.Review, err = s.timed(); err != nil {
 		return nil, err
 	}
 	extra := store.NewOrder{Names: s.orderNames(o.Order), Keys: orderKeys(o.Order), Challenges: challenges}

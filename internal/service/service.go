@@ -170,6 +170,16 @@ func (s *Service) random(n int) (string, error) {
 	return hex.EncodeToString(b), nil
 }
 
+// timed is a name that begins with the time: an index on it grows at its end and
+// is not written all over.
+func (s *Service) timed() (string, error) {
+	tail, err := s.random(6)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%012x%s", s.now().UnixMicro(), tail), nil
+}
+
 // wake tells the workers that something may be due.
 func (s *Service) wake() {
 	select {

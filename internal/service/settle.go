@@ -115,7 +115,7 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 		id = last.ID
 	} else {
 		var err error
-		if id, err = s.random(8); err != nil {
+		if id, err = s.timed(); err != nil {
 			return err
 		}
 		if packed, err = packReview(o, seen.report, trigger(o, last), last); err != nil {

@@ -103,10 +103,14 @@ type PastQuery struct {
 	// Except is the order that asks.
 	Except          string
 	Tenant, Account string
-	CSR, Key        string
-	Domains         []string
-	Since           time.Time
-	Limit           int
+	// CSR and Key count whenever they were used; at most KeyLimit orders are found by
+	// them, 0: as many as Limit says.
+	CSR, Key string
+	KeyLimit int
+	// Domains and Account count since a time, and for Limit orders; 0: 200.
+	Domains []string
+	Since   time.Time
+	Limit   int
 }
 
 // A PastOrder is one of them: it was submitted, and is of the tenant that asks or
@@ -119,6 +123,8 @@ type PastOrder struct {
 	CSR, Key  string
 	Values    []string
 	Validated bool
+	// Shares says that it was found by the CSR or the key.
+	Shares bool
 }
 
 // A Review is one review, with the checks that saw the same.

@@ -53,8 +53,10 @@ func TestRepeatedChanges(t *testing.T) {
 	v := draft(t, w)
 	token, _, _ := strings.Cut(strings.TrimPrefix(w.token(service.RoleAuditor, "", "x"), "assay_"), "_")
 	for _, c := range []struct{ method, path, body string }{
-		{"PATCH", "/orders/" + v.ID, draftBody}, {"DELETE", "/orders/" + v.ID, ""},
-		{"DELETE", "/tokens/" + token, ""}, {"PUT", "/accounts/shop", `{"verified":true}`},
+		{"PATCH", "/orders/" + v.ID, draftBody},
+		{"DELETE", "/orders/" + v.ID, ""},
+		{"DELETE", "/tokens/" + token, ""},
+		{"PUT", "/accounts/shop", `{"verified":true}`},
 	} {
 		first := w.ask(c.method, Base+c.path, w.root, c.body, "Idempotency-Key", c.method+c.path)
 		again := w.ask(c.method, Base+c.path, w.root, c.body, "Idempotency-Key", c.method+c.path)
@@ -104,8 +106,17 @@ func TestEntityTag(t *testing.T) {
 		tag  string
 		want int
 	}{
-		{`"+1"`, 400}, {`"01"`, 400}, {`"1-"`, 400}, {`"1-xyz"`, 400}, {`"0"`, 400}, {`W/"1"`, 400}, {`"2"`, 412},
-		{english, 200}, {chinese, 412}, {`"1"`, 412}, {`"2"`, 200},
+		{`"+1"`, 400},
+		{`"01"`, 400},
+		{`"1-"`, 400},
+		{`"1-xyz"`, 400},
+		{`"0"`, 400},
+		{`W/"1"`, 400},
+		{`"2"`, 412},
+		{english, 200},
+		{chinese, 412},
+		{`"1"`, 412},
+		{`"2"`, 200},
 	} {
 		if got := w.ask("PATCH", path, w.root, draftBody, "If-Match", c.tag); got.StatusCode != c.want {
 			t.Errorf("If-Match %s: %d, want %d", c.tag, got.StatusCode, c.want)

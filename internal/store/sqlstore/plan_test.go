@@ -269,6 +269,11 @@ func TestPlanSQLite(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := strings.Join(plan, "; ")
+		// What another SELECT of the statement found is read through, and it has a limit.
+		inner := regexp.MustCompile(`CO-ROUTINE (w\d+);`).FindAllStringSubmatch(text, -1)
+		for _, c := range inner {
+			text = strings.Replace(text, "SCAN "+c[1], "", 1)
+		}
 		m := scan.FindStringSubmatch(text)
 		if m != nil && m[2] == "" && m[1] != "audit_heads" || strings.Contains(text, "TEMP B-TREE") && !fewRows.MatchString(s.sql) {
 			t.Errorf("%s\n  %s", s.sql, text)

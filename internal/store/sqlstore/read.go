@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -194,112 +193,6 @@ func (r reader) Challenges(ctx context.Context, orderID string) ([]order.Challen
 // DueOf is what is due for an order.
 func (r reader) DueOf(ctx context.Context, orderID string) ([]store.Due, error) {
 	return collect(ctx, r.q, r.dialect, scanDue, `SELECT order_id, kind, due_at, attempt FROM due WHERE order_id = $1 ORDER BY kind`, orderID)
-}
-
-// PastOrders finds orders to compare with: each way in by its own index, so
-// that none of them looks at every order. What does not count (drafts, strangers'
-// orders that nobody validated) is left out before the newest are taken: whoever
-// makes many of them hides nothing.
-func (r reader) PastOrders(ctx context.Context, q store.PastQuery) ([]store.PastOrder, error) {
-	limit := limited(cmp.Or(q.Limit, 200))
-	found := map[string]bool{}
-	var ids []string
-	look := func(query string, args ...any) error {
-		list, err := collect(ctx, r.q, r.dialect, scanText, query, args...)
-		for _, id := range list {
-			if id != q.Except && !found[id] {
-				found[id] = true
-				ids = append(ids, id)
-			}
-		}
-		return err
-	}
-	for kind, digest := range map[string]string{"csr": q.CSR, "key": q.Key} {
-		if digest == "" {
-			continue
-		}
-		if err := look(`SELECT order_id FROM order_keys WHERE digest = $1 AND kind = $2 AND created_at >= $3
-			AND (tenant = $4 OR validated_at > 0) ORDER BY created_at DESC, order_id DESC LIMIT $5`, digest, kind, micros(q.Since), q.Tenant, limit); err != nil {
-			return nil, err
-		}
-	}
-	for _, d := range q.Domains {
-		err := look(`SELECT n.order_id FROM order_names n JOIN orders o ON o.id = n.order_id WHERE n.domain = $1 AND n.lead = 1 AND n.created_at >= $2
-			AND o.submitted_at > 0 AND (o.tenant = $3 OR o.validated_at > 0) ORDER BY n.created_at DESC, n.order_id DESC LIMIT $4`,
-			d, micros(q.Since), q.Tenant, limit)
-		if err != nil {
-			return nil, err
-		}
-	}
-	if q.Account != "" {
-		err := look(`SELECT id FROM orders WHERE tenant = $1 AND account = $2 AND created_at >= $3 AND submitted_at > 0 ORDER BY created_at DESC, id DESC LIMIT $4`,
-			q.Tenant, q.Account, micros(q.Since), limit)
-		if err != nil {
-			return nil, err
-		}
-	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	return r.past(ctx, ids, &q, limit)
-}
-
-func scanText(scan func(...any) error) (s string, err error) { return s, scan(&s) }
-
-// pair is a row of two texts of an order.
-type pair struct {
-	id, a, b  string
-	validated int64
-}
-
-// past reads orders and what belongs to them, one query a table.
-func (r reader) past(ctx context.Context, ids []string, q *store.PastQuery, limit int) ([]store.PastOrder, error) {
-	if len(ids) > maxRows {
-		ids = ids[:maxRows]
-	}
-	in, args := listOf(ids)
-	rows, err := collect(ctx, r.q, r.dialect, scanOrderRow, `SELECT `+rowColumns+` FROM orders WHERE id IN `+in+` AND submitted_at > 0`, args...)
-	if err != nil {
-		return nil, err
-	}
-	at := map[string]*store.PastOrder{}
-	list := make([]store.PastOrder, len(rows))
-	for i := range rows {
-		list[i].OrderRow = rows[i]
-		at[rows[i].ID] = &list[i]
-	}
-	for _, part := range []struct {
-		query string
-		put   func(*store.PastOrder, pair)
-	}{
-		{`SELECT order_id, name, '', 0 FROM order_names WHERE order_id IN ` + in + ` ORDER BY order_id, name`, func(p *store.PastOrder, v pair) { p.AllNames = append(p.AllNames, v.a) }},
-		{`SELECT order_id, kind, digest, validated_at FROM order_keys WHERE order_id IN ` + in + ` ORDER BY order_id, digest`, func(p *store.PastOrder, v pair) {
-			had, asked := &p.Key, q.Key
-			if v.a == "csr" {
-				had, asked = &p.CSR, q.CSR
-			}
-			if *had == "" || v.b == asked {
-				*had = v.b
-			}
-			p.Validated = p.Validated || v.b == asked && v.validated > 0
-		}},
-		{`SELECT order_id, value, '', 0 FROM challenge_values WHERE order_id IN ` + in + ` ORDER BY order_id, value`, func(p *store.PastOrder, v pair) { p.Values = append(p.Values, v.a) }},
-		{`SELECT id, '', '', validated_at FROM orders WHERE id IN ` + in, func(p *store.PastOrder, v pair) { p.Validated = p.Validated || v.validated > 0 }},
-	} {
-		pairs, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v pair, err error) { return v, scan(&v.id, &v.a, &v.b, &v.validated) }, part.query, args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range pairs {
-			if p := at[v.id]; p != nil {
-				part.put(p, v)
-			}
-		}
-	}
-	slices.SortFunc(list, func(a, b store.PastOrder) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
-	})
-	return list[:min(len(list), limit)], nil
 }
 
 func listOf(ids []string) (string, []any) {

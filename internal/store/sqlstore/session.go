@@ -11,7 +11,7 @@ import (
 const maxStatements = 200
 
 // mostArgs is how many arguments a query has at most whose statement readers keep.
-const mostArgs = 12
+const mostArgs = 16
 
 // A Statement is one that waits to be sent.
 type Statement struct {

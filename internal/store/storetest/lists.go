@@ -173,8 +173,18 @@ func testPast(t *testing.T, w *world) {
 	if got[3].CSR != "c-me" || got[3].Key != "k-me" || !got[3].Validated || got[1].Validated {
 		t.Errorf("%+v", got[3])
 	}
-	q.Limit = 2
-	if got, err = w.PastOrders(ctx, q); err != nil || len(got) != 2 || got[0].ID != "deleted" {
+	if got[0].Shares || !got[3].Shares {
+		t.Errorf("shares: %+v", got)
+	}
+	q.Limit, q.KeyLimit = 2, 5 // those with a digest beside the others
+	if got, err = w.PastOrders(ctx, q); err != nil || len(got) != 3 || got[0].ID != "deleted" || got[2].ID != "twin" {
+		t.Errorf("%d rows, %v", len(got), err)
+	}
+	// As many domains as an order may have names.
+	for i := range 999 {
+		q.Domains = append(q.Domains, fmt.Sprint("d", i, ".net"))
+	}
+	if got, err = w.PastOrders(ctx, q); err != nil || len(got) != 3 {
 		t.Errorf("%d rows, %v", len(got), err)
 	}
 	if got, err = w.PastOrders(ctx, store.PastQuery{}); err != nil || len(got) != 0 {

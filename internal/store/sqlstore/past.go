@@ -1,0 +1,150 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"assay/internal/store"
+)
+
+// A way leads to orders to compare with.
+type way struct {
+	shares bool // by a digest
+	query  string
+	args   []any
+}
+
+// waysOf are the ways in of a query, those by digests first.
+func waysOf(q *store.PastQuery) (ways []way) {
+	limit, keyLimit, since := nearLimit(q), limited(cmp.Or(q.KeyLimit, q.Limit, 200)), micros(q.Since)
+	for _, k := range []struct{ kind, digest string }{{"csr", q.CSR}, {"key", q.Key}} {
+		if k.digest != "" {
+			ways = append(ways, way{true, `SELECT order_id AS id FROM order_keys WHERE digest = ? AND kind = ? AND (tenant = ? OR validated_at > 0)
+				ORDER BY created_at DESC, order_id DESC LIMIT ?`, []any{k.digest, k.kind, q.Tenant, keyLimit}})
+		}
+	}
+	for _, d := range q.Domains {
+		ways = append(ways, way{false, `SELECT n.order_id AS id FROM order_names n JOIN orders o ON o.id = n.order_id WHERE n.domain = ? AND n.lead = 1
+			AND n.created_at >= ? AND o.submitted_at > 0 AND (o.tenant = ? OR o.validated_at > 0) ORDER BY n.created_at DESC, n.order_id DESC LIMIT ?`,
+			[]any{d, since, q.Tenant, limit}})
+	}
+	if q.Account != "" {
+		ways = append(ways, way{false, `SELECT id FROM orders WHERE tenant = ? AND account = ? AND created_at >= ? AND submitted_at > 0
+			ORDER BY created_at DESC, id DESC LIMIT ?`, []any{q.Tenant, q.Account, since, limit}})
+	}
+	return ways
+}
+
+func nearLimit(q *store.PastQuery) int { return limited(cmp.Or(q.Limit, 200)) }
+
+// mostWays is how many ways one statement takes: SQLite joins 500 SELECTs, and an
+// order seldom has names of more than a few domains.
+const mostWays = 50
+
+// PastOrders finds orders to compare with: each way in by its own index, so
+// that none of them looks at every order, and all ways in one statement: each
+// new order asks. What does not count (drafts, strangers' orders that nobody
+// validated) is left out before the newest are taken: whoever makes many of them
+// hides nothing.
+func (r reader) PastOrders(ctx context.Context, q store.PastQuery) ([]store.PastOrder, error) {
+	type found struct {
+		id     string
+		shares int64
+	}
+	seen, shares := map[string]bool{q.Except: true}, map[string]bool{}
+	var ids []string
+	for part := range slices.Chunk(waysOf(&q), mostWays) {
+		w, selects := &where{}, make([]string, len(part))
+		for i, way := range part {
+			query := way.query
+			for _, a := range way.args {
+				query = strings.Replace(query, "?", w.arg(a), 1)
+			}
+			// A limit of its own needs a SELECT of its own.
+			selects[i] = `SELECT id, ` + strconv.FormatInt(flag(way.shares), 10) + ` FROM (` + query + `) AS w` + strconv.Itoa(i)
+		}
+		list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (f found, err error) { return f, scan(&f.id, &f.shares) },
+			strings.Join(selects, " UNION ALL "), w.args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range list {
+			shares[f.id] = shares[f.id] || f.shares != 0
+			if !seen[f.id] {
+				seen[f.id] = true
+				ids = append(ids, f.id)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return r.past(ctx, ids, shares, &q)
+}
+
+func scanText(scan func(...any) error) (s string, err error) { return s, scan(&s) }
+
+// pair is a row of two texts of an order.
+type pair struct {
+	id, a, b  string
+	validated int64
+}
+
+// past reads orders and what belongs to them, one query a table.
+func (r reader) past(ctx context.Context, ids []string, shares map[string]bool, q *store.PastQuery) ([]store.PastOrder, error) {
+	if len(ids) > maxRows {
+		ids = ids[:maxRows]
+	}
+	in, args := listOf(ids)
+	rows, err := collect(ctx, r.q, r.dialect, scanOrderRow, `SELECT `+rowColumns+` FROM orders WHERE id IN `+in+` AND submitted_at > 0`, args...)
+	if err != nil {
+		return nil, err
+	}
+	at := map[string]*store.PastOrder{}
+	list := make([]store.PastOrder, len(rows))
+	for i := range rows {
+		list[i].OrderRow, list[i].Shares = rows[i], shares[rows[i].ID]
+		at[rows[i].ID] = &list[i]
+	}
+	for _, part := range []struct {
+		query string
+		put   func(*store.PastOrder, pair)
+	}{
+		{`SELECT order_id, name, '', 0 FROM order_names WHERE order_id IN ` + in + ` ORDER BY order_id, name`, func(p *store.PastOrder, v pair) { p.AllNames = append(p.AllNames, v.a) }},
+		{`SELECT order_id, kind, digest, validated_at FROM order_keys WHERE order_id IN ` + in + ` ORDER BY order_id, digest`, func(p *store.PastOrder, v pair) {
+			had, asked := &p.Key, q.Key
+			if v.a == "csr" {
+				had, asked = &p.CSR, q.CSR
+			}
+			if *had == "" || v.b == asked {
+				*had = v.b
+			}
+			p.Validated = p.Validated || v.b == asked && v.validated > 0
+		}},
+		{`SELECT order_id, value, '', 0 FROM challenge_values WHERE order_id IN ` + in + ` ORDER BY order_id, value`, func(p *store.PastOrder, v pair) { p.Values = append(p.Values, v.a) }},
+		{`SELECT id, '', '', validated_at FROM orders WHERE id IN ` + in, func(p *store.PastOrder, v pair) { p.Validated = p.Validated || v.validated > 0 }},
+	} {
+		pairs, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v pair, err error) { return v, scan(&v.id, &v.a, &v.b, &v.validated) }, part.query, args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range pairs {
+			if p := at[v.id]; p != nil {
+				part.put(p, v)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b store.PastOrder) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
+	})
+	near := 0
+	return slices.DeleteFunc(list, func(p store.PastOrder) bool {
+		if !p.Shares {
+			near++
+		}
+		return !p.Shares && near > nearLimit(q)
+	}), nil
+}
