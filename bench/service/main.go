@@ -5,9 +5,12 @@
 //
 //	go run ./bench/service                    SQLite, and a PostgreSQL that it starts
 //	go run ./bench/service -for 20s           longer
+//	go run ./bench/service -binary ./before   another build of assay, to compare with
+//	go run ./bench/service -engine sqlite -workers 1
 //
 // Requests are signed before the clock starts. Clients, service and database
-// share the machine. Every order's first check is due at once: with 64 checks at
+// share the machine: what the clients take of it stands beside what the service
+// takes, and that of the database's own processes is in neither. Every order's first check is due at once: with 64 checks at
 // a time they share the processors with the load (there is no network to wait
 // for, each ends as unknown at once), with one at a time most of them come after it.
 package main
@@ -48,22 +51,27 @@ import (
 func main() {
 	each := flag.Duration("for", 5*time.Second, "how long each measurement takes")
 	clients := flag.Int("clients", 32, "how many clients")
+	binary := flag.String("binary", "", "a build of assay; left out: one is built")
+	engine := flag.String("engine", "", "only this one: sqlite or postgres")
+	workers := flag.Int("workers", 0, "only with this many checks at a time")
 	flag.Parse()
 	log.SetFlags(0)
-	if err := run(*each, *clients); err != nil {
+	if err := run(*each, *clients, *binary, *engine, *workers); err != nil {
 		log.Fatal("service: ", err)
 	}
 }
 
-func run(each time.Duration, clients int) (err error) {
+func run(each time.Duration, clients int, binary, only string, onlyWorkers int) (err error) {
 	dir, err := os.MkdirTemp("", "assay-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "assay")
-	if out, err := exec.Command("go", "build", "-o", binary, "assay/cmd/assay").CombinedOutput(); err != nil {
-		return fmt.Errorf("building: %w\n%s", err, out)
+	if binary == "" {
+		binary = filepath.Join(dir, "assay")
+		if out, err := exec.Command("go", "build", "-o", binary, "assay/cmd/assay").CombinedOutput(); err != nil {
+			return fmt.Errorf("building: %w\n%s", err, out)
+		}
 	}
 	orders, err := bodies(int(each.Seconds()*2500), clients)
 	if err != nil {
@@ -74,9 +82,12 @@ func run(each time.Duration, clients int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, pg.Remove()) }()
-	fmt.Printf("%-10s %7s %9s %13s %10s %10s %10s %12s %10s\n", "engine", "checks", "orders/s", "CPU an order", "commits/s", "p50", "p99", "start→ready", "idle RSS")
+	fmt.Printf("%-10s %7s %9s %13s %9s %10s %10s %10s %12s %10s\n", "engine", "checks", "orders/s", "CPU an order", "client's", "commits/s", "p50", "p99", "start→ready", "idle RSS")
 	for _, engine := range []string{"sqlite", "postgres"} {
 		for _, workers := range []int{1, 64} {
+			if only != "" && only != engine || onlyWorkers != 0 && onlyWorkers != workers {
+				continue
+			}
 			at := fmt.Sprint(engine, "-", workers)
 			database := filepath.Join(dir, at+".db")
 			if engine == "postgres" {
@@ -141,13 +152,14 @@ type result struct {
 	workers         int
 	orders, commits float64
 	p50, p99, start time.Duration
-	cpu             time.Duration // of the service, an order
+	cpu, client     time.Duration // of the service and of the clients, an order
 	idle            uint64
 	refused         int64
 }
 
 func (r result) String() string {
-	s := fmt.Sprintf("%-10s %7d %9.0f %13v %10.0f %10v %10v %12v %7.1f MB", r.engine, r.workers, r.orders, r.cpu.Round(10*time.Microsecond), r.commits,
+	s := fmt.Sprintf("%-10s %7d %9.0f %13v %9v %10.0f %10v %10v %12v %7.1f MB", r.engine, r.workers, r.orders,
+		r.cpu.Round(10*time.Microsecond), r.client.Round(10*time.Microsecond), r.commits,
 		r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond), r.start.Round(time.Millisecond), float64(r.idle)/1e6)
 	if r.refused > 0 {
 		s += fmt.Sprintf("  (%d not 201)", r.refused)
@@ -169,6 +181,10 @@ func measured(binary, dir, database string, orders [][]byte, clients, workers in
 	if err != nil {
 		return r, err
 	}
+	own, err := spent(os.Getpid())
+	if err != nil {
+		return r, err
+	}
 	rate, times, refused, err := load(p, orders, clients, each)
 	if err != nil {
 		return r, err
@@ -177,7 +193,12 @@ func measured(binary, dir, database string, orders [][]byte, clients, workers in
 	if err != nil {
 		return r, err
 	}
-	r.cpu = (after - before) / time.Duration(len(times))
+	ownAfter, err := spent(os.Getpid())
+	if err != nil {
+		return r, err
+	}
+	n := time.Duration(len(times))
+	r.cpu, r.client = (after-before)/n, (ownAfter-own)/n
 	r.orders, r.refused = rate, refused
 	slices.Sort(times)
 	r.p50, r.p99 = times[len(times)/2], times[len(times)*99/100]

@@ -27,9 +27,11 @@ func waysOf(q *store.PastQuery) (ways []way) {
 		}
 	}
 	for _, d := range q.Domains {
-		ways = append(ways, way{false, `SELECT n.order_id AS id FROM order_names n JOIN orders o ON o.id = n.order_id WHERE n.domain = ? AND n.lead = 1
+		ways = append(ways, way{
+			false, `SELECT n.order_id AS id FROM order_names n JOIN orders o ON o.id = n.order_id WHERE n.domain = ? AND n.lead = 1
 			AND n.created_at >= ? AND o.submitted_at > 0 AND (o.tenant = ? OR o.validated_at > 0) ORDER BY n.created_at DESC, n.order_id DESC LIMIT ?`,
-			[]any{d, since, q.Tenant, limit}})
+			[]any{d, since, q.Tenant, limit},
+		})
 	}
 	if q.Account != "" {
 		ways = append(ways, way{false, `SELECT id FROM orders WHERE tenant = ? AND account = ? AND created_at >= ? AND submitted_at > 0
