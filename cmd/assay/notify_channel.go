@@ -98,7 +98,11 @@ func (a *app) channelCall(ctx context.Context, call client.Call, next string, as
 		p.Line(p.Bold(v.Secret)) // never wrapped: it is copied
 		p.Paragraph(0, a.text.Text("notify.channel.once"))
 	}
-	if call.Method == http.MethodPost {
+	if call.Method == http.MethodPost && v.Kind == service.KindWebhook && v.Secret == "" {
+		p.Blank()
+		p.Paragraph(0, a.text.Text("notify.channel.lost")) // the answer that had it was lost on its way
+		p.Line(p.Command("assay notify channel remove " + render.Safe(v.ID)))
+	} else if call.Method == http.MethodPost {
 		p.Blank()
 		p.Line(p.Command("assay notify test " + render.Safe(v.ID)))
 	}

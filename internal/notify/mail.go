@@ -66,9 +66,9 @@ func CheckAddress(text string) (string, error) {
 	a, err := mail.ParseAddress(text)
 	switch {
 	case len(text) > MaxAddress:
-		return "", fmt.Errorf("it is longer than %d bytes", MaxAddress)
+		return "", badTarget("long", fmt.Sprintf("it is longer than %d bytes", MaxAddress))
 	case err != nil || a.Name != "" || a.Address != text || strings.ContainsAny(text, "\r\n\x00 \"<>") || oneLine(text) != text:
-		return "", errors.New("want one address such as web@orchard.net")
+		return "", badTarget("address", "want one address such as web@orchard.net")
 	}
 	return a.Address, nil
 }

@@ -50,6 +50,24 @@ func failed(err error, final bool, detail string) *Failure {
 	return &Failure{Detail: Clip(detail, maxDetail), Final: final, Err: err}
 }
 
+// A TargetError is why an address or a URL cannot be where notices go. Its text is
+// for logs; Reason is a word for programs: "address", "long", "url", "user",
+// "fragment", "private", "plain".
+type TargetError struct {
+	Reason string
+	Err    error
+}
+
+// Error says what is wrong, and what would be right.
+func (e *TargetError) Error() string { return e.Err.Error() }
+
+// Unwrap gives what happened underneath.
+func (e *TargetError) Unwrap() error { return e.Err }
+
+func badTarget(reason, text string) error {
+	return &TargetError{Reason: reason, Err: errors.New(text)}
+}
+
 // IsFinal reports whether trying again cannot help.
 func IsFinal(err error) bool {
 	var f *Failure

@@ -63,15 +63,13 @@ func CheckURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case len(text) > MaxURL:
-		return nil, fmt.Errorf("it is longer than %d bytes", MaxURL)
-	case err != nil, oneLine(text) != text:
-		return nil, errors.New("want a URL such as https://hooks.orchard.net/assay")
-	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "":
-		return nil, errors.New("want a URL such as https://hooks.orchard.net/assay")
+		return nil, badTarget("long", fmt.Sprintf("it is longer than %d bytes", MaxURL))
+	case err != nil, oneLine(text) != text, u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "":
+		return nil, badTarget("url", "want a URL such as https://hooks.orchard.net/assay")
 	case u.User != nil:
-		return nil, errors.New("a user and password in the URL are not sent; notices are signed instead")
+		return nil, badTarget("user", "a user and password in the URL are not sent; notices are signed instead")
 	case u.Fragment != "":
-		return nil, errors.New("the part after # is never sent")
+		return nil, badTarget("fragment", "the part after # is never sent")
 	}
 	return u, nil
 }
@@ -84,8 +82,11 @@ func (w *Webhook) Check(text string) (*url.URL, error) {
 		return nil, err
 	}
 	if a, err := netip.ParseAddr(u.Hostname()); err == nil {
-		if err := w.judge(a, u.Scheme == "http"); err != nil {
-			return nil, err
+		switch err := w.judge(a, u.Scheme == "http"); {
+		case errors.Is(err, errPlain):
+			return nil, &TargetError{Reason: "plain", Err: err}
+		case err != nil:
+			return nil, &TargetError{Reason: "private", Err: err}
 		}
 	}
 	return u, nil

@@ -207,7 +207,12 @@ func words[T ~string](list []T) []string {
 // target is where a channel leads, and what is shown of it.
 func (s *Service) target(r *ChannelRequest) (shown string, t target, err error) {
 	wrong := func(err error) error {
-		return &Problem{Kind: Invalid, Message: "notice.target", Pairs: []any{"Why", err.Error()}, Err: err}
+		message := "notice.target"
+		var why *notify.TargetError
+		if errors.As(err, &why) {
+			message += "." + why.Reason
+		}
+		return &Problem{Kind: Invalid, Message: message, Pairs: []any{"Why", err.Error()}, Err: err}
 	}
 	if r.Kind == KindWebhook {
 		u, err := s.Hooks.Check(r.Target)

@@ -3,10 +3,15 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"assay/cause"
+	"assay/internal/message"
+	"assay/internal/notify"
 	"assay/internal/store"
 )
 
@@ -174,4 +179,32 @@ func noteIn(t *testing.T, body []byte) string {
 		t.Fatal(err)
 	}
 	return b.Data.Note
+}
+
+// TestTargetTexts: whatever is wrong with a target is said in either language.
+func TestTargetTexts(t *testing.T) {
+	t.Parallel()
+	h, _ := hearing(t)
+	h.Mail = &notify.Mailer{}
+	for _, r := range []ChannelRequest{
+		{Kind: KindEmail, Target: "a@b.net,c@d.net"},
+		{Kind: KindEmail, Target: strings.Repeat("a", 300) + "@b.net"},
+		{Kind: KindWebhook, Target: "ftp://hooks.orchard.net/"},
+		{Kind: KindWebhook, Target: "https://a:b@hooks.orchard.net/"},
+		{Kind: KindWebhook, Target: "https://hooks.orchard.net/#a"},
+		{Kind: KindWebhook, Target: "https://10.0.0.5/"},
+		{Kind: KindWebhook, Target: "http://45.155.10.66/"},
+	} {
+		_, err := h.NewChannel(context.Background(), h.who[RoleApplicant], r)
+		var p *Problem
+		if !errors.As(err, &p) || p.Message == "notice.target" {
+			t.Errorf("%s: %v", r.Target, err)
+			continue
+		}
+		for _, lang := range cause.Languages() {
+			if !message.New(lang).Has(p.Message) {
+				t.Errorf("%s: no %s in %s", r.Target, p.Message, lang)
+			}
+		}
+	}
 }
