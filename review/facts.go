@@ -20,6 +20,9 @@ type facts struct {
 	mode    Mode
 	scope   Scope
 	seen    map[evidence.Topic]*evidence.Observation
+	// seenIDs are the ids of those of them that came without one, once made: a
+	// finding for each of many records does not digest all of them again.
+	seenIDs map[evidence.Topic]string
 	// places can be looked from, the primary first.
 	places []evidence.Perspective
 

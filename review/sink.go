@@ -77,14 +77,26 @@ func (d *draft) concerning(about string) *draft {
 func (d *draft) from(f *facts, t evidence.Topic) *draft {
 	if d != nil {
 		if o := f.seen[t]; o != nil {
-			id := o.ID
-			if id == "" {
-				id = o.Identify().ID
-			}
-			d.Evidence = append(d.Evidence, id)
+			d.Evidence = append(d.Evidence, f.seenID(t, o))
 		}
 	}
 	return d
+}
+
+// seenID is the id of what was seen on a topic.
+func (f *facts) seenID(t evidence.Topic, o *evidence.Observation) string {
+	if o.ID != "" {
+		return o.ID
+	}
+	id := f.seenIDs[t]
+	if id == "" {
+		id = o.Identify().ID
+		if f.seenIDs == nil {
+			f.seenIDs = map[evidence.Topic]string{}
+		}
+		f.seenIDs[t] = id
+	}
+	return id
 }
 
 // retry sets the earliest time a new check can succeed.
@@ -182,13 +194,13 @@ func (s *sink) finish() []Finding {
 	}
 	s.approve()
 	s.replace()
-	findings := make([]Finding, 0, len(s.drafts))
-	for _, d := range s.drafts {
-		if !d.gone {
-			findings = append(findings, d.Finding)
-		}
+	left := slices.DeleteFunc(slices.Clone(s.drafts), func(d *draft) bool { return d.gone })
+	texts := map[*draft]string{} // dear: made once, and only for those that are alike
+	slices.SortStableFunc(left, func(a, b *draft) int { return compare(a, b, texts) })
+	findings := make([]Finding, len(left))
+	for i, d := range left {
+		findings[i] = d.Finding
 	}
-	slices.SortStableFunc(findings, compare)
 	number(findings)
 	fold(findings)
 	return findings
@@ -211,14 +223,22 @@ func (s *sink) replace() {
 	}
 }
 
-func compare(a, b Finding) int {
-	return cmp.Or(
+func compare(a, b *draft, texts map[*draft]string) int {
+	c := cmp.Or(
 		cmp.Compare(a.Level.Rank(), b.Level.Rank()),
 		cmp.Compare(stageRank[a.Stage], stageRank[b.Stage]),
 		strings.Compare(string(a.Cause), string(b.Cause)),
 		strings.Compare(a.Subject, b.Subject),
-		strings.Compare(a.Parameters.Canonical(), b.Parameters.Canonical()),
 	)
+	if c != 0 {
+		return c
+	}
+	for _, d := range []*draft{a, b} {
+		if _, ok := texts[d]; !ok {
+			texts[d] = d.Parameters.Canonical()
+		}
+	}
+	return strings.Compare(texts[a], texts[b])
 }
 
 var stageRank = func() map[cause.Stage]int {
