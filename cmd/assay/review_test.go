@@ -5,46 +5,25 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"assay/cause"
-	"assay/internal/client"
 	"assay/internal/service"
 	"assay/lab"
 	"assay/order"
 	"assay/review"
 )
 
-// person makes a token for somebody, and returns what runs assay as them: the
-// output where it ends with the code that is wanted.
-func (s *site) person(t *testing.T, role service.Role, account string) func(code int, args ...string) string {
-	t.Helper()
-	var token service.TokenView
-	call := client.Call{Method: http.MethodPost, Path: "/tokens", Body: service.TokenRequest{Role: role, Account: account}}
-	if err := s.client.Do(t.Context(), call, &token); err != nil {
-		t.Fatal(err)
-	}
-	binary, err := exec.LookPath("assay")
-	if err != nil {
-		t.Fatal(err)
-	}
+// by is what runs assay as one of the people: both outputs, where it ends with the
+// code that is wanted.
+func (d *desk) by(t *testing.T, who string) func(code int, args ...string) string {
 	return func(code int, args ...string) string {
 		t.Helper()
-		c := exec.Command(binary, args...)
-		c.Env = append(os.Environ(), "ASSAY_URL="+s.url, "ASSAY_TOKEN="+token.Secret, "LANG=C.UTF-8", "COLUMNS=160", "HOME="+s.dir)
-		out, err := c.CombinedOutput()
-		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) {
-			t.Fatal(err)
-		}
-		if got := c.ProcessState.ExitCode(); got != code {
-			t.Fatalf("assay %v as %s: code %d, want %d\n%s", args, account, got, code, out)
-		}
-		return string(out)
+		out, told := d.as(t, who, code, nil, args...)
+		return out + told
 	}
 }
 
@@ -65,39 +44,39 @@ func TestServiceReviewer(t *testing.T) {
 	const name = "qqbankqq.orchard.net"
 	s := newSite(t)
 	s.look(t, bare(), lab.Options{})
-	shop, rita, rob := s.person(t, service.RoleApplicant, "shop"), s.person(t, service.RoleReviewer, "rita"), s.person(t, service.RoleReviewer, "rob")
-	s.verified(t, "shop")
+	d := people(t, s)
+	shop, anna, bert := d.by(t, "shop"), d.by(t, "anna"), d.by(t, "bert")
 	first := parsed[service.View](t, shop(exitReview, "order", "new", name, "--csr", csrFile(t, s, name), "--method", "dns", "--product", "dv", "--json"))
 	record := lab.ZoneCopy{Add: lab.Strings{first.Challenges[0].Owner + `. TXT "` + first.Challenges[0].Value + `"`}}
 	s.look(t, lab.Change{Zones: map[string]lab.ZoneChange{"orchard.net": {ZoneCopy: record}}}, lab.Options{Value: "none"})
 	shop(exitReview, "order", "verify", first.ID)
 	s.waits(t, first.ID)
 
-	if out := rita(exitPass, "review", "queue"); !strings.Contains(out, first.ID) || !strings.Contains(out, string(cause.PolicySensitiveWordInside)) {
+	if out := anna(exitPass, "review", "queue", "--width", "160"); !strings.Contains(out, first.ID) || !strings.Contains(out, string(cause.PolicySensitiveWordInside)) {
 		t.Errorf("%s", out)
 	}
-	rita(exitPass, "review", "claim", first.ID)
-	if out := rob(exitData, "review", "claim", first.ID); !strings.Contains(out, "rita") {
+	anna(exitPass, "review", "claim", first.ID)
+	if out := bert(exitData, "review", "claim", first.ID); !strings.Contains(out, "anna") {
 		t.Errorf("%s", out)
 	}
-	rita(exitReview, "review", "ask", first.ID, string(cause.PolicySensitiveWordInside), "--note", "Are you a bank?")
-	if out := shop(exitReview, "order", "show", first.ID); !strings.Contains(out, "Are you a bank?") || !strings.Contains(out, "assay order answer") || strings.Contains(out, "rita") {
+	anna(exitReview, "review", "ask", first.ID, string(cause.PolicySensitiveWordInside), "--note", "Are you a bank?")
+	if out := shop(exitReview, "order", "show", first.ID); !strings.Contains(out, "Are you a bank?") || !strings.Contains(out, "assay order answer") || strings.Contains(out, "anna") {
 		t.Errorf("%s", out)
 	}
 	shop(exitReview, "order", "answer", first.ID, "--note", "A garden by a river.")
-	out := rita(exitReview, "review", "show", first.ID)
+	out := anna(exitReview, "review", "show", first.ID)
 	for _, want := range []string{"A garden by a river.", "assay review approve " + first.ID, "orchard.net"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	d := parsed[service.Docket](t, rita(exitReview, "review", "show", first.ID, "--json"))
-	rita(exitUsage, "review", "approve", first.ID, d.Matters[0].Finding, "--note", "which review?")
-	shop(exitNoPermission, "review", "approve", first.ID, d.Matters[0].Finding, "--review", strconv.Itoa(d.Order.Review), "--note", "mine")
-	rita(exitReview, "review", "approve", first.ID, d.Matters[0].Finding, "--review", strconv.Itoa(d.Order.Review), "--note", "A river bank.")
+	seen := parsed[service.Docket](t, anna(exitReview, "review", "show", first.ID, "--json"))
+	anna(exitUsage, "review", "approve", first.ID, seen.Matters[0].Finding, "--note", "which review?")
+	shop(exitNoPermission, "review", "approve", first.ID, seen.Matters[0].Finding, "--review", strconv.Itoa(seen.Order.Review), "--note", "mine")
+	anna(exitReview, "review", "approve", first.ID, seen.Matters[0].Finding, "--review", strconv.Itoa(seen.Order.Review), "--note", "A river bank.")
 	v := s.becomes(t, first.ID, order.StateReady)
 	approved(t, v)
-	if out := rita(exitPass, "review", "queue"); strings.Contains(out, first.ID) {
+	if out := anna(exitPass, "review", "queue", "--width", "160"); strings.Contains(out, first.ID) {
 		t.Errorf("%s", out)
 	}
 
@@ -187,7 +166,7 @@ func TestServiceFourEyes(t *testing.T) {
 func approved(t *testing.T, v *service.View) {
 	t.Helper()
 	i := slices.IndexFunc(v.Findings, func(f review.Finding) bool { return f.Approval != nil })
-	if i < 0 || v.Findings[i].Level != cause.Info || v.Findings[i].Approval.By != "rita" || len(v.Findings[i].Evidence) == 0 {
+	if i < 0 || v.Findings[i].Level != cause.Info || v.Findings[i].Approval.By != "anna" || len(v.Findings[i].Evidence) == 0 {
 		t.Errorf("order %s: %+v", v.ID, v.Findings)
 	}
 }
@@ -210,15 +189,6 @@ func (s *site) waits(t *testing.T, id string) *service.View {
 		t.Fatalf("order %s is %s %s and waits for no reviewer: %v %v", id, v.State, v.Phase, err, rootCauses(v.Findings))
 	}
 	return v
-}
-
-// verified says that an account is one whose identity was verified.
-func (s *site) verified(t *testing.T, account string) {
-	t.Helper()
-	call := client.Call{Method: http.MethodPut, Path: "/accounts/" + account, Body: map[string]any{"verified": true}}
-	if err := s.client.Do(t.Context(), call, nil); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // csrFile is a file with a new CSR for a name.

@@ -185,6 +185,40 @@ func TestDeskFalseAccepts(t *testing.T) {
 			_, err := h.Approve(ctx, rita, v.ID, 0, all(d, "hm"))
 			return err
 		},
+		"with the token of somebody else": func(t *testing.T, h *house, v *View, d *Docket, rita Principal) error {
+			rita.Token = h.person(t, RoleReviewer, "rob").Token
+			_, err := h.Approve(ctx, rita, v.ID, 0, all(d, "hm"))
+			return err
+		},
+		"a finding of another level": func(_ *testing.T, h *house, v *View, d *Docket, rita Principal) error {
+			a := all(d, "hm")
+			a.Findings = nil
+			for _, f := range d.Order.Findings {
+				if f.Level != cause.Review {
+					a.Findings = append(a.Findings, f.ID)
+				}
+			}
+			_, err := h.Approve(ctx, rita, v.ID, 0, a)
+			return err
+		},
+		"another review asks by now": func(t *testing.T, h *house, v *View, d *Docket, rita Principal) error {
+			i, err := h.Store.DeskItem(ctx, RootTenant, v.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i.Review = "another"
+			if err := h.Store.Write(ctx, func(tx store.Tx) error { return tx.OpenDesk(*i) }); err != nil {
+				t.Fatal(err)
+			}
+			_, err = h.Approve(ctx, rita, v.ID, 0, all(d, "hm"))
+			return err
+		},
+		"who ordered changed by now": func(_ *testing.T, h *house, v *View, _ *Docket, rita Principal) error {
+			_, err := h.decide(ctx, rita, v.ID, 0, v.Version-1, "review.approve", func(store.Tx, *store.Order, *store.DeskItem, []store.Decision) (map[string]any, error) {
+				return nil, nil
+			})
+			return err
+		},
 		"a finding that there is none of": func(_ *testing.T, h *house, v *View, d *Docket, rita Principal) error {
 			_, err := h.Approve(ctx, rita, v.ID, 0, ApprovalRequest{Review: d.Order.Review, Findings: []string{"policy.sensitive-word@" + wordy}, Note: "hm"})
 			return err
@@ -278,6 +312,130 @@ func TestDeskMoved(t *testing.T) {
 	}
 	if _, err := h.Approve(ctx, rita, v.ID, 0, a); !problemIs(err, Conflict) {
 		t.Errorf("a finding of an earlier review was approved: %v", err)
+	}
+}
+
+// TestDeskFacts: the finding of that id says something else by now.
+func TestDeskFacts(t *testing.T) {
+	t.Parallel()
+	h, ctx := newHouse(t), context.Background()
+	v := h.toReview(t, wordy)
+	rita := h.person(t, RoleReviewer, "rita")
+	a := all(h.docket(t, rita, v.ID), "seen")
+	o, err := h.Store.Order(ctx, RootTenant, v.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := h.Store.Review(ctx, v.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := h.report(ctx, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range report.Findings {
+		if report.Findings[i].Level == cause.Review {
+			report.Findings[i].Parameters["word"] = "another"
+		}
+	}
+	packed, err := packReview(o, report, "manual", last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Store.Write(ctx, func(tx store.Tx) error { return keepReview(tx, packed, "f00d", h.now()) }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Approve(ctx, rita, v.ID, 0, a); !problemIs(err, Conflict) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestAgreement: the first of four eyes counts for the facts, the submission and
+// the person it is of.
+func TestAgreement(t *testing.T) {
+	t.Parallel()
+	submitted := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	o := &store.Order{OrderRow: store.OrderRow{Submitted: submitted}}
+	f := &review.Finding{ID: "x", Cause: cause.PolicySensitiveWord, Subject: "bank.orchard.net", Parameters: cause.Parameters{"word": "bank"}}
+	whole := store.Decision{
+		ID: "1", Kind: store.DecisionAgree, Cause: string(f.Cause), Subject: f.Subject, Facts: review.FactsOf(f), By: "rita", At: submitted.Add(time.Hour),
+	}
+	if agreement([]store.Decision{whole}, o, f, "rob") == nil || agreement([]store.Decision{whole}, o, f, "") == nil {
+		t.Error("it does not count at all")
+	}
+	for name, change := range map[string]func(d *store.Decision){
+		"other facts":           func(d *store.Decision) { d.Facts = "0" },
+		"another cause":         func(d *store.Decision) { d.Cause = "policy.other" },
+		"another subject":       func(d *store.Decision) { d.Subject = "orchard.net" },
+		"before the submission": func(d *store.Decision) { d.At = submitted.Add(-time.Second) },
+		"of the same person":    func(d *store.Decision) { d.By = " ROB" },
+		"no agreement":          func(d *store.Decision) { d.Kind = store.DecisionAsk },
+	} {
+		d := whole
+		change(&d)
+		if agreement([]store.Decision{d}, o, f, "rob") != nil {
+			t.Errorf("%s counts", name)
+		}
+	}
+	if agreement([]store.Decision{whole, {ID: "2", Kind: store.DecisionWithdraw, Refers: "1"}}, o, f, "rob") != nil {
+		t.Error("one that was withdrawn counts")
+	}
+}
+
+// TestDeskRequesters: who made an order for somebody else is one who ordered.
+func TestDeskRequesters(t *testing.T) {
+	t.Parallel()
+	h, ctx := newHouse(t), context.Background()
+	admin := h.person(t, RoleAdministrator, "ada")
+	in := dv(t, wordy)
+	in.Order.Account, in.Draft = "shop", true
+	v := h.apply(t, admin, in)
+	if _, err := h.Submit(ctx, h.who[RoleApplicant], v.ID, 0); err != nil {
+		t.Fatal(err, findings(err))
+	}
+	h.world(t, v, published(v))
+	if v = h.run(t, v.ID); v.Phase != order.PhaseReview {
+		t.Fatal(v.Phase, causesIn(v))
+	}
+	ada := h.person(t, RoleReviewer, "ada")
+	if _, err := h.Approve(ctx, ada, v.ID, 0, all(h.docket(t, ada, v.ID), "I made it")); !problemIs(err, Forbidden) {
+		t.Errorf("%v", err)
+	}
+	// And who submitted one that somebody else made.
+	v2 := h.apply(t, h.who[RoleApplicant], Application{Order: dv(t, "zzbankzz.orchard.net").Order, Draft: true})
+	if _, err := h.Submit(ctx, admin, v2.ID, 0); err != nil {
+		t.Fatal(err, findings(err))
+	}
+	h.world(t, v2, published(v2))
+	if v2 = h.run(t, v2.ID); v2.Phase != order.PhaseReview {
+		t.Fatal(v2.Phase, causesIn(v2))
+	}
+	if _, err := h.Refuse(ctx, ada, v2.ID, 0, Remark{cause.PolicySensitiveWordInside, "no"}); !problemIs(err, Forbidden) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestDeskWithdrawOne: the same for an approval of one order.
+func TestDeskWithdrawOne(t *testing.T) {
+	t.Parallel()
+	h, ctx := newHouse(t), context.Background()
+	v := h.toReview(t, wordy)
+	rita := h.person(t, RoleReviewer, "rita")
+	a := all(h.docket(t, rita, v.ID), "fine")
+	a.OrderOnly = true
+	if _, err := h.Approve(ctx, rita, v.ID, 0, a); err != nil {
+		t.Fatal(err)
+	}
+	list, err := h.Decisions(ctx, rita, v.ID)
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	if _, err := h.Withdraw(ctx, rita, v.ID, 0, list[0].ID, "no"); err != nil {
+		t.Fatal(err)
+	}
+	if v = h.run(t, v.ID); v.State != order.StatePending || v.Phase != order.PhaseReview {
+		t.Errorf("%s %s", v.State, v.Phase)
 	}
 }
 
