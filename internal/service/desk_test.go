@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -343,7 +344,15 @@ func TestDeskFacts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Store.Write(ctx, func(tx store.Tx) error { return keepReview(tx, packed, "f00d", h.now()) }); err != nil {
+	err = h.Store.Write(ctx, func(tx store.Tx) error {
+		i, err := tx.DeskItem(RootTenant, v.ID)
+		if err != nil {
+			return err
+		}
+		i.Review = "f00d"
+		return errors.Join(keepReview(tx, packed, "f00d", h.now()), tx.OpenDesk(*i))
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Approve(ctx, rita, v.ID, 0, a); !problemIs(err, Conflict) {
