@@ -90,10 +90,6 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 			return nil, err
 		}
 	}
-	account, err := s.ensure(ctx, o)
-	if err != nil {
-		return nil, err
-	}
 	challenges, err := s.challenges(o.Order, prof, o.Created)
 	if err != nil {
 		return nil, err
@@ -103,11 +99,7 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 			return nil, err
 		}
 	}
-	found, sharing, err := s.gatherFor(ctx, account, o, order.ActionSubmit)
-	if err != nil {
-		return nil, err
-	}
-	recs, err := s.Lists.WithRecords(found)
+	recs, sharing, err := s.recordsOfNew(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -294,17 +286,17 @@ func (s *Service) firstDue(o *store.Order, check time.Time) []store.Due {
 	return due
 }
 
-// ensure reads the order's account, and makes it where this is its first order.
-func (s *Service) ensure(ctx context.Context, o *store.Order) (*store.Account, error) {
-	for {
-		account, err := s.Store.Account(ctx, o.Tenant, o.Account)
-		if !errors.Is(err, store.ErrNotFound) {
-			return account, problemOf(err)
-		}
-		if err := s.Store.Write(ctx, func(tx store.Tx) error { return s.ensureAccount(tx, o.Tenant, o.Account, false) }); err != nil {
-			return nil, problemOf(err)
-		}
+// recordsOfNew are the records for a new order; its account is made where this is
+// its first one.
+func (s *Service) recordsOfNew(ctx context.Context, o *store.Order) (assay.Records, map[string]bool, error) {
+	recs, sharing, err := s.records(ctx, o, order.ActionSubmit)
+	if !errors.Is(err, store.ErrNotFound) {
+		return recs, sharing, err
 	}
+	if err := s.Store.Write(ctx, func(tx store.Tx) error { return s.ensureAccount(tx, o.Tenant, o.Account, false) }); err != nil {
+		return nil, nil, problemOf(err)
+	}
+	return s.records(ctx, o, order.ActionSubmit)
 }
 
 // judge reviews an order as it stands: nothing is dialled. It also returns the numbers of the

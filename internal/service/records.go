@@ -35,15 +35,6 @@ func (s *Service) records(ctx context.Context, o *store.Order, action order.Acti
 // gather reads what records answers from, and the numbers of the orders that
 // share the CSR or the key.
 func (s *Service) gather(ctx context.Context, o *store.Order, action order.Action) (*lookup.Records, map[string]bool, error) {
-	account, err := s.Store.Account(ctx, o.Tenant, o.Account)
-	if err != nil {
-		return nil, nil, problemOf(err)
-	}
-	return s.gatherFor(ctx, account, o, action)
-}
-
-// gatherFor is gather where the account is known already.
-func (s *Service) gatherFor(ctx context.Context, account *store.Account, o *store.Order, action order.Action) (*lookup.Records, map[string]bool, error) {
 	p, err := s.profileOf(o.Profile)
 	if err != nil {
 		return nil, nil, err
@@ -53,15 +44,24 @@ func (s *Service) gatherFor(ctx context.Context, account *store.Account, o *stor
 		Claims: []evidence.Claim{}, Calls: []evidence.Call{}, Letters: []evidence.Letter{}, People: []evidence.Person{},
 		Approvals: []evidence.Approval{}, Orders: []lookup.Order{},
 	}
+	names, domains := s.coveredBy(o)
+	around, err := s.Store.Around(ctx, store.AroundQuery{
+		Tenant: o.Tenant, Account: o.Account, Past: s.pastQuery(o, p), Profiles: ValidationKeys(o.Profile, o.ID), Domains: domains,
+	})
+	if err != nil {
+		return nil, nil, problemOf(err)
+	}
+	account := around.Account
 	r.Account = &evidence.Account{
 		ID: account.ID, Verified: account.Verified, Agreement: account.Agreement, Deactivated: !account.Deactivated.IsZero(),
 	}
-	past, sharing, err := s.past(ctx, o, p)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i := range past {
-		if e, ok := pastOrder(&past[i], o); ok {
+	sharing := map[string]bool{}
+	for i := range around.Past {
+		past := &around.Past[i]
+		if past.Shares {
+			sharing[past.ID] = true
+		}
+		if e, ok := pastOrder(past, o); ok {
 			r.Orders = append(r.Orders, e)
 		}
 	}
@@ -71,18 +71,18 @@ func (s *Service) gatherFor(ctx context.Context, account *store.Account, o *stor
 	if err := s.decided(ctx, o, p, r); err != nil {
 		return nil, nil, err
 	}
-	r.Checks, err = s.checkState(ctx, o, p, action)
-	return r, sharing, err
+	r.Checks = s.checkState(o, action, s.validatedNames(o, p, names, around.Validations))
+	return r, sharing, nil
 }
 
 // mostSharing bounds how many orders with one CSR or key are compared with.
 const mostSharing = 1000
 
-// past are the orders that rules about reuse and quotas compare with: whatever
-// was ever submitted with this CSR or key (catalogue B9), whose numbers sharing
-// holds, and what lies within the profile's windows under the order's domains or,
-// where its account has a quota, of its account.
-func (s *Service) past(ctx context.Context, o *store.Order, p *profile.Profile) (list []store.PastOrder, sharing map[string]bool, err error) {
+// pastQuery asks for the orders that rules about reuse and quotas compare with:
+// whatever was ever submitted with this CSR or key (catalogue B9), and what lies
+// within the profile's windows under the order's domains or, where its account has
+// a quota, of its account.
+func (s *Service) pastQuery(o *store.Order, p *profile.Profile) store.PastQuery {
 	q := store.PastQuery{
 		Except: o.ID, Tenant: o.Tenant, KeyLimit: mostSharing, Since: s.now().AddDate(0, -max(p.Limits.FreeMonths, 1), 0),
 	}
@@ -101,16 +101,7 @@ func (s *Service) past(ctx context.Context, o *store.Order, p *profile.Profile) 
 	if o.Order.Plan == "free" {
 		q.Account = o.Account
 	}
-	if list, err = s.Store.PastOrders(ctx, q); err != nil {
-		return nil, nil, problemOf(err)
-	}
-	sharing = map[string]bool{}
-	for i := range list {
-		if list[i].Shares {
-			sharing[list[i].ID] = true
-		}
-	}
-	return list, sharing, nil
+	return q
 }
 
 // pastOrder is an earlier order as the rules read it; ok is false for one that
@@ -148,7 +139,7 @@ func pastState(s order.State) string {
 }
 
 // checkState is what is known of the running of an order.
-func (s *Service) checkState(ctx context.Context, o *store.Order, p *profile.Profile, action order.Action) (*evidence.CheckState, error) {
+func (s *Service) checkState(o *store.Order, action order.Action, validated []string) *evidence.CheckState {
 	c := &evidence.CheckState{LastManual: o.ManualAt, State: pastState(o.State), Action: string(action)}
 	if action == "" {
 		c.Action = "schedule"
@@ -161,12 +152,8 @@ func (s *Service) checkState(ctx context.Context, o *store.Order, p *profile.Pro
 	if !slices.Contains(c.Allowed, c.Action) {
 		c.Allowed = append(c.Allowed, c.Action)
 	}
-	validated, err := s.validatedNames(ctx, o, p)
-	if err != nil {
-		return nil, err
-	}
 	c.Validated = validated
-	return c, nil
+	return c
 }
 
 // orderNames are an order's names for the store's indexes.

@@ -1,8 +1,6 @@
 package service
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -30,19 +28,10 @@ func reuseWindow(p *profile.Profile, at time.Time, plan string) time.Duration {
 // and what lies above them, each of twenty labels. Beyond it nothing is reused.
 const mostDomains = 20 * maxNames
 
-// validatedNames lists the names of an order, in A-label form, that need no
-// validation now: the same account of the same tenant validated them, or
-// a name above them, by the same method under the same profile, within the
-// profile's window. A validation dated later than now proves nothing: the
-// clock was wrong then, or is now.
-func (s *Service) validatedNames(ctx context.Context, o *store.Order, p *profile.Profile) ([]string, error) {
-	at := s.now()
-	window := reuseWindow(p, at, o.Order.Plan)
-	if window <= 0 || o.Account == "" {
-		return nil, nil
-	}
-	names := make([]name.Name, len(o.Order.Names))
-	var domains []string
+// coveredBy are the names of an order and the domains whose validation may stand
+// for them; none where there are too many.
+func (s *Service) coveredBy(o *store.Order) (names []name.Name, domains []string) {
+	names = make([]name.Name, len(o.Order.Names))
 	listed := map[string]bool{}
 	for i, text := range o.Order.Names {
 		names[i] = name.Parse(text)
@@ -53,15 +42,24 @@ func (s *Service) validatedNames(ctx context.Context, o *store.Order, p *profile
 			}
 		}
 	}
-	if len(domains) == 0 || len(domains) > mostDomains {
-		return nil, nil
+	if len(domains) > mostDomains || o.Account == "" {
+		return names, nil
 	}
-	found, err := s.Store.Validations(ctx, o.Tenant, o.Account, ValidationKeys(o.Profile, o.ID), domains)
-	if err != nil {
-		return nil, fmt.Errorf("earlier validations: %w", err)
+	return names, domains
+}
+
+// validatedNames lists the names of an order, in A-label form, that need no
+// validation now: the same account of the same tenant validated them, or
+// a name above them, by the same method under the same profile, within the
+// profile's window. A validation dated later than now proves nothing: the
+// clock was wrong then, or is now.
+func (s *Service) validatedNames(o *store.Order, p *profile.Profile, names []name.Name, found []store.Validation) (valid []string) {
+	at := s.now()
+	window := reuseWindow(p, at, o.Order.Plan)
+	if window <= 0 {
+		return nil
 	}
 	found = s.usable(found, o)
-	var valid []string
 	for i := range names {
 		n := &names[i]
 		terms := termsOf(p, orderMethod(o.Order, n), at)
@@ -74,7 +72,7 @@ func (s *Service) validatedNames(ctx context.Context, o *store.Order, p *profile
 			valid = append(valid, n.Clean)
 		}
 	}
-	return valid, nil
+	return valid
 }
 
 // stands reports whether a validation stands for a name: it is of that name, or

@@ -127,6 +127,21 @@ type PastOrder struct {
 	Shares bool
 }
 
+// An AroundQuery asks for what an order is judged beside.
+type AroundQuery struct {
+	Tenant, Account string
+	// Past as in [Reader.PastOrders]; Profiles and Domains as in [Reader.Validations].
+	Past              PastQuery
+	Profiles, Domains []string
+}
+
+// Around is what an order is judged beside.
+type Around struct {
+	Account     *Account
+	Past        []PastOrder
+	Validations []Validation
+}
+
 // A Review is one review, with the checks that saw the same.
 type Review struct {
 	ReviewRow

@@ -83,6 +83,9 @@ type Reader interface {
 	// a registrable domain with q, or belong to its account, newest first; see
 	// [evidence.TopicOrders]. The caller hides what is another tenant's.
 	PastOrders(ctx context.Context, q PastQuery) ([]PastOrder, error)
+	// Around reads what an order is judged beside, in one round trip where the engine
+	// has those. ErrNotFound: there is no such account.
+	Around(ctx context.Context, q AroundQuery) (*Around, error)
 	// Validations are those of an applicant for these domains under these profiles
 	// (see [Validation.Profile]), the newest first of each part of the domains.
 	Validations(ctx context.Context, tenant, account string, profiles, domains []string) ([]Validation, error)

@@ -134,7 +134,7 @@ func dialect() sqlstore.Dialect {
 		Name: "postgres", Begin: "BEGIN", Lanes: lanes,
 		SkipLocked: " FOR UPDATE SKIP LOCKED", ForUpdate: " FOR UPDATE",
 		Lock:      "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-		Translate: translate, Retry: retry, Unsure: unsure, Pipe: pipe,
+		Translate: translate, Retry: retry, Unsure: unsure, Pipe: pipe, Batch: batch,
 		Deadline: func() (context.Context, context.CancelFunc) {
 			return context.WithTimeout(context.Background(), longest)
 		},
@@ -142,6 +142,48 @@ func dialect() sqlstore.Dialect {
 }
 
 var errRolledBack = errors.New("PostgreSQL rolled the transaction back at its commit")
+
+// batch reads through statements as one pipeline.
+func batch(ctx context.Context, db *sql.DB, list []sqlstore.Statement, each func(i int, scan func(...any) error) error) (err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return conn.Raw(func(driver any) error {
+		c, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("not a connection of pgx: %T", driver)
+		}
+		queries := &pgx.Batch{}
+		for _, s := range list {
+			queries.Queue(s.SQL, s.Args...)
+		}
+		results := c.Conn().SendBatch(ctx, queries)
+		for i := range list {
+			if err := rowsOf(results, i, each); err != nil {
+				_ = results.Close() // says the same
+				return err
+			}
+		}
+		return results.Close()
+	})
+}
+
+// rowsOf reads the rows of the next statement of a pipeline, the ith.
+func rowsOf(results pgx.BatchResults, i int, each func(i int, scan func(...any) error) error) error {
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(i, rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
 
 // pipe sends statements as one pipeline.
 func pipe(ctx context.Context, conn *sql.Conn, list []sqlstore.Statement) (n int64, err error) {

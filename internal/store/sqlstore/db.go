@@ -37,6 +37,9 @@ type Dialect struct {
 	// Pipe sends statements in one round trip and returns how many rows the last
 	// one met; nil: they are run one by one.
 	Pipe func(context.Context, *sql.Conn, []Statement) (int64, error)
+	// Batch reads through several statements in one round trip and calls each with
+	// the number of the statement and what scans a row; nil: they are read one by one.
+	Batch func(ctx context.Context, db *sql.DB, list []Statement, each func(i int, scan func(...any) error) error) error
 	// Deadline is how long a transaction may take. It is no caller's context: who
 	// leaves must not break the commit of others.
 	Deadline func() (context.Context, context.CancelFunc)

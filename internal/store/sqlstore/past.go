@@ -52,13 +52,27 @@ const mostWays = 50
 // validated) is left out before the newest are taken: whoever makes many of them
 // hides nothing.
 func (r reader) PastOrders(ctx context.Context, q store.PastQuery) ([]store.PastOrder, error) {
-	type found struct {
-		id     string
-		shares int64
+	s := newSearch(&q)
+	if err := r.all(ctx, s.reads()); err != nil {
+		return nil, err
 	}
-	seen, shares := map[string]bool{q.Except: true}, map[string]bool{}
-	var ids []string
-	for part := range slices.Chunk(waysOf(&q), mostWays) {
+	return r.found(ctx, s)
+}
+
+// A search is for the numbers of orders to compare with.
+type search struct {
+	q      *store.PastQuery
+	ids    []string
+	seen   map[string]bool
+	shares map[string]bool
+}
+
+func newSearch(q *store.PastQuery) *search {
+	return &search{q: q, seen: map[string]bool{q.Except: true}, shares: map[string]bool{}}
+}
+
+func (s *search) reads() (list []reading) {
+	for part := range slices.Chunk(waysOf(s.q), mostWays) {
 		w, selects := &where{}, make([]string, len(part))
 		for i, way := range part {
 			query := way.query
@@ -68,23 +82,31 @@ func (r reader) PastOrders(ctx context.Context, q store.PastQuery) ([]store.Past
 			// A limit of its own needs a SELECT of its own.
 			selects[i] = `SELECT id, ` + strconv.FormatInt(flag(way.shares), 10) + ` FROM (` + query + `) AS w` + strconv.Itoa(i)
 		}
-		list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (f found, err error) { return f, scan(&f.id, &f.shares) },
-			strings.Join(selects, " UNION ALL "), w.args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range list {
-			shares[f.id] = shares[f.id] || f.shares != 0
-			if !seen[f.id] {
-				seen[f.id] = true
-				ids = append(ids, f.id)
-			}
-		}
+		list = append(list, reading{strings.Join(selects, " UNION ALL "), w.args, s.add})
 	}
-	if len(ids) == 0 {
+	return list
+}
+
+func (s *search) add(scan func(...any) error) error {
+	var id string
+	var shares int64
+	if err := scan(&id, &shares); err != nil {
+		return err
+	}
+	s.shares[id] = s.shares[id] || shares != 0
+	if !s.seen[id] {
+		s.seen[id] = true
+		s.ids = append(s.ids, id)
+	}
+	return nil
+}
+
+// found reads the orders that a search found.
+func (r reader) found(ctx context.Context, s *search) ([]store.PastOrder, error) {
+	if len(s.ids) == 0 {
 		return nil, nil
 	}
-	return r.past(ctx, ids, shares, &q)
+	return r.past(ctx, s.ids, s.shares, s.q)
 }
 
 func scanText(scan func(...any) error) (s string, err error) { return s, scan(&s) }

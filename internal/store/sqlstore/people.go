@@ -51,10 +51,14 @@ func (r reader) Account(ctx context.Context, tenant, id string) (*store.Account,
 }
 
 func (r reader) account(ctx context.Context, tenant, id, lock string) (*store.Account, error) {
-	return one(ctx, r.q, r.dialect, func(scan func(...any) error) (a store.Account, err error) {
-		var verified, created, deactivated int64
-		err = scan(&a.Tenant, &a.ID, &verified, &a.Agreement, &created, &deactivated)
-		a.Verified, a.Created, a.Deactivated = verified != 0, fromMicros(created), fromMicros(deactivated)
-		return a, err
-	}, `SELECT tenant, id, verified, agreement, created_at, deactivated_at FROM accounts WHERE tenant = $1 AND id = $2`+lock, tenant, id)
+	return one(ctx, r.q, r.dialect, scanAccount, accountQuery+lock, tenant, id)
+}
+
+const accountQuery = `SELECT tenant, id, verified, agreement, created_at, deactivated_at FROM accounts WHERE tenant = $1 AND id = $2`
+
+func scanAccount(scan func(...any) error) (a store.Account, err error) {
+	var verified, created, deactivated int64
+	err = scan(&a.Tenant, &a.ID, &verified, &a.Agreement, &created, &deactivated)
+	a.Verified, a.Created, a.Deactivated = verified != 0, fromMicros(created), fromMicros(deactivated)
+	return a, err
 }

@@ -109,6 +109,7 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 		}
 		list(db.Desk(ctx, f))
 	}
+	list(db.Around(ctx, store.AroundQuery{Tenant: "t", Account: "a", Past: store.PastQuery{Tenant: "t", Key: "k"}, Profiles: []string{"p"}, Domains: []string{"d"}}))
 	list(db.CountDrafts(ctx, "t", "a", 9))
 	list(db.DeskItem(ctx, "", "o"))
 	list(db.DeskItem(ctx, "t", "o"))

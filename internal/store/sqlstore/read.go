@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -202,32 +201,6 @@ func listOf(ids []string) (string, []any) {
 		marks[i] = w.arg(id)
 	}
 	return "(" + strings.Join(marks, ",") + ")", w.args
-}
-
-// Validations are those of an applicant for these domains, the newest first of
-// each [maxRows] domains.
-func (r reader) Validations(ctx context.Context, tenant, account string, profiles, domains []string) (all []store.Validation, err error) {
-	if len(profiles) == 0 {
-		return nil, nil
-	}
-	for part := range slices.Chunk(domains, maxRows) {
-		w := &where{}
-		w.equal("tenant", tenant)
-		w.equal("account", account)
-		w.in("domain", part)
-		w.in("profile", profiles)
-		list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v store.Validation, err error) {
-			var wildcard, at int64
-			err = scan(&v.Tenant, &v.Account, &v.Domain, &v.Method, &v.Profile, &wildcard, &v.Order, &v.Review, &at)
-			v.Wildcard, v.At = wildcard != 0, fromMicros(at)
-			return v, err
-		}, `SELECT tenant, account, domain, method, profile, wildcard, order_id, review, validated_at FROM validations`+w.sql()+` ORDER BY validated_at DESC`, w.args...)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, list...)
-	}
-	return all, nil
 }
 
 // Request reads the answer to a request.

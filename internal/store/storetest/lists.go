@@ -1,10 +1,14 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"assay/internal/store"
 	"assay/order"
@@ -175,6 +179,31 @@ func testPast(t *testing.T, w *world) {
 	}
 	if got[0].Shares || !got[3].Shares {
 		t.Errorf("shares: %+v", got)
+	}
+	w.do(func(tx store.Tx) error {
+		if err := tx.PutAccount(store.Account{Tenant: "root", ID: "a", Verified: true, Created: noon}); err != nil {
+			return err
+		}
+		return tx.PutValidation(store.Validation{Tenant: "root", Account: "a", Domain: "d2.net", Profile: "p", Order: "twin", At: noon})
+	})
+	domains := make([]string, 1200)
+	for i := range domains {
+		domains[i] = fmt.Sprint("d", i, ".net")
+	}
+	around, err := w.Around(ctx, store.AroundQuery{Tenant: "root", Account: "a", Past: q, Profiles: []string{"p"}, Domains: domains})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(got, around.Past); diff != "" || around.Account.ID != "a" || !around.Account.Verified || len(around.Validations) != 1 || around.Validations[0].Domain != "d2.net" {
+		t.Errorf("%+v %+v %s", around.Account, around.Validations, diff)
+	}
+	if _, err := w.Around(ctx, store.AroundQuery{Tenant: "root", Account: "nobody", Past: q}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("around nobody: %v", err)
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := w.Around(ended, store.AroundQuery{Tenant: "root", Account: "a", Past: q, Profiles: []string{"p"}, Domains: domains}); !errors.Is(err, context.Canceled) {
+		t.Errorf("of one who left: %v", err)
 	}
 	q.Limit, q.KeyLimit = 2, 5 // those with a digest beside the others
 	if got, err = w.PastOrders(ctx, q); err != nil || len(got) != 3 || got[0].ID != "deleted" || got[2].ID != "twin" {
