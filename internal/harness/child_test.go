@@ -46,8 +46,6 @@ type part struct {
 	Published string
 	// Defect is what is wrong with its store, see [broken]; "": nothing.
 	Defect string
-	// Hook is where webhooks are received, see [ear]; "": nobody is told of anything.
-	Hook string
 	// Jump has its clock jump forth and back under way, see [jump].
 	Jump bool
 }

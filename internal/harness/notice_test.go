@@ -225,7 +225,7 @@ func listening(t *testing.T, n int) *siege {
 	t.Helper()
 	s := newSiege(t, filepath.Join(t.TempDir(), "assay.db"), n)
 	e := newEar(t, rand.New(rand.NewPCG(s.rand.Uint64(), 0)))
-	s.Hook, s.book.ear, s.linger = e.URL, e, 300
+	s.book.ear, s.linger = e, 300
 	db, err := openStore(t.Context(), s.Database)
 	if err != nil {
 		t.Fatal(err)

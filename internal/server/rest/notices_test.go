@@ -208,6 +208,9 @@ func TestNoticePages(t *testing.T) {
 	if p := w.ask(http.MethodPost, Base+"/notices/"+ids[0]+"/retry", admin, "").problem(t); p.Kind != service.WrongState || p.Status != http.StatusConflict {
 		t.Errorf("%+v", p)
 	}
+	if body := string(w.ask(http.MethodGet, "/metrics", "", "").body); !strings.Contains(body, "\nassay_notices_waiting 1\n") || !strings.Contains(body, "\nassay_notices_lag_seconds ") {
+		t.Error("one notice waits, and the metrics do not say so")
+	}
 	got := w.ask(http.MethodGet, Base+"/orders/"+v.ID+"/notice?event=order.refused&language=zh", admin, "")
 	if !strings.Contains(string(got.body), "被拒绝") || !strings.Contains(string(got.body), `"type":"order.refused"`) {
 		t.Errorf("%d %s", got.StatusCode, got.body)
