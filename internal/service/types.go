@@ -90,7 +90,7 @@ type View struct {
 	Deadline    *time.Time    `json:"deadline,omitempty"`
 	ChangedAt   time.Time     `json:"changed_at"`
 	EndedAt     *time.Time    `json:"ended_at,omitempty"`
-	// Version is the entity tag.
+	// Version counts the changes; the entity tag begins with it.
 	Version int64 `json:"version"`
 }
 
