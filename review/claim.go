@@ -42,7 +42,7 @@ func identityVerified(f *facts, s *sink) {
 	o := f.organization()
 	items := []claimed{
 		{"name", "organization.name", o.Name, sameName},
-		{"address", "organization.address", o.Address, sameAddress},
+		{"address", "organization.address", o.Address, func(ordered, found string) bool { return sameAddress(ordered, found, addressPlaces(&o)...) }},
 	}
 	if f.Order.Product == order.EV || strings.TrimSpace(o.RegistrationNumber) != "" {
 		items = append(items, claimed{"number", "organization.registration_number", o.RegistrationNumber, sameName})
@@ -153,13 +153,3 @@ func foldName(name string) string {
 	return strings.Join(words, "")
 }
 
-// sameAddress reports whether an address found is that of the order: it may say
-// more (registers write the place before or after the street), or a little less,
-// but not only the city.
-func sameAddress(ordered, found string) bool {
-	x, y := lettersOf(ordered), lettersOf(found)
-	if x == "" || y == "" {
-		return false
-	}
-	return strings.Contains(y, x) || strings.Contains(x, y) && 2*len(y) >= len(x)
-}

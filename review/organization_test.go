@@ -66,18 +66,57 @@ func TestSameName(t *testing.T) {
 
 func TestSameAddress(t *testing.T) {
 	t.Parallel()
-	cases := []struct {
+	places := addressPlaces(&order.Organization{City: "Shenzhen", Province: "Guangdong", Country: "CN", PostalCode: "518000"})
+	chinese := addressPlaces(&order.Organization{City: "深圳市", Province: "广东省", Country: "CN"})
+	german := addressPlaces(&order.Organization{City: "Berlin", Country: "DE", PostalCode: "10115"})
+	for _, c := range []struct {
 		ordered, found string
+		places         []string
 		want           bool
 	}{
-		{"12 Fruit Street", "Guangdong, Shenzhen, 12 Fruit Street, 518000", true},
-		{"12 Fruit Street, Nanshan", "12 Fruit Street", true},
-		{"12 Fruit Street, Nanshan, Shenzhen", "Shenzhen", false},
-		{"12 Fruit Street", "13 Fruit Street", false},
-		{"12 Fruit Street", "", false},
-	}
-	for _, c := range cases {
-		if got := sameAddress(c.ordered, c.found); got != c.want {
+		{"12 Fruit Street", "Guangdong, Shenzhen, 12 Fruit Street, 518000", nil, true},
+		{"12 Fruit Street, Nanshan", "12 Fruit Street, Nanshan, Shenzhen", places, true},
+		{"12 fruit  street; NANSHAN.", "12 Fruit Street, Nanshan, Shenzhen", places, true},
+		{"12 Fruit Street Nanshan", "12 Fruit Street, Nanshan, Shenzhen", places, true},
+		{"１２ Ｆｒｕｉｔ Street, Nanshan", "12 Fruit Street, Nanshan", places, true},
+		{"12 King's Road", "12 Kings Road", nil, true},
+		{"12 Fruit Street", "Room 501, Building B, No. 12 Fruit Street, Nanshan District, Shenzhen, Guangdong", places, true},
+		{"12 Fruit Street, Nanshan, Shenzhen", "12 Fruit Street, Nanshan", places, true},
+		{"12 Fruit Street Shenzhen 518000", "12 Fruit Street", places, true},
+		{"Guangdong, 12 Fruit Street", "12 Fruit Street, Shenzhen, Guangdong", places, true},
+		{"Fruchtstraße 12", "Fruchtstraße 12 10115 Berlin", german, true},
+		{"深圳市南山区果园路12号", "广东省深圳市南山区果园路１２号", chinese, true},
+		{"南山区果园路12号", "广东省深圳市南山区果园路12号", chinese, true},
+		{"深圳市南山区果园路12号", "南山区果园路12号", chinese, true},
+		{"果园路12号", "广东省深圳市南山区果园路12号", chinese, true},
+
+		// Parts of words and of numbers are others.
+		{"2 Fruit Street", "12 Fruit Street, Nanshan, Shenzhen", places, false},
+		{"12 Fruit Street", "112 Fruit Street", places, false},
+		{"2 Fruit Street", "1-2 Fruit Street, Nanshan", places, false},
+		{"Fruit Street 1", "Fruit Street 1-3", places, false},
+		{"12 Fruit Street", "12 Fruit Streeter Road", places, false},
+		{"果园路2号", "深圳市南山区果园路12号", chinese, false},
+		{"13 Fruit Street", "12 Fruit Street", places, false},
+		{"Street Fruit 12", "12 Fruit Street", places, false},
+		// The order's says what nobody verified.
+		{"12 Fruit Street, Nanshan", "12 Fruit Street", places, false},
+		{"12 Fruit Street, Nanshan, Shenzhen / Bank of China HQ", "12 Fruit Street, Nanshan, Shenzhen", places, false},
+		{"12 Fruit Street, Bank of China, Nanshan", "12 Fruit Street, Nanshan, Shenzhen", places, false},
+		{"12 Fruit Street, Nanshan, Beijing", "12 Fruit Street, Nanshan, Shenzhen", places, false},
+		{"深圳市南山区果园路12号中国银行", "深圳市南山区果园路12号", chinese, false},
+		// Too little of what was found.
+		{"12 Fruit Street, Nanshan, Shenzhen", "Shenzhen", places, false},
+		{"Shenzhen", "12 Fruit Street, Nanshan, Shenzhen", places, false},
+		{"Shenzhen, Guangdong", "12 Fruit Street, Nanshan, Shenzhen, Guangdong", places, false},
+		{"12", "12 Fruit Street", places, false},
+		{"12号", "深圳市南山区果园路12号", chinese, false},
+		{"12 Fruit", "12 Fruit " + strings.Repeat("House ", 20), places, false},
+		{"12 Fruit Street", "", places, false},
+		{"", "12 Fruit Street", places, false},
+		{"-", ".", places, false},
+	} {
+		if got := sameAddress(c.ordered, c.found, c.places...); got != c.want {
 			t.Errorf("sameAddress(%q, %q) = %v", c.ordered, c.found, got)
 		}
 	}

@@ -35,7 +35,13 @@ func (s *Service) fileOf(ctx context.Context, o *store.Order, prof *profile.Prof
 	}
 	f := &filed{Service: s, o: o, r: r, now: s.now()}
 	f.window = identityWindow(prof, f.now, o.Order.Plan)
-	if s.counts(organization, o.Product) {
+	stands := s.counts(organization, o.Product)
+	if stands {
+		if stands, err = s.sameAs(o.Order, organization); err != nil {
+			return err
+		}
+	}
+	if stands {
 		f.organization = organization
 		// Who looked first gathered what there is; who looked second checked it.
 		for _, step := range []evidence.ReviewStep{{Step: "validated", By: organization.FirstBy}, {Step: "approved", By: organization.SecondBy}} {
@@ -290,8 +296,8 @@ func (f *filed) letters(ctx context.Context) error {
 }
 
 // adopt makes an order that is submitted ready for its dossiers: those it names
-// must be its account's, and what it leaves out about the organization is said by
-// the dossier. It reports whether a letter is filed already.
+// must be its account's, and what is said about the organization is said by the
+// dossier. It reports whether a letter is filed already.
 func (s *Service) adopt(ctx context.Context, o *store.Order, prof *profile.Profile) (letter bool, err error) {
 	if o.Product != order.OV && o.Product != order.EV {
 		return false, nil
@@ -315,10 +321,10 @@ func (s *Service) adopt(ctx context.Context, o *store.Order, prof *profile.Profi
 			return false, err
 		}
 		if b.Organization != nil {
-			whole := *b.Organization
-			if given := o.Order.Organization; given != nil {
-				overlay(&whole, given)
+			if field := differing(b.Organization, o.Order.Organization); field != "" {
+				return false, &Problem{Kind: Invalid, Message: "dossier.differs", Pairs: []any{"Field", field, "ID", organization.ID}}
 			}
+			whole := *b.Organization
 			whole.ProfileID = organization.ID
 			o.Order.Organization = &whole
 		}
@@ -330,30 +336,47 @@ func (s *Service) adopt(ctx context.Context, o *store.Order, prof *profile.Profi
 	return len(r.Letters) > 0 && r.Letters[len(r.Letters)-1].State != "rejected", nil
 }
 
-// overlay writes what an order says itself over what its dossier says. Where the
-// two differ the rules find it: what was verified is the dossier's.
-func overlay(whole, given *order.Organization) {
-	for _, f := range []struct{ to, from *string }{
-		{&whole.Name, &given.Name},
-		{&whole.Department, &given.Department},
-		{&whole.Country, &given.Country},
-		{&whole.Province, &given.Province},
-		{&whole.City, &given.City},
-		{&whole.Address, &given.Address},
-		{&whole.PostalCode, &given.PostalCode},
-		{&whole.Website, &given.Website},
-		{&whole.RegistrationNumber, &given.RegistrationNumber},
-		{&whole.RegistrationScheme, &given.RegistrationScheme},
-		{&whole.BusinessCategory, &given.BusinessCategory},
-		{&whole.JurisdictionCountry, &given.JurisdictionCountry},
-		{&whole.JurisdictionState, &given.JurisdictionState},
-		{&whole.JurisdictionCity, &given.JurisdictionCity},
+// differing names the first field in which an order says of its organization
+// something else than the dossier it names; "" where it says the same, or nothing.
+// What reviewers approved is all that the dossier says, and claims are about some
+// of it only: an order adds nothing to it and changes nothing of it.
+func differing(dossier, given *order.Organization) string {
+	if given == nil {
+		return ""
+	}
+	for _, f := range []struct{ name, approved, given string }{
+		{"name", dossier.Name, given.Name},
+		{"department", dossier.Department, given.Department},
+		{"country", dossier.Country, given.Country},
+		{"province", dossier.Province, given.Province},
+		{"city", dossier.City, given.City},
+		{"address", dossier.Address, given.Address},
+		{"postal_code", dossier.PostalCode, given.PostalCode},
+		{"phone.country", dossier.Phone.Country, given.Phone.Country},
+		{"phone.area", dossier.Phone.Area, given.Phone.Area},
+		{"phone.number", dossier.Phone.Number, given.Phone.Number},
+		{"website", dossier.Website, given.Website},
+		{"registration_number", dossier.RegistrationNumber, given.RegistrationNumber},
+		{"registration_scheme", dossier.RegistrationScheme, given.RegistrationScheme},
+		{"business_category", dossier.BusinessCategory, given.BusinessCategory},
+		{"jurisdiction_country", dossier.JurisdictionCountry, given.JurisdictionCountry},
+		{"jurisdiction_state", dossier.JurisdictionState, given.JurisdictionState},
+		{"jurisdiction_city", dossier.JurisdictionCity, given.JurisdictionCity},
 	} {
-		if *f.from != "" {
-			*f.to = *f.from
+		if said := strings.TrimSpace(f.given); said != "" && !strings.EqualFold(said, strings.TrimSpace(f.approved)) {
+			return "organization." + f.name
 		}
 	}
-	if given.Phone.Number != "" {
-		whole.Phone = given.Phone
+	return ""
+}
+
+// sameAs reports whether an order says nothing of its organization that its
+// dossier does not say now: one that was refused may have been changed since the
+// order took it over.
+func (s *Service) sameAs(o *order.Order, d *store.Dossier) (bool, error) {
+	var b dossierBody
+	if err := s.reveal("dossier:"+d.ID, d.Body, &b); err != nil {
+		return false, err
 	}
+	return b.Organization != nil && differing(b.Organization, o.Organization) == "", nil
 }
