@@ -37,6 +37,23 @@ func FactsOf(f *Finding) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// WordsOf is a digest of what a finding says is in a name: its cause and the words,
+// or the brand, whatever the name. An approval that names it counts for every name
+// under its domain in which these are found and no others. "": it names none.
+func WordsOf(f *Finding) string {
+	p := cause.Parameters{}
+	for _, key := range []string{"words", "brand"} {
+		if v, ok := f.Parameters[key]; ok {
+			p[key] = v
+		}
+	}
+	if len(p) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("words\x00" + string(f.Cause) + "\x00" + p.Canonical()))
+	return hex.EncodeToString(sum[:])
+}
+
 // FourEyes reports whether two people must agree before a finding of a cause is
 // approved: all of an EV order (EVG 3.2.2.13), and words, where the profile says
 // so.
@@ -113,7 +130,7 @@ func (f *facts) byOthers(a *evidence.Approval) bool {
 // name or all names under a registrable domain, or for the very facts that were
 // looked at.
 func (f *facts) isAbout(a *evidence.Approval, d *draft) bool {
-	if a.Facts != "" && a.Facts != FactsOf(&d.Finding) {
+	if a.Facts != "" && a.Facts != FactsOf(&d.Finding) && (a.Order != "" || a.Facts != WordsOf(&d.Finding)) {
 		return false
 	}
 	if a.Order != "" {

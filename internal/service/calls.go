@@ -109,11 +109,15 @@ func (s *Service) AddCall(ctx context.Context, p Principal, id string, r CallReq
 // verified adds what a reviewer found to the file of an order, and has the order
 // looked at.
 func (s *Service) verified(ctx context.Context, p Principal, id, name string, data map[string]any, add func(store.Tx) error) (*View, error) {
+	ordered, err := s.orderedBy(ctx, p, id)
+	if err != nil {
+		return nil, err
+	}
 	return s.do(ctx, p, id, 0, step{needs: MayVerify, name: name, change: func(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) {
 		if err := s.still(ctx, tx, p); err != nil {
 			return nil, nil, err
 		}
-		if err := errors.Join(notOwn(p, o.Account), identityOrder(o, name)); err != nil {
+		if err := errors.Join(notOwn(p, ordered...), identityOrder(o, name)); err != nil {
 			return nil, nil, err
 		}
 		due, err := s.recheck(tx, o)
@@ -122,6 +126,15 @@ func (s *Service) verified(ctx context.Context, p Principal, id, name string, da
 		}
 		return due, data, add(tx)
 	}})
+}
+
+// orderedBy are the accounts of whoever ordered an order that somebody verifies.
+func (s *Service) orderedBy(ctx context.Context, p Principal, id string) ([]string, error) {
+	o, err := s.find(ctx, p, id, MayVerify)
+	if err != nil {
+		return nil, err
+	}
+	return s.requesters(ctx, o)
 }
 
 // Calls lists the calls for an order, newest first.

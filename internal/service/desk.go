@@ -301,8 +301,7 @@ func (s *Service) Claim(ctx context.Context, p Principal, id string) (QueueItem,
 	})
 }
 
-// Release ends a claim. An administrator may end that of somebody else by
-// revoking the token; a claim ends by itself, too.
+// Release ends the own claim. That of somebody else ends by itself.
 func (s *Service) Release(ctx context.Context, p Principal, id string) (QueueItem, error) {
 	return s.hold(ctx, p, id, "review.release", func(i *store.DeskItem, _ *profile.Profile) error {
 		i.ClaimedBy, i.ClaimedUntil = "", time.Time{}

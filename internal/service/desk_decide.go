@@ -114,7 +114,7 @@ func (s *Service) Approve(ctx context.Context, p Principal, id string, version i
 	return s.decide(ctx, p, id, version, o.Version, name, decide)
 }
 
-// gatheredBy reports whether somebody validated what an EV order rests on: such a
+// gatheredBy reports whether somebody found any of what an EV order rests on: such a
 // one does not do the final check (EVG 3.2.2.13).
 func (s *Service) gatheredBy(ctx context.Context, o *store.Order, prof *profile.Profile, p Principal) (bool, error) {
 	if o.Product != order.EV {
@@ -216,7 +216,7 @@ func (s *Service) approval(
 	if in.OrderOnly || scope == store.ScopeOrder {
 		return d, nil
 	}
-	d.Scope, d.Facts = scope, ""
+	d.Scope, d.Facts = scope, review.WordsOf(f)
 	if days := prof.Desk.ApprovalDays; days > 0 {
 		d.Until = d.At.AddDate(0, 0, days)
 	}
@@ -366,7 +366,11 @@ func (s *Service) Withdraw(ctx context.Context, p Principal, id string, version 
 	if err != nil {
 		return nil, problemOf(err)
 	}
-	if _, err := counts(known); err != nil {
+	was, err := counts(known)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayDecide(ctx, p, o); err != nil {
 		return nil, err
 	}
 	change := func(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) {
@@ -402,7 +406,11 @@ func (s *Service) Withdraw(ctx context.Context, p Principal, id string, version 
 		due, err := s.checkNow(tx, o)
 		return due, data, err
 	}
-	return s.do(ctx, p, id, version, step{needs: MayDecide, name: "review.withdraw", change: change, asks: true})
+	v, err := s.do(ctx, p, id, version, step{needs: MayDecide, name: "review.withdraw", change: change, asks: true})
+	if err == nil && was.Scope != store.ScopeOrder && was.Scope != "" {
+		err = s.reopen(ctx, o.Tenant, o.Account, was.Scope)
+	}
+	return v, err
 }
 
 // Answer is an applicant's answer to a reviewer's question: the reviewer's clock

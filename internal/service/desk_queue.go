@@ -116,6 +116,53 @@ func approvalOf(d *store.Decision) evidence.Approval {
 	}
 }
 
+// reopen has the orders of an account that are ready judged again, where what they
+// passed with may count no longer: those with a name under a domain, or "", those
+// of an organization. Each is a unit of its own; where not all are reached, what
+// signs from one judges it again.
+func (s *Service) reopen(ctx context.Context, tenant, account, domain string) error {
+	f := store.OrderFilter{Tenant: tenant, Account: account, State: order.StateReady, Domain: domain, Limit: 200}
+	for {
+		rows, err := s.Store.Orders(ctx, f)
+		if err != nil {
+			return problemOf(err)
+		}
+		for i := range rows {
+			row := &rows[i]
+			f.Before = store.OrderKeyset{Created: row.Created, ID: row.ID}
+			if domain == "" && row.Product != order.OV && row.Product != order.EV {
+				continue
+			}
+			err := s.Store.Write(ctx, func(tx store.Tx) error {
+				o, err := tx.Order(tenant, row.ID)
+				if err != nil {
+					return err
+				}
+				to, ok := o.State.Next(order.ActionReopen)
+				if !ok || !o.Deleted.IsZero() {
+					return nil // it went on meanwhile
+				}
+				o.State, o.Phase, o.ReadyAt = to, order.PhaseReview, time.Time{}
+				if err := s.update(tx, o); err != nil {
+					return err
+				}
+				if _, err := s.checkNow(tx, o); err != nil {
+					return err
+				}
+				return s.audit(tx, itself(o), o, "order.reopen", "", map[string]any{"state": string(o.State)})
+			})
+			if err != nil && !isNotFound(err) {
+				return problemOf(err)
+			}
+			s.changed(row.ID)
+		}
+		if len(rows) < f.Limit {
+			s.wake()
+			return nil
+		}
+	}
+}
+
 const (
 	// lateEvery is how often it is looked for orders that wait too long.
 	lateEvery = time.Minute

@@ -793,9 +793,7 @@ func TestDeskEV(t *testing.T) {
 	see(o.UploadLetter(ctx, o.owner, v.ID, pdfLetter))
 	letters := must[[]LetterView](t)(o.Letters(ctx, o.first, v.ID))
 	see(o.DecideLetter(ctx, o.first, v.ID, letters[0].ID, DecisionRequest{Accept: true}))
-	for _, who := range []Principal{o.first, o.second} {
-		see(o.AddCall(ctx, who, v.ID, CallRequest{Number: "+86 755 8601 3388", Source: "114", Result: "confirmed"}))
-	}
+	see(o.AddCall(ctx, o.first, v.ID, CallRequest{Number: "+86 755 8601 3388", Source: "114", Result: "confirmed"}))
 	o.world(t, v, published(v))
 	if v = o.run(t, v.ID); v.Phase != order.PhaseReview {
 		t.Fatalf("%s %s %v", v.State, v.Phase, v.Findings)
@@ -847,6 +845,117 @@ func evOrchard() *order.Organization {
 	o := orchard()
 	o.BusinessCategory, o.JurisdictionCountry, o.RegistrationNumber = "Private Organization", "CN", "91440300MA5FG8H23Q"
 	return o
+}
+
+// TestDeskGathered: it is who found what counts that does not approve an EV order
+// last, whoever approved its dossiers first.
+func TestDeskGathered(t *testing.T) {
+	t.Parallel()
+	o, ctx, see := newOffice(t), t.Context(), must[*View](t)
+	organization, contact := o.ev(t) // found by the first, approved by both
+	third := o.reviewer(t, "cora")
+	v := o.apply(t, o.owner, identity(t, order.EV, organization, contact, wordy))
+	see(o.UploadLetter(ctx, o.owner, v.ID, pdfLetter))
+	letters := must[[]LetterView](t)(o.Letters(ctx, o.first, v.ID))
+	see(o.DecideLetter(ctx, third, v.ID, letters[0].ID, DecisionRequest{Accept: true}))
+	see(o.AddCall(ctx, o.second, v.ID, CallRequest{Number: "+86 755 8601 3388", Source: "114", Result: "confirmed"}))
+	o.world(t, v, published(v))
+	if v = o.run(t, v.ID); v.Phase != order.PhaseReview {
+		t.Fatalf("%s %v", v.Phase, v.Findings)
+	}
+	docket := o.docket(t, o.first, v.ID)
+	see(o.Approve(ctx, o.reviewer(t, "dora"), v.ID, 0, all(docket, "fine")))
+	v = o.run(t, v.ID)
+	for _, who := range []Principal{o.first, o.second, third} { // claims, a call, the letter
+		if _, err := o.Approve(ctx, who, v.ID, 0, all(o.docket(t, who, v.ID), "fine")); !problemIs(err, Forbidden) {
+			t.Errorf("%s: %v", who.Account, err)
+		}
+	}
+}
+
+// TestRequesterVerifies: what somebody found does not count for an order that the
+// same one made for another account, and is refused there at once.
+func TestRequesterVerifies(t *testing.T) {
+	t.Parallel()
+	o, ctx, d, see := newOffice(t), t.Context(), must[*DossierView](t), must[*View](t)
+	boss := o.person(t, RoleAdministrator, "boss")
+	organization, contact := o.filed(t)
+	for _, c := range claimsOf(orchard()) {
+		d(o.AddClaim(ctx, boss, organization, c)) // nothing was ordered yet
+	}
+	d(o.DecideDossier(ctx, boss, organization, 0, DecisionRequest{Accept: true}))
+	d(o.DecideDossier(ctx, boss, contact, 0, DecisionRequest{Accept: true}))
+	in := identity(t, order.OV, organization, contact, "orchard.net")
+	in.Order.Account = "shop"
+	v := o.apply(t, boss, in)
+	see(o.UploadLetter(ctx, o.owner, v.ID, pdfLetter))
+	letters := must[[]LetterView](t)(o.Letters(ctx, o.first, v.ID))
+	if _, err := o.DecideLetter(ctx, boss, v.ID, letters[0].ID, DecisionRequest{Accept: true}); !problemIs(err, WrongState) {
+		t.Errorf("the letter: %v", err)
+	}
+	if _, err := o.AddCall(ctx, boss, v.ID, CallRequest{Number: "+86 755 8601 3388", Source: "114", Result: "confirmed"}); !problemIs(err, WrongState) {
+		t.Errorf("the call: %v", err)
+	}
+	if _, err := o.AddOrderClaim(ctx, boss, v.ID, claimsOf(orchard())[0]); !problemIs(err, WrongState) {
+		t.Errorf("a claim: %v", err)
+	}
+	see(o.DecideLetter(ctx, o.first, v.ID, letters[0].ID, DecisionRequest{Accept: true}))
+	see(o.AddCall(ctx, o.first, v.ID, CallRequest{Number: "+86 755 8601 3388", Source: "114", Result: "confirmed"}))
+	o.world(t, v, lab.Change{})
+	if v = o.run(t, v.ID); v.State == order.StateReady || !slices.Contains(causesIn(v), cause.OrganizationNotVerifiable) ||
+		!slices.Contains(causesIn(v), cause.OrganizationRequesterNotAuthorized) {
+		t.Errorf("%s %v", v.State, causesIn(v))
+	}
+	// An order of somebody else with the same dossiers needs nobody.
+	next := o.apply(t, o.owner, identity(t, order.OV, organization, contact, "orchard.net"))
+	o.world(t, next, lab.Change{})
+	if next = o.run(t, next.ID); next.State != order.StateReady {
+		t.Errorf("%s %v", next.State, causesIn(next))
+	}
+	// Whoever filled in a dossier does not verify it.
+	own := d(o.NewDossier(ctx, boss, DossierRequest{Kind: "organization", Account: "shop", Organization: orchard()}))
+	d(o.SubmitDossier(ctx, o.owner, own.ID, 0))
+	if _, err := o.AddClaim(ctx, boss, own.ID, claimsOf(orchard())[0]); !problemIs(err, WrongState) {
+		t.Errorf("who made the dossier: %v", err)
+	}
+}
+
+// TestDeskWords: an approval of a word in one name does not let another word pass
+// under the same domain; where it is withdrawn, later orders that were ready by it
+// are judged again.
+func TestDeskWords(t *testing.T) {
+	t.Parallel()
+	h, ctx := newHouse(t), context.Background()
+	v := h.toReview(t, wordy)
+	rita := h.person(t, RoleReviewer, "rita")
+	if _, err := h.Approve(ctx, rita, v.ID, 0, all(h.docket(t, rita, v.ID), "fine")); err != nil {
+		t.Fatal(err)
+	}
+	h.run(t, v.ID)
+	h.pass(time.Hour)
+	same := h.apply(t, h.who[RoleApplicant], dv(t, "zzbankzz.orchard.net"))
+	h.world(t, same, published(same))
+	if same = h.run(t, same.ID); same.State != order.StateReady {
+		t.Fatalf("the same word: %s %v", same.State, causesIn(same))
+	}
+	other := h.apply(t, h.who[RoleApplicant], dv(t, "qqpayqq.orchard.net"))
+	h.world(t, other, published(other))
+	if other = h.run(t, other.ID); other.Phase != order.PhaseReview {
+		t.Errorf("another word: %s %s %v", other.State, other.Phase, causesIn(other))
+	}
+	list, err := h.Decisions(ctx, rita, v.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Withdraw(ctx, h.person(t, RoleReviewer, "shop"), v.ID, 0, list[0].ID, "mine"); !problemIs(err, Forbidden) {
+		t.Errorf("whoever ordered withdrew: %v", err)
+	}
+	if _, err := h.Withdraw(ctx, rita, v.ID, 0, list[0].ID, "It is a bank."); err != nil {
+		t.Fatal(err)
+	}
+	if same = h.run(t, same.ID); same.State != order.StatePending || same.Phase != order.PhaseReview {
+		t.Errorf("a later order stays %s %s", same.State, same.Phase)
+	}
 }
 
 // deskUses are the use cases of the review queue. The order that is tried waits

@@ -193,6 +193,7 @@ func (s *Service) NewDossier(ctx context.Context, p Principal, r DossierRequest)
 		if n >= most {
 			return nil, &Problem{Kind: WrongState, Message: "dossier.too-many", Pairs: []any{"Most", most, "Kind", r.Kind}}
 		}
+		alsoBy(d, p)
 		if err := tx.InsertDossier(d); err != nil {
 			return nil, err
 		}
@@ -411,6 +412,7 @@ func (s *Service) ChangeDossier(ctx context.Context, p Principal, id string, ver
 		return nil, err
 	}
 	return s.changeDossier(ctx, p, id, version, MayWriteFiles, "change", func(_ store.Tx, d *store.Dossier) (map[string]any, error) {
+		alsoBy(d, p)
 		if d.State != store.DossierDraft && d.State != store.DossierInvalid {
 			return nil, wrongDossierState(d, s.dossierState(d), "change")
 		}
@@ -437,7 +439,8 @@ func (s *Service) SubmitDossier(ctx context.Context, p Principal, id string, ver
 		if d.State != store.DossierDraft {
 			return nil, wrongDossierState(d, s.dossierState(d), "submit")
 		}
-		d.State, d.Submitted, d.SubmittedBy = store.DossierSubmitted, s.now(), p.Account
+		d.State, d.Submitted = store.DossierSubmitted, s.now()
+		alsoBy(d, p)
 		return nil, nil
 	})
 }

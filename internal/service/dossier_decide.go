@@ -102,6 +102,24 @@ func checkWord(field, word string, allowed []string) error {
 	return &Problem{Kind: Invalid, Message: "service.one-of", Pairs: []any{"Field", field, "Value", shownValue(word), "Allowed", strings.Join(allowed, ", ")}}
 }
 
+// madeBy are the accounts of whoever made, changed or submitted a dossier, and its own.
+func madeBy(d *store.Dossier) []string {
+	list := []string{d.Account}
+	for by := range strings.SplitSeq(d.SubmittedBy, ",") {
+		if by != "" {
+			list = append(list, by)
+		}
+	}
+	return list
+}
+
+// alsoBy adds who did something to a dossier to those who made it.
+func alsoBy(d *store.Dossier, p Principal) {
+	if !slices.ContainsFunc(madeBy(d), func(by string) bool { return by == p.Account }) {
+		d.SubmittedBy = strings.TrimPrefix(d.SubmittedBy+","+p.Account, ",")
+	}
+}
+
 // notOwn refuses a reviewer who decides on the own account, or on what he
 // submitted (EVG 5.2.4).
 func notOwn(p Principal, accounts ...string) error {
@@ -211,7 +229,7 @@ func (s *Service) AddClaim(ctx context.Context, p Principal, id string, r ClaimR
 		return nil, err
 	}
 	return s.changeDossier(ctx, p, id, 0, MayVerify, "claim", func(tx store.Tx, d *store.Dossier) (map[string]any, error) {
-		if err := notOwn(p, d.Account, d.SubmittedBy); err != nil {
+		if err := notOwn(p, madeBy(d)...); err != nil {
 			return nil, err
 		}
 		if d.State == store.DossierDraft || !d.Erased.IsZero() {
@@ -224,8 +242,8 @@ func (s *Service) AddClaim(ctx context.Context, p Principal, id string, r ClaimR
 // WithdrawClaim ends a claim of a dossier: what relied on it is judged without it
 // from now on.
 func (s *Service) WithdrawClaim(ctx context.Context, p Principal, id, claim string) (*DossierView, error) {
-	return s.changeDossier(ctx, p, id, 0, MayVerify, "withdraw", func(tx store.Tx, d *store.Dossier) (map[string]any, error) {
-		if err := notOwn(p, d.Account, d.SubmittedBy); err != nil { // it may speak against the own account
+	v, err := s.changeDossier(ctx, p, id, 0, MayVerify, "withdraw", func(tx store.Tx, d *store.Dossier) (map[string]any, error) {
+		if err := notOwn(p, madeBy(d)...); err != nil { // it may speak against the own account
 			return nil, err
 		}
 		list, err := s.Store.Claims(ctx, store.FileFilter{Dossiers: []string{id}, Limit: 200})
@@ -240,6 +258,10 @@ func (s *Service) WithdrawClaim(ctx context.Context, p Principal, id, claim stri
 		}
 		return map[string]any{"claim": claim}, s.lookAgain(tx, d)
 	})
+	if err == nil {
+		err = s.reopen(ctx, p.Tenant, v.Account, "")
+	}
+	return v, err
 }
 
 // DecideDossier approves or refuses a dossier. The first approval lets it stand
@@ -280,7 +302,7 @@ func (s *Service) DecideDossier(ctx context.Context, p Principal, id string, ver
 	// the second looks at what others found (EVG 3.2.2.13).
 	found, own := foundSince(claims, was.Decided, p.Account)
 	return s.changeDossier(ctx, p, id, version, MayVerify, "approve", func(tx store.Tx, d *store.Dossier) (map[string]any, error) {
-		if err := notOwn(p, d.Account, d.SubmittedBy); err != nil {
+		if err := notOwn(p, madeBy(d)...); err != nil {
 			return nil, err
 		}
 		if d.Version != was.Version {
@@ -319,8 +341,8 @@ func approvedBy(d *store.Dossier, account string) bool {
 }
 
 func (s *Service) refuseDossier(ctx context.Context, p Principal, id string, version int64, r DecisionRequest) (*DossierView, error) {
-	return s.changeDossier(ctx, p, id, version, MayVerify, "refuse", func(tx store.Tx, d *store.Dossier) (map[string]any, error) {
-		if err := notOwn(p, d.Account, d.SubmittedBy); err != nil {
+	v, err := s.changeDossier(ctx, p, id, version, MayVerify, "refuse", func(tx store.Tx, d *store.Dossier) (map[string]any, error) {
+		if err := notOwn(p, madeBy(d)...); err != nil {
 			return nil, err
 		}
 		if d.State != store.DossierSubmitted && d.State != store.DossierOK || !d.Erased.IsZero() {
@@ -338,6 +360,10 @@ func (s *Service) refuseDossier(ctx context.Context, p Principal, id string, ver
 		d.State, d.Reason, d.FirstBy, d.SecondBy, d.Decided = store.DossierInvalid, r.Reason, "", "", s.now()
 		return map[string]any{"reason": r.Reason}, s.lookAgain(tx, d)
 	})
+	if err == nil {
+		err = s.reopen(ctx, p.Tenant, v.Account, "")
+	}
+	return v, err
 }
 
 // missing is what a dossier lacks to be approved.

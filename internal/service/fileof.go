@@ -30,12 +30,19 @@ func (s *Service) fileOf(ctx context.Context, o *store.Order, prof *profile.Prof
 	if err != nil {
 		return err
 	}
-	if contact != nil {
-		r.People = append(r.People, evidence.Person{ID: contact.ID, Role: "administrator", Status: s.personStatus(contact, o.Product)})
-	}
 	f := &filed{Service: s, o: o, r: r, now: s.now()}
+	if f.ordered, err = s.requesters(ctx, o); err != nil {
+		return err
+	}
 	f.window = identityWindow(prof, f.now, o.Order.Plan)
-	stands := s.counts(organization, o.Product)
+	if contact != nil {
+		status := s.personStatus(contact, o.Product)
+		if status == "ok" && f.approvedByOwn(contact) {
+			status = "audit"
+		}
+		r.People = append(r.People, evidence.Person{ID: contact.ID, Role: "administrator", Status: status})
+	}
+	stands := s.counts(organization, o.Product) && !f.approvedByOwn(organization)
 	if stands {
 		if stands, err = s.sameAs(o.Order, organization); err != nil {
 			return err
@@ -43,15 +50,8 @@ func (s *Service) fileOf(ctx context.Context, o *store.Order, prof *profile.Prof
 	}
 	if stands {
 		f.organization = organization
-		// Who looked first gathered what there is; who looked second checked it.
-		for _, step := range []evidence.ReviewStep{{Step: "validated", By: organization.FirstBy}, {Step: "approved", By: organization.SecondBy}} {
-			if step.By != "" {
-				step.At = organization.Decided
-				r.Reviews = append(r.Reviews, step)
-			}
-		}
 	}
-	if s.counts(contact, o.Product) {
+	if s.counts(contact, o.Product) && !f.approvedByOwn(contact) {
 		f.contact = contact
 	}
 	for _, read := range []func(context.Context) error{f.claims, f.calls, f.letters} {
@@ -59,7 +59,43 @@ func (s *Service) fileOf(ctx context.Context, o *store.Order, prof *profile.Prof
 			return problemOf(err)
 		}
 	}
+	f.steps()
 	return nil
+}
+
+// steps says who gathered what counts, and who checked it without having gathered
+// any of it (EVG 3.2.2.13): where all who approved had, the second of them, which
+// the rules then find.
+func (f *filed) steps() {
+	slices.Sort(f.gathered)
+	for _, by := range slices.Compact(f.gathered) {
+		f.r.Reviews = append(f.r.Reviews, evidence.ReviewStep{Step: "validated", By: by})
+	}
+	d := f.organization
+	if d == nil {
+		return
+	}
+	checked := d.SecondBy
+	for _, by := range []string{d.SecondBy, d.FirstBy} {
+		if by != "" && !slices.ContainsFunc(f.gathered, func(g string) bool { return review.SamePerson(g, by) }) {
+			checked = by
+			break
+		}
+	}
+	if checked != "" {
+		f.r.Reviews = append(f.r.Reviews, evidence.ReviewStep{Step: "approved", By: checked, At: d.Decided})
+	}
+}
+
+// requester reports whether somebody ordered: what such a one found does not count
+// for the order, whoever's dossier it is in.
+func (f *filed) requester(by string) bool {
+	return by != "" && slices.ContainsFunc(f.ordered, func(o string) bool { return review.SamePerson(o, by) })
+}
+
+// approvedByOwn reports whether a dossier was approved by somebody who ordered.
+func (f *filed) approvedByOwn(d *store.Dossier) bool {
+	return f.requester(d.FirstBy) || f.requester(d.SecondBy)
 }
 
 // personStatus is a contact's state in the words of the rules.
@@ -131,6 +167,9 @@ type filed struct {
 	window time.Duration
 	// organization and contact are the dossiers that stand for the order; nil: none.
 	organization, contact *store.Dossier
+	// ordered are the accounts of whoever ordered, gathered those of reviewers who
+	// found what counts.
+	ordered, gathered []string
 }
 
 // recent reports whether something of a time counts.
@@ -217,10 +256,14 @@ func (f *filed) claims(ctx context.Context) error {
 
 // count adds a claim to what the rules judge, where its content lets it.
 func (f *filed) count(c *store.Claim, counts func(claimBody) bool) error {
+	if c.Item != "registrant" && f.requester(c.By) {
+		return nil
+	}
 	var b claimBody
 	if err := f.reveal("claim:"+c.ID, c.Body, &b); err != nil || !counts(b) {
 		return err
 	}
+	f.gathered = append(f.gathered, c.By)
 	if c.Item != "authority" {
 		f.r.Claims = append(f.r.Claims, evidence.Claim{Item: c.Item, Value: b.Value, Source: b.Source, Class: c.Class, Snapshot: c.Snapshot, ObtainedAt: c.Obtained})
 		return nil
@@ -241,9 +284,11 @@ func (f *filed) calls(ctx context.Context) error {
 		for i := range list {
 			c := &list[i]
 			other := filter.Order == "" && !ofThis(f.organization, c.Created)
-			if seen[c.ID] || other || !f.recent(c.At) || len(c.Body) == 0 {
+			// Only what speaks for the order is no requester's to say.
+			if seen[c.ID] || other || !f.recent(c.At) || len(c.Body) == 0 || c.Result == "confirmed" && f.requester(c.By) {
 				continue
 			}
+			f.gathered = append(f.gathered, c.By)
 			seen[c.ID] = true
 			var b callBody
 			if err := f.reveal("call:"+c.ID, c.Body, &b); err != nil {
@@ -287,8 +332,11 @@ func (f *filed) letters(ctx context.Context) error {
 			continue
 		}
 		e := evidence.Letter{Type: l.Type, Bytes: l.Bytes, State: l.State, Reason: l.Reason}
-		if l.State == "accepted" && !f.recent(l.Decided) {
-			e.State = "pending" // too old to count: a new one is needed
+		if l.State == "accepted" && (!f.recent(l.Decided) || f.requester(l.DecidedBy)) {
+			e.State = "pending" // too old to count: a new one is needed; or for another to decide
+		}
+		if e.State == "accepted" {
+			f.gathered = append(f.gathered, l.DecidedBy)
 		}
 		f.r.Letters = append(f.r.Letters, e)
 	}

@@ -196,11 +196,15 @@ func (s *Service) DecideLetter(ctx context.Context, p Principal, id, letterID st
 		}
 	}
 	word := map[bool]string{true: "letter-accepted", false: "letter-rejected"}[r.Accept]
+	ordered, err := s.orderedBy(ctx, p, id)
+	if err != nil {
+		return nil, err
+	}
 	return s.do(ctx, p, id, 0, step{needs: MayVerify, name: word, change: func(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) {
 		if err := s.still(ctx, tx, p); err != nil {
 			return nil, nil, err
 		}
-		if err := errors.Join(notOwn(p, o.Account, l.By), identityOrder(o, "letter")); err != nil {
+		if err := errors.Join(notOwn(p, append(ordered, l.By)...), identityOrder(o, "letter")); err != nil {
 			return nil, nil, err
 		}
 		decided := *l

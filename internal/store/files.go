@@ -40,7 +40,8 @@ type Dossier struct {
 	Domain string
 	// Body is sealed; empty once erased.
 	Body []byte
-	// SubmittedBy, FirstBy and SecondBy are accounts: who submitted it, and the
+	// SubmittedBy, FirstBy and SecondBy are accounts: those who made, changed or
+	// submitted it, with commas where it was not its account alone, and the
 	// reviewers who approved it.
 	SubmittedBy, FirstBy, SecondBy               string
 	Created, Submitted, Decided, Expires, Erased time.Time
