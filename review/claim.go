@@ -152,4 +152,3 @@ func foldName(name string) string {
 	}
 	return strings.Join(words, "")
 }
-

@@ -94,12 +94,25 @@ func (h *house) file(ctx context.Context) (organization, contact string, err err
 	} {
 		dossier("anna", at+"/claims", c)
 	}
-	dossier("anna", at+"/decide", service.DecisionRequest{Accept: true})
-	dossier("anna", "/dossiers/"+con.ID+"/decide", service.DecisionRequest{Accept: true})
+	for _, id := range []string{org.ID, con.ID} {
+		if err == nil {
+			err = h.approve(ctx, id)
+		}
+	}
 	if err != nil {
 		return "", "", err
 	}
 	return org.ID, con.ID, h.first(ctx, org.ID, con.ID)
+}
+
+// approve approves a dossier as it was read.
+func (h *house) approve(ctx context.Context, id string) error {
+	v, err := do[service.DossierView](ctx, h, "anna", http.MethodGet, "/dossiers/"+id, nil)
+	if err != nil {
+		return err
+	}
+	call := client.Call{Method: http.MethodPost, Path: "/dossiers/" + id + "/decide", Body: service.DecisionRequest{Accept: true}, Version: v.Version}
+	return h.people["anna"].Do(ctx, call, &v)
 }
 
 // first takes one order to ready: letter, call, and the value published.

@@ -253,74 +253,6 @@ func (a *app) dossierCall(ctx context.Context, call client.Call, word string, as
 	return a.showDossier(&v, word, asJSON)
 }
 
-// dossierNext is what can be done next with a dossier by whom it belongs to.
-func dossierNext(v *service.DossierView, word string) string {
-	switch v.State {
-	case "draft":
-		return "assay " + word + " submit " + v.ID
-	case "invalid":
-		if word != "domain" {
-			return "assay " + word + " change " + v.ID + " --file FILE"
-		}
-	case "submitted":
-		return "assay " + word + " show " + v.ID
-	}
-	return ""
-}
-
-func (a *app) showDossier(v *service.DossierView, word string, asJSON bool) error {
-	if asJSON {
-		return a.writeJSON(v)
-	}
-	p := a.page()
-	p.Strong(0, v.ID+": "+render.Safe(dossierName(v)))
-	column := p.Column("dossier.state", "dossier.for", "dossier.parent", "dossier.ends", "dossier.reason")
-	row := func(id, text string) {
-		if text != "" {
-			p.Row(0, column, a.text.Text(id), text)
-		}
-	}
-	row("dossier.state", a.text.Text("dossier.state."+v.State))
-	row("dossier.reason", render.Safe(strings.TrimSpace(v.Reason+" "+v.Note)))
-	row("dossier.parent", render.Safe(v.Parent))
-	products := make([]string, len(v.Products))
-	for i, product := range v.Products {
-		products[i] = strings.ToUpper(string(product))
-	}
-	row("dossier.for", strings.Join(products, ", "))
-	if v.ExpiresAt != nil {
-		row("dossier.ends", v.ExpiresAt.Format(time.DateOnly))
-	}
-	a.claimRows(p, v.Claims)
-	if next := dossierNext(v, word); next != "" {
-		p.Blank()
-		p.Line(p.Command(next))
-	}
-	return a.print(p)
-}
-
-func (a *app) claimRows(p *render.Page, claims []service.ClaimView) {
-	if len(claims) == 0 {
-		return
-	}
-	rows := [][]render.Cell{a.heads("dossier.claim", "dossier.item", "dossier.value", "dossier.source", "dossier.ends")}
-	for i := range claims {
-		c := &claims[i]
-		end := "-"
-		if c.ExpiresAt != nil {
-			end = c.ExpiresAt.Format(time.DateOnly)
-		}
-		if c.WithdrawnAt != nil {
-			end = a.text.Text("dossier.withdrawn", "At", c.WithdrawnAt.Format(time.DateOnly))
-		}
-		rows = append(rows, []render.Cell{
-			render.Plain(c.ID), render.Plain(c.Item), render.Plain(render.Safe(c.Value)), render.Plain(render.Safe(c.Source + " (" + c.Class + ")")), render.Plain(end),
-		})
-	}
-	p.Blank()
-	p.Table(0, 2, rows)
-}
-
 // verifyExample is how a reviewer goes on with a dossier of a kind.
 func verifyExample(word string) string {
 	found := map[string]string{
@@ -329,7 +261,7 @@ func verifyExample(word string) string {
 		"domain":  `ID --item registrant --value "Orchard Ltd" --source rdap.org --class RDS`,
 	}[word]
 	verify := "assay " + word + " verify "
-	return "  " + verify + found + "\n  " + verify + "ID --approve\n  " + verify + `ID --refuse mismatch --note "The register has another name"`
+	return "  " + verify + found + "\n  " + verify + "ID --approve --version 4\n  " + verify + `ID --refuse mismatch --note "The register has another name"`
 }
 
 // verifyFlags are what a reviewer found or decides.
@@ -337,6 +269,7 @@ type verifyFlags struct {
 	claim                            service.ClaimRequest
 	snapshot, withdraw, refuse, note string
 	approve, json                    bool
+	version                          int64
 }
 
 func (a *app) dossierVerifyCommand(word string) *cobra.Command {
@@ -351,6 +284,7 @@ func (a *app) dossierVerifyCommand(word string) *cobra.Command {
 	a.claimFlags(c, &f.claim, &f.snapshot)
 	c.Flags().StringVar(&f.withdraw, "withdraw", "", a.text.Text("flag.claim-withdraw"))
 	c.Flags().BoolVar(&f.approve, "approve", false, a.text.Text("flag.dossier-approve"))
+	c.Flags().Int64Var(&f.version, "version", 0, a.text.Text("flag.dossier-version"))
 	c.Flags().StringVar(&f.refuse, "refuse", "", a.text.Text("flag.dossier-refuse", "Words", strings.Join(service.DossierReasons(), ", ")))
 	c.Flags().StringVar(&f.note, "note", "", a.text.Text("flag.file-note"))
 	c.Flags().BoolVar(&f.json, "json", false, a.text.Text("flag.json"))
@@ -392,7 +326,10 @@ func (a *app) verifyDossier(ctx context.Context, word, id string, f *verifyFlags
 	if given != 1 {
 		return a.usage("assay "+word+" verify --help", "dossier.one-thing")
 	}
+	decides := f.approve || f.refuse != ""
 	switch {
+	case f.version < 0 || f.version != 0 && !decides || f.approve && f.version == 0:
+		return a.usage("assay "+word+" show "+id, "dossier.which-version")
 	case f.claim.Item != "":
 		if err := a.digestOf(&f.claim, f.snapshot); err != nil {
 			return err
@@ -401,12 +338,8 @@ func (a *app) verifyDossier(ctx context.Context, word, id string, f *verifyFlags
 	case f.withdraw != "":
 		call.Path += "/claims/" + url.PathEscape(f.withdraw) + "/withdraw"
 	default:
-		// Of what is decided on it is what was read now.
-		var was service.DossierView
-		if err := a.noticeCall(ctx, client.Call{Method: http.MethodGet, Path: call.Path}, &was, "assay "+word+" list --state submitted"); err != nil {
-			return err
-		}
-		call.Path, call.Version = call.Path+"/decide", was.Version
+		// What is approved is what the reviewer read, not what is there by now.
+		call.Path, call.Version = call.Path+"/decide", f.version
 		call.Body = service.DecisionRequest{Accept: f.approve, Reason: f.refuse, Note: f.note}
 	}
 	var v service.DossierView

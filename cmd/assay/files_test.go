@@ -147,7 +147,7 @@ func TestServiceOrganization(t *testing.T) {
 		t.Fatalf("%+v", con)
 	}
 	// Nobody decides on the own account; an applicant decides on nothing.
-	d.as(t, "shop", exitNoPermission, nil, "org", "verify", org.ID, "--approve")
+	d.as(t, "shop", exitNoPermission, nil, "org", "verify", org.ID, "--approve", "--version", "3")
 
 	file := d.identity(t, org.ID, con.ID)
 	v := made[service.View](t, d, "shop", ofOrder, "order", "new", "--file", file)
@@ -172,15 +172,16 @@ func TestServiceOrganization(t *testing.T) {
 	} {
 		d.as(t, "anna", 0, nil, "org", "verify", org.ID, "--item", c[0], "--value", c[1], "--source", c[2], "--class", c[3], "--snapshot", snapshot)
 	}
-	d.as(t, "anna", 0, nil, "org", "verify", org.ID, "--approve")
+	d.approve(t, "anna", "org", org.ID)
 	out, _ = d.as(t, "shop", 0, nil, "org", "show", org.ID)
 	if !strings.Contains(out, "approved") || !strings.Contains(out, "gsxt.gov.cn") || !strings.Contains(out, "OV") {
 		t.Errorf("the dossier approved:\n%s", out)
 	}
-	if _, told = d.as(t, "anna", exitData, nil, "org", "verify", org.ID, "--approve"); !strings.Contains(told, "assay org show "+org.ID) {
+	if _, told = d.as(t, "anna", exitData, nil, d.approval(t, "anna", "org", org.ID)...); !strings.Contains(told, "assay org show "+org.ID) {
 		t.Errorf("approved twice by one: %s", told)
 	}
-	d.as(t, "anna", 0, nil, "contact", "verify", con.ID, "--approve")
+	d.unseen(t, org.ID)
+	d.approve(t, "anna", "contact", con.ID)
 	letters := made[[]service.LetterView](t, d, "anna", 0, "order", "letter", "show", v.ID)
 	saved := filepath.Join(d.dir, "saved.pdf")
 	d.as(t, "anna", 0, nil, "order", "letter", "show", v.ID, letters[0].ID, "--out", saved)
@@ -208,6 +209,48 @@ func TestServiceOrganization(t *testing.T) {
 	s.audited(t)
 	if raw, err := os.ReadFile(filepath.Join(s.dir, "data", "assay.db")); err == nil && bytes.Contains(raw, []byte("mei.lin@orchard.net")) {
 		t.Error("the administrator's address can be read in the database")
+	}
+}
+
+var approval = regexp.MustCompile(`(?m)^\W*assay ((?:org|contact) verify \S+ --approve --version \d+)$`)
+
+// approval is the command that approves a dossier as somebody reads it: it is
+// shown with it.
+func (d *desk) approval(t *testing.T, who, word, id string) []string {
+	t.Helper()
+	out, _ := d.as(t, who, 0, nil, word, "show", id)
+	m := approval.FindStringSubmatch(out)
+	if m == nil {
+		t.Fatalf("no command that approves it:\n%s", out)
+	}
+	return strings.Fields(m[1])
+}
+
+func (d *desk) approve(t *testing.T, who, word, id string) {
+	t.Helper()
+	d.as(t, who, 0, nil, d.approval(t, who, word, id)...)
+}
+
+// unseen has a contact become somebody else between the look and the approval: it
+// is not approved.
+func (d *desk) unseen(t *testing.T, org string) {
+	t.Helper()
+	con := made[service.DossierView](t, d, "shop", 0, "contact", "new", "--org", org, "--file", d.file(t, "contact.yaml", personFile), "--submit").ID
+	if _, told := d.as(t, "anna", exitUsage, nil, "contact", "verify", con, "--approve"); !strings.Contains(told, "--version") || !strings.Contains(told, "assay contact show "+con) {
+		t.Errorf("no version: %s", told)
+	}
+	read := d.approval(t, "anna", "contact", con)
+	d.as(t, "bert", 0, nil, "contact", "verify", con, "--refuse", "mismatch", "--note", "who is this?")
+	d.as(t, "shop", 0, nil, "contact", "change", con, "--file", d.file(t, "contact.yaml", strings.ReplaceAll(personFile, "mei.lin@", "mei@")))
+	d.as(t, "shop", 0, nil, "contact", "submit", con)
+	if _, told := d.as(t, "anna", exitData, nil, read...); !strings.Contains(told, "assay contact show "+con) {
+		t.Errorf("another than was read: %s", told)
+	}
+	if v := made[service.DossierView](t, d, "anna", 0, "contact", "show", con); v.State != "submitted" || v.Parent != org {
+		t.Errorf("approved unseen: %+v", v)
+	}
+	if out, _ := d.as(t, "anna", 0, nil, "contact", "show", con); !strings.Contains(out, "mei@orchard.net") {
+		t.Errorf("what is approved is not shown:\n%s", out)
 	}
 }
 

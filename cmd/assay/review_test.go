@@ -115,8 +115,8 @@ func TestServiceFourEyes(t *testing.T) {
 		d.as(t, "anna", 0, nil, "contact", "verify", con.ID, "--item", "authority", "--value", role, "--source", "letter of the board", "--class", "letter")
 	}
 	for _, who := range []string{"anna", "bert"} {
-		d.as(t, who, 0, nil, "org", "verify", org.ID, "--approve")
-		d.as(t, who, 0, nil, "contact", "verify", con.ID, "--approve")
+		d.approve(t, who, "org", org.ID)
+		d.approve(t, who, "contact", con.ID)
 	}
 	v := made[service.View](t, d, "shop", ofOrder, "order", "new", "--file", d.identityOf(t, order.EV, name, org.ID, con.ID))
 	if v.State != order.StateLetter {

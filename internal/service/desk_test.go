@@ -835,8 +835,8 @@ func (o *office) ev(t *testing.T) (organization, contact string) {
 	}
 	for _, who := range []Principal{o.first, o.second} {
 		o.pass(time.Minute)
-		d(o.DecideDossier(ctx, who, org.ID, 0, DecisionRequest{Accept: true}))
-		d(o.DecideDossier(ctx, who, con.ID, 0, DecisionRequest{Accept: true}))
+		d(o.approveDossier(ctx, who, org.ID))
+		d(o.approveDossier(ctx, who, con.ID))
 	}
 	return org.ID, con.ID
 }

@@ -269,6 +269,9 @@ func (s *Service) WithdrawClaim(ctx context.Context, p Principal, id, claim stri
 // claims about its name, address and phone first, a contact an approved
 // organization, a domain a validation by its account. Where something was found
 // since the last approval, one who approved before approves anew, as the first.
+//
+// An approval is of what the reviewer read: the version is needed, and where it is
+// not the newest the dossier is not approved ([Conflict]). To refuse, 0 is enough.
 func (s *Service) DecideDossier(ctx context.Context, p Principal, id string, version int64, r DecisionRequest) (*DossierView, error) {
 	was, err := s.findDossier(ctx, p, id, MayVerify)
 	if err != nil {
@@ -284,6 +287,13 @@ func (s *Service) DecideDossier(ctx context.Context, p Principal, id string, ver
 			return nil, err
 		}
 		return s.refuseDossier(ctx, p, id, version, r)
+	}
+	switch version {
+	case 0:
+		return nil, &Problem{Kind: Invalid, Message: "dossier.which-version"}
+	case was.Version:
+	default:
+		return nil, &Problem{Kind: Conflict, Message: "service.version", Pairs: []any{"Version", was.Version}}
 	}
 	prof, err := s.profileOf("")
 	if err != nil {
@@ -304,9 +314,6 @@ func (s *Service) DecideDossier(ctx context.Context, p Principal, id string, ver
 	return s.changeDossier(ctx, p, id, version, MayVerify, "approve", func(tx store.Tx, d *store.Dossier) (map[string]any, error) {
 		if err := notOwn(p, madeBy(d)...); err != nil {
 			return nil, err
-		}
-		if d.Version != was.Version {
-			return nil, store.ErrConflict // what was looked at is not what would be approved
 		}
 		now, shown := s.now(), s.dossierState(d)
 		switch {

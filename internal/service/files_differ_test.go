@@ -104,8 +104,8 @@ func TestDossierChangedMeanwhile(t *testing.T) {
 	for _, c := range claimsOf(orchard()) {
 		d(o.AddClaim(ctx, o.first, org.ID, c))
 	}
-	d(o.DecideDossier(ctx, o.first, org.ID, 0, DecisionRequest{Accept: true}))
-	d(o.DecideDossier(ctx, o.first, con.ID, 0, DecisionRequest{Accept: true}))
+	d(o.approveDossier(ctx, o.first, org.ID))
+	d(o.approveDossier(ctx, o.first, con.ID))
 	see := must[*View](t)
 	see(o.UploadLetter(ctx, o.owner, v.ID, pdfLetter))
 	l := must[[]LetterView](t)(o.Letters(ctx, o.first, v.ID))

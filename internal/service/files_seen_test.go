@@ -48,14 +48,14 @@ func TestChangedDossier(t *testing.T) {
 		d(o.SubmitDossier(ctx, o.owner, id, 0))
 	}
 	o.pass(time.Hour)
-	if _, err := o.DecideDossier(ctx, o.first, organization, 0, DecisionRequest{Accept: true}); !problemIs(err, WrongState) {
+	if _, err := o.approveDossier(ctx, o.first, organization); !problemIs(err, WrongState) {
 		t.Errorf("approved by what was found about another name: %v", err)
 	}
 	for _, c := range claimsOf(other) {
 		d(o.AddClaim(ctx, o.first, organization, c))
 	}
-	d(o.DecideDossier(ctx, o.first, organization, 0, DecisionRequest{Accept: true}))
-	d(o.DecideDossier(ctx, o.first, contact, 0, DecisionRequest{Accept: true}))
+	d(o.approveDossier(ctx, o.first, organization))
+	d(o.approveDossier(ctx, o.first, contact))
 	r := o.filedFor(t, order.OV, organization, contact, "x")
 	if len(r.Letters) != 0 || len(r.Calls) != 0 || len(r.Claims) != 3 || len(r.People) != 1 {
 		t.Errorf("after: %d letters, %d calls, %d claims, %+v", len(r.Letters), len(r.Calls), len(r.Claims), r.People)
@@ -71,7 +71,7 @@ func TestTwoLook(t *testing.T) {
 	o.pass(time.Minute)
 	approve := func(who Principal, id string) {
 		t.Helper()
-		d(o.DecideDossier(ctx, who, id, 0, DecisionRequest{Accept: true}))
+		d(o.approveDossier(ctx, who, id))
 	}
 	approve(o.second, organization)
 	approve(o.second, contact)
@@ -85,11 +85,11 @@ func TestTwoLook(t *testing.T) {
 	}
 	// Who found it approves it anew, as the first; then another one does.
 	o.pass(time.Minute)
-	v := d(o.DecideDossier(ctx, o.second, organization, 0, DecisionRequest{Accept: true}))
+	v := d(o.approveDossier(ctx, o.second, organization))
 	if !slices.Equal(v.Products, []order.Product{order.OV}) {
 		t.Errorf("%v after one looked at what is new", v.Products)
 	}
-	if _, err := o.DecideDossier(ctx, o.second, organization, 0, DecisionRequest{Accept: true}); !problemIs(err, WrongState) {
+	if _, err := o.approveDossier(ctx, o.second, organization); !problemIs(err, WrongState) {
 		t.Errorf("twice the same: %v", err)
 	}
 	approve(o.first, organization)
@@ -156,5 +156,40 @@ func TestDeleteDossier(t *testing.T) {
 	organization, _ = o.approved(t)
 	if err := o.DeleteDossier(ctx, o.owner, organization, 0); !problemIs(err, WrongState) {
 		t.Errorf("approved: %v", err)
+	}
+}
+
+// TestApprovedUnseen: what is approved is what the reviewer read. What was refused
+// and changed meanwhile, or got another claim, is looked at again.
+func TestApprovedUnseen(t *testing.T) {
+	t.Parallel()
+	o, ctx, d := newOffice(t), t.Context(), must[*DossierView](t)
+	organization, contact := o.filed(t)
+	for _, c := range claimsOf(orchard()) {
+		d(o.AddClaim(ctx, o.first, organization, c))
+	}
+	if _, err := o.DecideDossier(ctx, o.first, organization, 0, DecisionRequest{Accept: true}); !problemIs(err, Invalid) {
+		t.Errorf("of no version: %v", err)
+	}
+	d(o.approveDossier(ctx, o.first, organization))
+	seen := d(o.Dossier(ctx, o.first, contact))
+	she := mei()
+	she.LastName = "Wang"
+	d(o.DecideDossier(ctx, o.second, contact, 0, DecisionRequest{Reason: "mismatch", Note: "who is this?"}))
+	d(o.ChangeDossier(ctx, o.owner, contact, 0, DossierRequest{Parent: organization, Contact: she}))
+	d(o.SubmitDossier(ctx, o.owner, contact, 0))
+	for _, version := range []int64{seen.Version, seen.Version + 1, seen.Version + 4} {
+		if _, err := o.DecideDossier(ctx, o.first, contact, version, DecisionRequest{Accept: true}); !problemIs(err, Conflict) {
+			t.Errorf("version %d: %v", version, err)
+		}
+	}
+	seen = d(o.Dossier(ctx, o.first, contact))
+	d(o.AddClaim(ctx, o.second, contact, ClaimRequest{Item: "authority", Value: "signer", Source: "letter of the board", Class: "letter"}))
+	if _, err := o.DecideDossier(ctx, o.first, contact, seen.Version, DecisionRequest{Accept: true}); !problemIs(err, Conflict) {
+		t.Errorf("before the claim: %v", err)
+	}
+	seen = d(o.Dossier(ctx, o.first, contact))
+	if v := d(o.DecideDossier(ctx, o.first, contact, seen.Version, DecisionRequest{Accept: true})); v.State != "ok" || v.Version != seen.Version+1 {
+		t.Errorf("%+v", v)
 	}
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -108,6 +109,16 @@ func claimsOf(o *order.Organization) []ClaimRequest {
 	}
 }
 
+// approveDossier is the approval of somebody who looks at a dossier and decides at
+// once.
+func (o *office) approveDossier(ctx context.Context, who Principal, id string) (*DossierView, error) {
+	d, err := o.Store.Dossier(ctx, who.Tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	return o.DecideDossier(ctx, who, id, d.Version, DecisionRequest{Accept: true})
+}
+
 // approved are dossiers that one reviewer verified and approved.
 func (o *office) approved(t *testing.T) (organization, contact string) {
 	t.Helper()
@@ -116,8 +127,8 @@ func (o *office) approved(t *testing.T) (organization, contact string) {
 	for _, c := range claimsOf(orchard()) {
 		d(o.AddClaim(ctx, o.first, organization, c))
 	}
-	d(o.DecideDossier(ctx, o.first, organization, 0, DecisionRequest{Accept: true}))
-	d(o.DecideDossier(ctx, o.first, contact, 0, DecisionRequest{Accept: true}))
+	d(o.approveDossier(ctx, o.first, organization))
+	d(o.approveDossier(ctx, o.first, contact))
 	return organization, contact
 }
 
@@ -161,9 +172,9 @@ func TestOrganizationOrder(t *testing.T) {
 	for _, c := range claimsOf(orchard()) {
 		must[*DossierView](t)(o.AddClaim(ctx, o.first, organization, c))
 	}
-	must[*DossierView](t)(o.DecideDossier(ctx, o.first, organization, 0, DecisionRequest{Accept: true}))
+	must[*DossierView](t)(o.approveDossier(ctx, o.first, organization))
 	wants("the organization approved", cause.OrganizationLetterNotAccepted, cause.OrganizationPhoneUnanswered, cause.OrganizationRequesterNotAuthorized)
-	must[*DossierView](t)(o.DecideDossier(ctx, o.first, contact, 0, DecisionRequest{Accept: true}))
+	must[*DossierView](t)(o.approveDossier(ctx, o.first, contact))
 	wants("the administrator approved", cause.OrganizationLetterNotAccepted, cause.OrganizationPhoneUnanswered)
 	letters := must[[]LetterView](t)(o.Letters(ctx, o.first, v.ID))
 	see(o.DecideLetter(ctx, o.first, v.ID, letters[0].ID, DecisionRequest{Accept: true}))
@@ -270,15 +281,15 @@ func TestTwoReviewers(t *testing.T) {
 	o, ctx, d := newOffice(t), t.Context(), must[*DossierView](t)
 	organization, contact := o.approved(t)
 	for _, who := range []Principal{o.first, {Tenant: RootTenant, Account: "shop", Token: "x", Role: RoleReviewer}} {
-		if _, err := o.DecideDossier(ctx, who, organization, 0, DecisionRequest{Accept: true}); !problemIs(err, WrongState) {
+		if _, err := o.approveDossier(ctx, who, organization); !problemIs(err, WrongState) {
 			t.Errorf("%s: %v", who.Account, err)
 		}
 	}
-	v := d(o.DecideDossier(ctx, o.second, organization, 0, DecisionRequest{Accept: true}))
+	v := d(o.approveDossier(ctx, o.second, organization))
 	if !slices.Equal(v.Products, []order.Product{order.OV, order.EV}) {
 		t.Errorf("%v", v.Products)
 	}
-	d(o.DecideDossier(ctx, o.second, contact, 0, DecisionRequest{Accept: true}))
+	d(o.approveDossier(ctx, o.second, contact))
 	a := identity(t, order.EV, organization, contact, "orchard.net")
 	row := &store.Order{Order: &a.Order, OrderRow: store.OrderRow{ID: "x", Tenant: RootTenant, Account: "shop", Product: order.EV, Profile: "cloud"}}
 	for _, role := range []string{"signer", "approver"} {
@@ -346,7 +357,7 @@ func TestDossierLimits(t *testing.T) {
 	if _, err := o.ChangeDossier(ctx, o.owner, bad.ID, 0, DossierRequest{Organization: orchard()}); !problemIs(err, WrongState) {
 		t.Errorf("changed while it is looked at: %v", err)
 	}
-	if _, err := o.DecideDossier(ctx, o.first, bad.ID, 0, DecisionRequest{Accept: true}); !problemIs(err, WrongState) {
+	if _, err := o.approveDossier(ctx, o.first, bad.ID); !problemIs(err, WrongState) {
 		t.Errorf("approved without a claim: %v", err)
 	}
 	future := o.clock().Add(time.Hour)

@@ -124,7 +124,7 @@ func dossierOperations() []*Operation {
 			Problems: append(actionProblems(), kindKeyReused), run: runDeleteDossier,
 		},
 		submit,
-		with(post("decide", "Decide on a dossier", "The first approval lets it stand for OV orders, that of a second reviewer for EV orders, as long as the profile lets evidence count. Nobody decides on the own account."),
+		with(post("decide", "Decide on a dossier", "The first approval lets it stand for OV orders, that of a second reviewer for EV orders, as long as the profile lets evidence count. Nobody decides on the own account. An approval is of the version that was read: it needs If-Match with that entity tag (not `*`), and without one the answer is 400; where the dossier is at another version it is 412, to be looked at again. To refuse, If-Match is optional."),
 			&Body{Type: service.DecisionRequest{}, Description: "What is decided.", Example: service.DecisionRequest{Accept: true}}, runDecideDossier),
 		claim,
 		{

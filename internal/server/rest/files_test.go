@@ -209,3 +209,29 @@ func csrOf(t *testing.T, names ...string) string {
 	}
 	return text
 }
+
+// TestApprovalVersion: a dossier is approved as it was read: without its entity
+// tag nothing is, nor with that of another version.
+func TestApprovalVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{TokenRate: -1, AddressRate: -1}, func(s *service.Service) Service { return s })
+	made := w.ask(http.MethodPost, Base+"/dossiers", w.root, `{"kind":"organization","organization":{"name":"Orchard"}}`, "Content-Type", "application/json")
+	var v service.DossierView
+	if err := json.Unmarshal(made.body, &v); err != nil || made.StatusCode != http.StatusCreated {
+		t.Fatalf("%d %s", made.StatusCode, made.body)
+	}
+	path := Base + "/dossiers/" + v.ID + "/decide"
+	for tag, want := range map[string]int{
+		"": http.StatusBadRequest, "*": http.StatusBadRequest, `"0"`: http.StatusBadRequest, "x": http.StatusBadRequest,
+		`"2"`: http.StatusPreconditionFailed, `"1"`: http.StatusConflict, // it is read as it is, but a draft
+	} {
+		headers := []string{"Content-Type", "application/json"}
+		if tag != "" {
+			headers = append(headers, "If-Match", tag)
+		}
+		got := w.ask(http.MethodPost, path, w.root, `{"accept":true}`, headers...)
+		if got.StatusCode != want || got.problem(t).Detail == "" {
+			t.Errorf("If-Match %s: %d %s, want %d", tag, got.StatusCode, got.body, want)
+		}
+	}
+}
