@@ -883,8 +883,8 @@ func TestRequesterVerifies(t *testing.T) {
 	for _, c := range claimsOf(orchard()) {
 		d(o.AddClaim(ctx, boss, organization, c)) // nothing was ordered yet
 	}
-	d(o.DecideDossier(ctx, boss, organization, 0, DecisionRequest{Accept: true}))
-	d(o.DecideDossier(ctx, boss, contact, 0, DecisionRequest{Accept: true}))
+	d(o.approveDossier(ctx, boss, organization))
+	d(o.approveDossier(ctx, boss, contact))
 	in := identity(t, order.OV, organization, contact, "orchard.net")
 	in.Order.Account = "shop"
 	v := o.apply(t, boss, in)
