@@ -163,7 +163,7 @@ func (s *Service) AddOrderClaim(ctx context.Context, p Principal, id string, r C
 	if _, err := s.find(ctx, p, id, MayVerify); err != nil {
 		return nil, err
 	}
-	if r.Item == "authority" { // is a person's, not an order's
+	if r.Item == "authority" || r.Item == "requester" { // is a person's or an organization's, not an order's
 		return nil, checkWord("item", r.Item, []string{"name", "number", "address", "phone", "operational-existence", "registrant"})
 	}
 	c, err := s.newClaim(p, &r, "")

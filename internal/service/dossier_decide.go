@@ -18,7 +18,7 @@ import (
 
 // Items are what a claim can be about.
 func Items() []string {
-	return []string{"name", "number", "address", "phone", "operational-existence", "authority", "registrant"}
+	return []string{"name", "number", "address", "phone", "operational-existence", "requester", "authority", "registrant"}
 }
 
 // Classes are the kinds of source that a claim can come from.
@@ -34,6 +34,7 @@ func DossierReasons() []string {
 // ClaimRequest is one fact that a reviewer found, and where.
 type ClaimRequest struct {
 	// Item is "name", "number", "address", "phone", "operational-existence",
+	// "requester" (an account that may ask: with one or more, no other may),
 	// "authority" (of a contact: value "signer" or "approver") or "registrant"
 	// (of a domain).
 	Item  string `json:"item"`
@@ -143,7 +144,7 @@ func (s *Service) newClaim(p Principal, r *ClaimRequest, kind store.DossierKind)
 	items := Items()
 	switch kind {
 	case store.DossierOrganization:
-		items = []string{"name", "number", "address", "phone", "operational-existence"}
+		items = []string{"name", "number", "address", "phone", "operational-existence", "requester"}
 	case store.DossierContact:
 		items = []string{"authority"}
 	case store.DossierDomain:
@@ -158,6 +159,11 @@ func (s *Service) newClaim(p Principal, r *ClaimRequest, kind store.DossierKind)
 	}
 	if r.Item == "authority" {
 		if err := checkWord("value", r.Value, []string{"signer", "approver"}); err != nil {
+			return nil, err
+		}
+	}
+	if r.Item == "requester" {
+		if err := checkAccountID("value", r.Value); err != nil {
 			return nil, err
 		}
 	}

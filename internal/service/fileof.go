@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"maps"
 	"slices"
@@ -59,8 +61,24 @@ func (s *Service) fileOf(ctx context.Context, o *store.Order, prof *profile.Prof
 			return problemOf(err)
 		}
 	}
+	f.askers()
 	f.steps()
 	return nil
+}
+
+// askers are whoever ordered, held against the list of those whom the organization
+// lets ask, where it keeps one (BR 3.2.5).
+func (f *filed) askers() {
+	if len(f.allowed) == 0 {
+		return
+	}
+	slices.Sort(f.allowed)
+	sum := sha256.Sum256([]byte(strings.Join(f.allowed, "\n")))
+	version := hex.EncodeToString(sum[:4])
+	for _, by := range f.ordered {
+		listed := slices.ContainsFunc(f.allowed, func(a string) bool { return review.SamePerson(a, by) })
+		f.r.People = append(f.r.People, evidence.Person{ID: by, Role: "requester", Status: "ok", Listed: listed, ListVersion: version})
+	}
 }
 
 // steps says who gathered what counts, and who checked it without having gathered
@@ -170,6 +188,8 @@ type filed struct {
 	// ordered are the accounts of whoever ordered, gathered those of reviewers who
 	// found what counts.
 	ordered, gathered []string
+	// allowed are the accounts that may ask, where the organization names any.
+	allowed []string
 }
 
 // recent reports whether something of a time counts.
@@ -214,7 +234,7 @@ func (f *filed) claims(ctx context.Context) error {
 		c := &filed[i]
 		d := about[c.Dossier]
 		// What was found after the last approval two reviewers did not see.
-		late := f.o.Product == order.EV && d.Kind != store.DossierDomain && c.Created.After(d.Decided)
+		late := f.o.Product == order.EV && d.Kind != store.DossierDomain && c.Created.After(d.Decided) && c.Item != "requester"
 		if !fresh(c, f.now, f.window) || !ofThis(d, c.Created) || late {
 			continue
 		}
@@ -257,11 +277,18 @@ func (f *filed) claims(ctx context.Context) error {
 // count adds a claim to what the rules judge, where its content lets it.
 func (f *filed) count(c *store.Claim, counts func(claimBody) bool) error {
 	if c.Item != "registrant" && f.requester(c.By) {
+		if c.Item == "requester" {
+			f.allowed = append(f.allowed, "") // there is a list, which this does not put anybody on
+		}
 		return nil
 	}
 	var b claimBody
 	if err := f.reveal("claim:"+c.ID, c.Body, &b); err != nil || !counts(b) {
 		return err
+	}
+	if c.Item == "requester" {
+		f.allowed = append(f.allowed, b.Value)
+		return nil
 	}
 	f.gathered = append(f.gathered, c.By)
 	if c.Item != "authority" {

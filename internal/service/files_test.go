@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"assay/cause"
+	"assay/evidence"
 	"assay/internal/message"
 	"assay/internal/secret"
 	"assay/internal/store"
@@ -426,5 +427,48 @@ func TestLetter(t *testing.T) {
 	must[*View](t)(o.Erase(ctx, o.who[RoleAdministrator], v.ID, 0))
 	if _, _, err := o.LetterContent(ctx, o.first, v.ID, l.ID); !problemIs(err, NotFound) {
 		t.Errorf("erased: %v", err)
+	}
+}
+
+// TestRequesterList: where an organization says who may ask, nobody else may.
+func TestRequesterList(t *testing.T) {
+	t.Parallel()
+	o, ctx, d := newOffice(t), t.Context(), must[*DossierView](t)
+	organization, contact := o.approved(t)
+	list := func(account string) *DossierView {
+		return d(o.AddClaim(ctx, o.first, organization, ClaimRequest{Item: "requester", Value: account, Source: "letter of the board", Class: "letter"}))
+	}
+	if _, err := o.AddClaim(ctx, o.first, organization, ClaimRequest{Item: "requester", Value: "a b", Source: "x", Class: "letter"}); !problemIs(err, Invalid) {
+		t.Errorf("no account: %v", err)
+	}
+	unlisted := func() bool {
+		r := o.filedFor(t, order.OV, organization, contact, "x")
+		return slices.ContainsFunc(r.People, func(p evidence.Person) bool { return p.Role == "requester" && p.ListVersion != "" && !p.Listed })
+	}
+	if unlisted() {
+		t.Error("there is no list yet")
+	}
+	v := list("alice")
+	if !unlisted() {
+		t.Error("shop asks, and only alice may")
+	}
+	in := identity(t, order.OV, organization, contact, "orchard.net")
+	if v, err := o.Apply(ctx, o.owner, in); err == nil && !slices.Contains(causesIn(v), cause.OrganizationRequesterNotAuthorized) {
+		t.Errorf("%s %v", v.State, causesIn(v))
+	} else if err != nil && !problemIs(err, Refused) {
+		t.Error(err)
+	}
+	list("shop")
+	if unlisted() {
+		t.Error("shop is on the list")
+	}
+	// A list whose only entry was taken back is none.
+	for _, c := range d(o.Dossier(ctx, o.first, v.ID)).Claims {
+		if c.Item == "requester" {
+			d(o.WithdrawClaim(ctx, o.first, organization, c.ID))
+		}
+	}
+	if unlisted() {
+		t.Error("there is no list any more")
 	}
 }
