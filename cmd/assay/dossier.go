@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -188,26 +187,14 @@ func (a *app) dossierListCommand(word, kind string) *cobra.Command {
 	return c
 }
 
-// dossierList reads pages until there are as many as asked for.
+// dossierList lists dossiers, as many as asked for.
 func (a *app) dossierList(ctx context.Context, word string, q url.Values, limit int, asJSON bool) error {
 	if limit < 1 {
 		return a.usage("assay "+word+" list --limit 50", "order.limit")
 	}
-	items := []service.DossierView{}
-	for len(items) < limit {
-		var page struct {
-			Items []service.DossierView `json:"items"`
-			Next  string                `json:"next"`
-		}
-		q.Set("limit", strconv.Itoa(min(200, limit-len(items))))
-		if err := a.call(ctx, client.Call{Method: http.MethodGet, Path: "/dossiers", Query: q}, &page); err != nil {
-			return err
-		}
-		items = append(items, page.Items...)
-		if page.Next == "" {
-			break
-		}
-		q.Set("cursor", page.Next)
+	items, err := pages[service.DossierView](ctx, a, "/dossiers", q, limit)
+	if err != nil {
+		return err
 	}
 	if asJSON {
 		return a.writeJSON(items)

@@ -125,26 +125,35 @@ func (a *app) orderListCommand() *cobra.Command {
 	return c
 }
 
-// orderList reads pages until there are as many orders as asked for.
-func (a *app) orderList(ctx context.Context, q url.Values, limit int, asJSON bool) error {
-	if limit < 1 {
-		return a.usage("assay order list --limit 50", "order.limit")
-	}
-	items := []service.Summary{}
+// pages reads the pages of a list until there are as many items as asked for.
+func pages[T any](ctx context.Context, a *app, path string, q url.Values, limit int) ([]T, error) {
+	items := []T{}
 	for len(items) < limit {
 		var page struct {
-			Items []service.Summary `json:"items"`
-			Next  string            `json:"next"`
+			Items []T    `json:"items"`
+			Next  string `json:"next"`
 		}
 		q.Set("limit", strconv.Itoa(min(200, limit-len(items))))
-		if err := a.call(ctx, client.Call{Method: http.MethodGet, Path: "/orders", Query: q}, &page); err != nil {
-			return err
+		if err := a.call(ctx, client.Call{Method: http.MethodGet, Path: path, Query: q}, &page); err != nil {
+			return nil, err
 		}
 		items = append(items, page.Items...)
 		if page.Next == "" {
 			break
 		}
 		q.Set("cursor", page.Next)
+	}
+	return items, nil
+}
+
+// orderList lists orders, as many as asked for.
+func (a *app) orderList(ctx context.Context, q url.Values, limit int, asJSON bool) error {
+	if limit < 1 {
+		return a.usage("assay order list --limit 50", "order.limit")
+	}
+	items, err := pages[service.Summary](ctx, a, "/orders", q, limit)
+	if err != nil {
+		return err
 	}
 	if asJSON {
 		return a.writeJSON(items)

@@ -60,26 +60,14 @@ func (a *app) reviewQueueCommand() *cobra.Command {
 	return c
 }
 
-// reviewQueue reads pages until there are as many orders as asked for.
+// reviewQueue lists orders that wait, as many as asked for.
 func (a *app) reviewQueue(ctx context.Context, q url.Values, limit int, asJSON bool) error {
 	if limit < 1 {
 		return a.usage("assay review queue --limit 50", "order.limit")
 	}
-	items := []service.QueueItem{}
-	for len(items) < limit {
-		var page struct {
-			Items []service.QueueItem `json:"items"`
-			Next  string              `json:"next"`
-		}
-		q.Set("limit", strconv.Itoa(min(200, limit-len(items))))
-		if err := a.call(ctx, client.Call{Method: http.MethodGet, Path: "/review-queue", Query: q}, &page); err != nil {
-			return err
-		}
-		items = append(items, page.Items...)
-		if page.Next == "" {
-			break
-		}
-		q.Set("cursor", page.Next)
+	items, err := pages[service.QueueItem](ctx, a, "/review-queue", q, limit)
+	if err != nil {
+		return err
 	}
 	if asJSON {
 		return a.writeJSON(items)
