@@ -83,6 +83,9 @@ type Request struct {
 	ClientAuth bool
 	// Method is how the names were validated, for an upstream CA.
 	Method order.Method
+	// Replaces is the certificate that this one renews or replaces; nil for none.
+	// An upstream CA is told of it (RFC 9773 5).
+	Replaces *x509.Certificate
 	// State is what [Issuer.Open] said of this order; nil where it was not asked.
 	State json.RawMessage
 	// Now is the time of signing.
@@ -90,7 +93,16 @@ type Request struct {
 }
 
 // Opened is the order at an upstream CA.
+//
+// To that CA all orders of a service come from one account. It may answer two of
+// them for the same names with one order of its own, and asks nothing for a name
+// that this account was validated for lately. Neither says anything about who
+// ordered: the service looks for a value of its own wherever another account
+// was given the same reference, and for every name without a challenge.
 type Opened struct {
+	// Reference names the order at that CA: two of ours with one reference have
+	// the same values.
+	Reference string
 	// State is what the issuer needs to find it again, at most 16 KiB.
 	State json.RawMessage
 	// Challenges are the values that the upstream CA wants to see: of origin
