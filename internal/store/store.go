@@ -70,6 +70,7 @@ type Reader interface {
 	DeskReader
 	NoticeReader
 	FilesReader
+	CertificateReader
 	// Order returns one order of a tenant; tenant "" is any.
 	Order(ctx context.Context, tenant, id string) (*Order, error)
 	Orders(ctx context.Context, f OrderFilter) ([]OrderRow, error)
@@ -133,6 +134,7 @@ type Tx interface {
 	DeskTx
 	NoticeTx
 	FilesTx
+	CertificateTx
 	// Order reads one order as of now, for a change of it.
 	Order(tenant, id string) (*Order, error)
 	// LockKeys returns the numbers of the newest 1,000 orders that were submitted

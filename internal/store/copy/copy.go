@@ -24,6 +24,7 @@ var tables = []string{
 	"reviews", "observations", "validations", "desk", "decisions", "audit", "audit_heads", "requests", "secrets", "leases",
 	"channels", "channel_events", "notices", "notice_tries",
 	"dossiers", "claims", "calls", "letters", "letter_parts",
+	"authorities", "attempts", "upstream_orders", "chains", "certificates", "certificate_names", "certificate_due", "revocations", "crls", "blocked_keys", "csrs",
 }
 
 // A Database is what is copied from and to: an open store, or a

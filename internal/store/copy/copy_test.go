@@ -91,13 +91,29 @@ func fill(t *testing.T, db *sqlstore.DB) {
 			tx.OpenDesk(store.DeskItem{Order: "o1", Tenant: "root", Account: "a", Causes: []string{"x"}, Opened: noon}),
 			tx.AddDecision(store.Decision{ID: "d1", Order: "o1", Tenant: "root", Account: "a", Kind: store.DecisionAsk, Note: "果园\n'\"\\", At: noon}),
 			tx.Seal([]store.Entry{{ID: "e0", Seq: 1, Hash: []byte{9}}}),
-			fillNotices(tx))
+			fillNotices(tx), fillCertificates(tx))
 		_, err := tx.TakeLease("l", "me", noon, noon)
 		return errors.Join(append(errs, err)...)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// fillCertificates writes a CA, a certificate, and what belongs to them.
+func fillCertificates(tx store.Tx) error {
+	return errors.Join(
+		tx.InsertAuthority(&store.Authority{ID: "own", Kind: store.AuthorityIssuing, State: store.AuthorityActive, DER: []byte{0, 255}, KeyPlace: store.KeySealed, Created: noon}),
+		tx.InsertAttempt(&store.Attempt{Order: "o1", Seq: 1, Issuer: "own", State: order.AttemptPrepared, Serial: "0a", TBS: []byte{0}, Created: noon}),
+		tx.PutUpstreamOrder(&store.UpstreamOrder{Order: "o1", Issuer: "acme", Data: []byte{0}, Changed: noon}),
+		tx.InsertCertificate(&store.Certificate{
+			CertificateRow: store.CertificateRow{ID: "o1", Tenant: "root", Account: "a", Source: store.SourceIssued, Issuer: "own", Serial: "0a", State: order.CertificateValid, Created: noon},
+			DER:            []byte{0, 255}, Chain: []byte{1},
+		}, []store.OrderName{{Name: "x.net", Domain: "x.net"}}),
+		tx.SetCertificateDue(store.CertificateDue{Certificate: "o1", Kind: store.DueEnd, At: noon}),
+		tx.Revoke(store.Revocation{Issuer: "own", Serial: "0b", At: noon, NotAfter: noon}),
+		tx.BlockKey("k", "o1", noon),
+		tx.InsertCSR(&store.CSR{ID: "q", Tenant: "root", Account: "a", DER: []byte{0}, Created: noon}))
 }
 
 // fillNotices writes a channel and a notice that was tried once.
