@@ -26,7 +26,7 @@ const (
 // Kinds lists the kinds of key that [New] makes.
 func Kinds() []Kind { return []Kind{KindP256, KindP384, KindRSA2048, KindRSA3072, KindRSA4096} }
 
-// A Private is a new private key. It prints as its public half, so that it
+// A Private is a private key. It prints as its public half, so that it
 // cannot be shown by mistake; only [Private.PEM] gives it away.
 type Private struct {
 	signer crypto.Signer
@@ -68,6 +68,9 @@ func list(kinds []Kind) string {
 	}
 	return text
 }
+
+// Hold makes a Private of a key that was there before.
+func Hold(signer crypto.Signer) *Private { return &Private{signer} }
 
 // Signer signs with the key.
 func (p *Private) Signer() crypto.Signer { return p.signer }
