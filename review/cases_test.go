@@ -40,6 +40,8 @@ type oneCase struct {
 	Mode        string    `json:"mode"`
 	// Order is an order file; its csr may be a file of testdata/csr.
 	Order order.File `json:"order"`
+	// Upload stands in place of an order where the cause is one of uploads.
+	Upload *evidence.Upload `json:"upload"`
 	// Records replaces the answer on a topic. By default every list is
 	// configured and fresh, and every kind of record is kept and empty.
 	Records map[evidence.Topic]evidence.LookupAnswer `json:"records"`
@@ -201,6 +203,9 @@ func (c oneCase) judge(t *testing.T) *review.Report {
 	}
 	if c.Mode == "" {
 		c.Mode = string(review.Precheck)
+	}
+	if c.Upload != nil {
+		return &review.Report{Findings: review.JudgeUpload(c.Upload, p, c.At).Findings}
 	}
 	if c.Order.CSR != "" && !strings.Contains(c.Order.CSR, "-----") && len(c.Order.CSR) < 100 {
 		raw, err := os.ReadFile(filepath.Join("testdata/csr", c.Order.CSR))

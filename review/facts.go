@@ -26,6 +26,9 @@ type facts struct {
 	// places can be looked from, the primary first.
 	places []evidence.Perspective
 
+	// upload is what a judgement of the scope upload is about, else nil.
+	upload *evidence.Upload
+
 	// isPartner is set where the order stands for a name that comes with another.
 	isPartner bool
 

@@ -26,6 +26,9 @@ const (
 	VerdictPass    Verdict = "pass"
 )
 
+// Blocks reports whether the verdict is one that stops something.
+func (v Verdict) Blocks() bool { return v != VerdictPass }
+
 func verdictOf(findings []Finding) Verdict {
 	gravest := cause.Pass
 	for i := range findings {

@@ -24,6 +24,8 @@ type rule struct {
 	run  func(f *facts, s *sink)
 	// caa is set where it is about the CAA records of a name.
 	caa bool
+	// scope is set where it is about no order: see [Judgement].
+	scope Scope
 	// index is the rule's place in [rules], set there.
 	index int
 }
@@ -87,7 +89,7 @@ func Implemented() []cause.ID { return slices.Clone(implemented) }
 
 var implemented = func() []cause.ID {
 	var ids []cause.ID
-	for _, r := range rules {
+	for _, r := range slices.Concat(rules, besideRules) {
 		ids = append(ids, r.causes...)
 	}
 	slices.Sort(ids)

@@ -33,6 +33,11 @@ var rules = numbered(slices.Concat(
 	quorumRules,
 ))
 
+// besideRules are about no order; each is run for its scope alone.
+var besideRules = slices.Concat(
+	uploadRules,
+)
+
 func numbered(list []rule) []rule {
 	for i := range list {
 		list[i].index = i

@@ -92,6 +92,7 @@ func (a *app) commands() []*cobra.Command {
 	}{
 		{"check", a.checkCommand},
 		{"causes", a.causesCommand},
+		{"cert", a.certCommand},
 		{"csr", a.csrCommand},
 		{"explain", a.explainCommand},
 		{"perspective", a.perspectiveCommand},

@@ -167,8 +167,9 @@ func (r *reading) close(content, label string, line int) {
 				r.problem("blank-line", line+i, "")
 			}
 			continue
-		case len(text) > longest:
+		case len(text) > longest || strings.ContainsAny(text, " \t"):
 			r.problem("joined-lines", line+i, "")
+			text = strings.NewReplacer(" ", "", "\t", "").Replace(text)
 		}
 		if at := strings.IndexFunc(text, func(c rune) bool { return !isBase64(c) }); at >= 0 {
 			r.problem("base64", line+i, "")

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/sha1"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"io/fs"
@@ -64,10 +63,10 @@ func (v *server) note(s *Set, list []entry, p *message.Printer) []byte {
 		names = "-"
 	}
 	line(p.Text("bundle.names", "Names", names))
-	line(p.Text("bundle.issuer", "Issuer", issuer(s.leaf)))
+	line(p.Text("bundle.issuer", "Issuer", oneLine(s.leaf.Issuer.String())))
 	line(p.Text("bundle.validity", "From", stamp(s.leaf.NotBefore), "To", stamp(s.leaf.NotAfter)))
 	line(p.Text("bundle.serial", "Serial", s.leaf.SerialNumber.Text(16)))
-	line(p.Text("bundle.digest", "Digest", digest(s.leaf)))
+	line(p.Text("bundle.digest", "Digest", hexDigest(s.leaf.Raw)))
 	line("")
 	line(p.Text("bundle.files"))
 	for _, e := range list {
@@ -94,11 +93,6 @@ func (v *server) note(s *Set, list []entry, p *message.Printer) []byte {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
-
-func digest(c *x509.Certificate) string {
-	sum := sha256.Sum256(c.Raw)
-	return hex.EncodeToString(sum[:])
-}
 
 // thumbprint is what Windows calls a certificate by in its store.
 func thumbprint(c *x509.Certificate) string {

@@ -131,9 +131,6 @@ func (s *Set) Name() string {
 	return strings.NewReplacer("*", "_", ":", "-").Replace(names[0])
 }
 
-// issuer is the name of who issued the certificate, on one line.
-func issuer(c *x509.Certificate) string { return oneLine(c.Issuer.String()) }
-
 // oneLine makes text from outside fit for a line of a note.
 func oneLine(s string) string {
 	const most = 200
