@@ -1,0 +1,74 @@
+package private
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"assay/internal/issuer"
+	"assay/profile"
+)
+
+const day = 24 * time.Hour
+
+// newSerial makes a serial number of 20 octets: 158 random bits below a set one,
+// so that it is positive, never zero and always of the same length. BR 7.1 asks
+// for 64 bits; RFC 5280 4.1.2.2 allows 20 octets.
+func newSerial(random io.Reader) ([]byte, error) {
+	serial := make([]byte, 20)
+	if _, err := io.ReadFull(random, serial); err != nil {
+		return nil, fmt.Errorf("take random bits for a serial number: %w", err)
+	}
+	serial[0] = serial[0]&0x7f | 0x40
+	return serial, nil
+}
+
+// validity is the first and the last second of a certificate: as long as the
+// dated table of the profile allows on the day of signing, both seconds counted
+// (BR 6.3.2), no longer than asked for, and within the life of the issuing
+// certificate.
+func (a *Authority) validity(r *issuer.Request) (first, last time.Time, err error) {
+	issuing := a.hierarchy.Issuing
+	now := r.Now.UTC()
+	if now.After(issuing.NotAfter) || now.Before(issuing.NotBefore.Add(-time.Second)) {
+		return first, last, &issuer.Unavailable{Problem: "key-offline", Err: fmt.Errorf(
+			"the issuing certificate is valid from %s to %s, and not at %s",
+			issuing.NotBefore.Format(time.RFC3339), issuing.NotAfter.Format(time.RFC3339), now.Format(time.RFC3339))}
+	}
+	first = now.Add(-a.backdate).Truncate(time.Second)
+	if first.Before(issuing.NotBefore) {
+		first = issuing.NotBefore.UTC()
+	}
+	last = issuing.NotAfter.UTC()
+	if longest, ok := longest(r); ok {
+		last = earlier(last, first.Add(longest-time.Second))
+	}
+	if !r.NotAfter.IsZero() {
+		last = earlier(last, r.NotAfter.UTC().Truncate(time.Second))
+	}
+	if !last.After(now) {
+		return first, last, errors.New("the certificate would end at " + last.Format(time.RFC3339) + ", before it is signed: ask for a later end")
+	}
+	return first, last, nil
+}
+
+// longest is the longest validity, the lesser where days and hours are both set.
+func longest(r *issuer.Request) (d time.Duration, ok bool) {
+	if n, _, set := r.Profile.On(profile.ValidityDays, r.Now, r.Plan); set {
+		d, ok = time.Duration(n)*day, true
+	}
+	if n, _, set := r.Profile.On(profile.ValidityHours, r.Now, r.Plan); set {
+		if h := time.Duration(n) * time.Hour; !ok || h < d {
+			d, ok = h, true
+		}
+	}
+	return d, ok
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
