@@ -42,10 +42,17 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Text says it in a person's language.
 func (e *Error) Text(p *message.Printer) string {
+	id, pairs := e.Message()
+	return p.Text(id, pairs...)
+}
+
+// Message is the text's id and what fills it in.
+func (e *Error) Message() (id string, pairs []any) {
 	why := ""
 	if e.Err != nil {
 		why = oneLine(e.Err.Error())
 	}
-	return p.Text("certfile.error."+string(e.What), "Format", e.Format, "Formats", formatIDs(), "Why", why, "Most", MaxCertificates,
-		"Shortest", minPassword, "Longest", maxPassword)
+	return "certfile.error." + string(e.What), []any{
+		"Format", e.Format, "Formats", formatIDs(), "Why", why, "Most", MaxCertificates, "Shortest", minPassword, "Longest", maxPassword,
+	}
 }

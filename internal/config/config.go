@@ -71,9 +71,7 @@ type Config struct {
 	// not known.
 	Region   string   `toml:"region"`
 	Location Location `toml:"location"`
-	// Issuer is the table [issuer]: who signs the certificates of `assay serve`.
-	Issuer Issuer `toml:"issuer"`
-	// Serve is the table [serve], the settings of `assay serve`. The tables stay last.
+	// Serve is the table [serve], the settings of `assay serve`. It stays last.
 	Serve Serve `toml:"serve"`
 }
 
@@ -121,8 +119,8 @@ func Parse(raw []byte, path string) (*Config, error) {
 			*p = filepath.Join(filepath.Dir(path), *p)
 		}
 	}
-	for _, p := range append(c.Serve.profileFiles(), c.Issuer.files()...) {
-		if *p != "" && !filepath.IsAbs(*p) {
+	for _, p := range c.Serve.profileFiles() {
+		if !filepath.IsAbs(*p) {
 			*p = filepath.Join(filepath.Dir(path), *p)
 		}
 	}
@@ -137,7 +135,7 @@ func plain() reflect.Type {
 	for i := range fields {
 		f := t.Field(i)
 		switch {
-		case f.Type == reflect.TypeFor[Serve](), f.Type == reflect.TypeFor[Issuer](): // of TOML's own types
+		case f.Type == reflect.TypeFor[Serve](): // of TOML's own types
 		case f.Type.Kind() == reflect.Slice:
 			f.Type = reflect.TypeFor[[]string]()
 		case f.Type.Kind() == reflect.Struct:
@@ -156,11 +154,8 @@ func decodeError(err error, path string) error {
 			e := &missing.Errors[i]
 			key := strings.Join(e.Key(), ".")
 			keys := Keys()
-			switch {
-			case strings.HasPrefix(key, "serve."):
+			if strings.HasPrefix(key, "serve.") {
 				keys = ServeKeys()
-			case strings.HasPrefix(key, "issuer."):
-				keys = IssuerKeys()
 			}
 			what := "there is no such setting; there are " + strings.Join(keys, ", ")
 			if near := nearest(key); near != "" {
@@ -211,13 +206,10 @@ func forms() map[string]string {
 	}
 }
 
-// tables is how many fields at the end of Config are tables.
-const tables = 2
-
-// Keys lists the settings outside the tables in the order of the struct.
+// Keys lists the settings outside the table [serve] in the order of the struct.
 func Keys() []string {
 	t := reflect.TypeFor[Config]()
-	keys := make([]string, t.NumField()-tables)
+	keys := make([]string, t.NumField()-1)
 	for i := range keys {
 		keys[i] = t.Field(i).Tag.Get("toml")
 	}

@@ -21,6 +21,13 @@ const (
 	ReviewAsked    Event = "review.asked"    // the reviewer asks the applicant
 	ReviewAnswered Event = "review.answered" // the applicant answered
 	ReviewDecided  Event = "review.decided"  // the reviewer decided
+
+	CertificateIssued   Event = "certificate.issued"         // it is there
+	CertificateEnding   Event = "certificate.ending"         // it ends soon
+	CertificateExpired  Event = "certificate.expired"        // it has ended
+	CertificateRenewal  Event = "certificate.renewal-failed" // it could not be renewed
+	CertificateRevoked  Event = "certificate.revoked"        // it is revoked
+	CertificateDeployed Event = "certificate.deployment"     // where it is used something is wrong
 	// Test is sent by hand, to try a channel. No channel asks for it.
 	Test Event = "test"
 )
@@ -32,6 +39,7 @@ func Events() []Event {
 	return []Event{
 		OrderSubmitted, OrderFindings, OrderReminder, OrderDeadline, OrderReady, OrderRefused, OrderExpired, OrderCancelled,
 		ReviewOpened, ReviewUrged, ReviewLate, ReviewAsked, ReviewAnswered, ReviewDecided,
+		CertificateIssued, CertificateEnding, CertificateExpired, CertificateRenewal, CertificateRevoked, CertificateDeployed,
 	}
 }
 
@@ -45,7 +53,7 @@ func EventsFor(role string) (may, usual []Event) {
 				may = append(may, e)
 			}
 		}
-		return may, []Event{OrderFindings, OrderReminder, OrderDeadline, OrderReady, OrderRefused, OrderExpired, ReviewAsked, ReviewDecided}
+		return may, []Event{OrderFindings, OrderReminder, OrderDeadline, OrderReady, OrderRefused, OrderExpired, ReviewAsked, ReviewDecided, CertificateIssued, CertificateEnding, CertificateExpired, CertificateRenewal, CertificateRevoked, CertificateDeployed}
 	case "reviewer":
 		return Events(), staffOnly
 	}

@@ -29,6 +29,8 @@ type Letter struct {
 	Name     string
 	Names    int
 	Deadline time.Time
+	// Ends is when the certificate ends that it is about; zero: it is about none.
+	Ends time.Time
 	// Findings are what is in its way, in any language.
 	Findings []review.Finding
 	// Note is what a person wrote.
@@ -160,6 +162,9 @@ func (l *Letter) words(p *message.Printer) *words {
 	if !l.Deadline.IsZero() {
 		add("notice.deadline", l.Deadline.UTC().Format("2006-01-02 15:04 UTC"))
 	}
+	if !l.Ends.IsZero() {
+		add("notice.ends", l.Ends.UTC().Format("2006-01-02 15:04 UTC"))
+	}
 	w.findings(l, p)
 	return w
 }
@@ -169,7 +174,8 @@ func (l *Letter) words(p *message.Printer) *words {
 func (w *words) findings(l *Letter, p *message.Printer) {
 	r := &review.Report{}
 	for i := range l.Findings {
-		if f := l.Findings[i]; f.Level.Blocks() && f.ExplainedBy == "" {
+		// Nothing that is wrong where a certificate is used stops an order.
+		if f := l.Findings[i]; (f.Level.Blocks() || l.Event == CertificateDeployed) && f.ExplainedBy == "" {
 			r.Findings = append(r.Findings, f)
 		}
 	}

@@ -29,18 +29,27 @@ const (
 	MayReadFiles     Permission = "files:read"   // dossiers, letters, calls
 	MayWriteFiles    Permission = "files:write"  // dossiers
 	MayVerify        Permission = "files:verify" // claims, calls; decides on dossiers and letters
+	// MayReadCertificates is for certificates and kept requests.
+	MayReadCertificates  Permission = "certificates:read"
+	MayWriteCertificates Permission = "certificates:write"
+	MayRevoke            Permission = "certificates:revoke"
+	// MayDecideRevocation is for the letters of revocations.
+	MayDecideRevocation Permission = "revocations:decide"
+	// MayManageCA is for the CAs of our own: of the whole service, not of a tenant.
+	MayManageCA Permission = "ca"
 )
 
 // Permissions is what each role may do within its tenant. [MayTenants] counts
 // for administrators of [RootTenant] only.
 func Permissions() map[Role][]Permission {
 	return map[Role][]Permission{
-		RoleApplicant: {MayReadOrders, MayWriteOrders, MayReadNotices, MayManageNotices, MayReadFiles, MayWriteFiles},
-		RoleReviewer:  {MayReadOrders, MayTryProfiles, MayReadNotices, MayReadQueue, MayDecide, MayReadFiles, MayVerify},
-		RoleAuditor:   {MayReadOrders, MayReadAudit, MayTryProfiles, MayReadNotices, MayReadQueue, MayReadFiles},
+		RoleApplicant: {MayReadOrders, MayWriteOrders, MayReadNotices, MayManageNotices, MayReadFiles, MayWriteFiles, MayReadCertificates, MayWriteCertificates, MayRevoke},
+		RoleReviewer:  {MayReadOrders, MayTryProfiles, MayReadNotices, MayReadQueue, MayDecide, MayReadFiles, MayVerify, MayReadCertificates, MayRevoke, MayDecideRevocation},
+		RoleAuditor:   {MayReadOrders, MayReadAudit, MayTryProfiles, MayReadNotices, MayReadQueue, MayReadFiles, MayReadCertificates},
 		RoleAdministrator: {
 			MayReadOrders, MayWriteOrders, MayErase, MayManageTokens, MayAccounts, MayTenants, MayReadAudit, MayTryProfiles,
 			MayReadNotices, MayManageNotices, MayReadQueue, MayReadFiles, MayWriteFiles, MayVerify,
+			MayReadCertificates, MayWriteCertificates, MayRevoke, MayDecideRevocation, MayManageCA,
 		},
 	}
 }
@@ -66,7 +75,7 @@ func Scopes() []string {
 
 // May reports whether somebody may do something in the own tenant.
 func (p Principal) May(do Permission) bool {
-	if do == MayTenants && p.Tenant != RootTenant {
+	if (do == MayTenants || do == MayManageCA) && p.Tenant != RootTenant {
 		return false
 	}
 	if !slices.Contains(Permissions()[p.Role], do) {

@@ -28,7 +28,7 @@ type use struct {
 
 // uses are all use cases. TestEveryUse sees to it that none is missing.
 func uses(t *testing.T) []use {
-	return slices.Concat(orderUses(t), otherUses(), noticeUses(), deskUses(), fileUses())
+	return slices.Concat(orderUses(t), otherUses(), noticeUses(), deskUses(), fileUses(), certificateUses(t))
 }
 
 func orderUses(t *testing.T) []use {

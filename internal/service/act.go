@@ -233,6 +233,11 @@ func (s *Service) Cancel(ctx context.Context, p Principal, id string, version in
 }
 
 func (s *Service) cancel(tx store.Tx, p Principal, o *store.Order) ([]store.Due, map[string]any, error) {
+	if o.State == order.StateReady {
+		if err := issuing(tx, o); err != nil {
+			return nil, nil, err
+		}
+	}
 	for o.State != order.StateCancelled {
 		next := order.ActionCancel
 		if o.State == order.StateCancelling {

@@ -132,6 +132,11 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 		if err := keepReview(tx, packed, written.Review, s.now()); err != nil {
 			return nil, err
 		}
+		if !in.Draft {
+			if err := s.claimReplaced(tx, &written); err != nil {
+				return nil, err
+			}
+		}
 		action := "order.submit"
 		if in.Draft {
 			action = "order.draft"

@@ -21,6 +21,11 @@ func itself(o *store.Order) Principal {
 // "" is then the order. Nothing personal and no secret goes into data. Who wants
 // to hear of it gets a notice out of the same unit.
 func (s *Service) audit(tx store.Tx, p Principal, o *store.Order, action, subject string, data map[string]any) error {
+	return s.auditOf(tx, p, o, action, subject, data, nil)
+}
+
+// auditOf is audit for what happens to an order, or to a certificate.
+func (s *Service) auditOf(tx store.Tx, p Principal, o *store.Order, action, subject string, data map[string]any, c *store.Certificate) error {
 	id, err := s.timed()
 	if err != nil {
 		return err
@@ -45,6 +50,9 @@ func (s *Service) audit(tx store.Tx, p Principal, o *store.Order, action, subjec
 	}
 	if err := tx.Append(e); err != nil {
 		return err
+	}
+	if c != nil {
+		return s.announceCertificate(tx, c, &e, data)
 	}
 	return s.announce(tx, o, &e, data)
 }

@@ -39,6 +39,9 @@ func (s *Service) check(ctx context.Context, d store.Due) error {
 	if err != nil {
 		return err
 	}
+	if toIssue(o, d.Kind) {
+		return s.issue(ctx, d, o)
+	}
 	if !toCheck(o, d.Kind) {
 		return s.drop(ctx, d)
 	}
@@ -89,7 +92,7 @@ func (s *Service) look(ctx context.Context, o *store.Order, p *profile.Profile, 
 	if final && at.After(o.Deadline) {
 		at = o.Deadline
 	}
-	l, sharing, err := s.begin(ctx, o, p, o.State == order.StatePending, at)
+	l, sharing, err := s.begin(ctx, o, p, o.State == order.StatePending, at, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +145,10 @@ func (v *sight) decided(o *store.Order) bool {
 
 // begin prepares looking at an order. What the service knows of the order itself
 // is looked up first, so that no name is looked for that was validated already.
-func (s *Service) begin(ctx context.Context, o *store.Order, p *profile.Profile, live bool, at time.Time) (*assay.Looking, map[string]bool, error) {
+// What was seen before, and counts still, is not looked at again.
+func (s *Service) begin(
+	ctx context.Context, o *store.Order, p *profile.Profile, live bool, at time.Time, before []evidence.Observation,
+) (*assay.Looking, map[string]bool, error) {
 	whole, err := s.whole(ctx, o)
 	if err != nil {
 		return nil, nil, err
@@ -157,7 +163,7 @@ func (s *Service) begin(ctx context.Context, o *store.Order, p *profile.Profile,
 	if live {
 		r.Places = s.Places
 	}
-	l, err := r.Look(whole.Order, known)
+	l, err := r.Look(whole.Order, append(before, known)...)
 	return l, sharing, err
 }
 

@@ -77,9 +77,11 @@ func (s *Service) Run(ctx context.Context) {
 	running.Go(func() { s.keepHouse(ctx) })
 	running.Go(func() { s.noticing(ctx) })
 	running.Go(func() { s.reminding(ctx) })
+	running.Go(func() { s.certifying(ctx) })
 	if s.Prepare != nil {
 		s.Prepare(ctx)
 	}
+	s.adoptReady(ctx)
 	s.loop(ctx)
 	running.Wait()
 }

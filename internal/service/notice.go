@@ -43,6 +43,24 @@ func eventOf(action string, data map[string]any, now time.Time) notify.Event {
 		return notify.OrderRefused
 	case "order.expire":
 		return notify.OrderExpired
+	case "order.issue":
+		return notify.CertificateIssued
+	case "certificate.ending":
+		return notify.CertificateEnding
+	case "certificate.expire":
+		return notify.CertificateExpired
+	case "certificate.renew-failed":
+		return notify.CertificateRenewal
+	case "certificate.revoked":
+		return notify.CertificateRevoked
+	case "certificate.revoke", "certificate.revoke-letter":
+		if data["state"] == string(order.CertificateRevoked) {
+			return notify.CertificateRevoked
+		}
+	case "certificate.watch":
+		if added, _ := data["added"].([]string); len(added) > 0 {
+			return notify.CertificateDeployed
+		}
 	case "order.cancel":
 		return notify.OrderCancelled
 	case "review.open", "review.agree": // the other of four eyes is waited for
@@ -72,6 +90,15 @@ func (s *Service) announce(tx store.Tx, o *store.Order, e *store.Entry, data map
 		return nil
 	}
 	return tx.AddNotices(store.NewNotice{Entry: e.ID, Tenant: o.Tenant, Account: o.Account, Event: string(event), Order: o.ID, At: e.At})
+}
+
+// announceCertificate writes the notices of an audit entry about a certificate.
+func (s *Service) announceCertificate(tx store.Tx, c *store.Certificate, e *store.Entry, data map[string]any) error {
+	event := eventOf(e.Action, data, e.At)
+	if event == "" || c.Source != store.SourceIssued {
+		return nil
+	}
+	return tx.AddNotices(store.NewNotice{Entry: e.ID, Tenant: c.Tenant, Account: c.Account, Event: string(event), Order: c.ID, At: e.At})
 }
 
 const (
@@ -240,6 +267,18 @@ func (s *Service) letterAbout(ctx context.Context, o *store.Order, event notify.
 	l := &notify.Letter{
 		Event: event, Tenant: o.Tenant, Account: o.Account, Order: o.ID, Product: string(o.Product), State: string(o.State),
 		Name: o.Name, Names: o.Names, Deadline: o.Deadline,
+	}
+	if strings.HasPrefix(string(event), "certificate.") {
+		l.Deadline = time.Time{}
+		c, err := s.Store.Certificate(ctx, o.Tenant, o.ID)
+		if err != nil {
+			return nil, err
+		}
+		l.State, l.Ends = string(c.State), c.NotAfter
+		if event == notify.CertificateDeployed {
+			l.Findings = decodeFindings(c.Findings)
+		}
+		return l, nil
 	}
 	if event == notify.OrderReady || event == notify.OrderCancelled {
 		l.Deadline = time.Time{}

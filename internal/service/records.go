@@ -55,6 +55,12 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 	r.Account = &evidence.Account{
 		ID: account.ID, Verified: account.Verified, Agreement: account.Agreement, Deactivated: !account.Deactivated.IsZero(),
 	}
+	if !around.Blocked.IsZero() {
+		r.Keys = append(r.Keys, evidence.Hit{List: "service", Kind: "compromised", Entry: keyOf(o.Order), Match: "exact", Reason: "revoked", Date: around.Blocked})
+	}
+	if r.Certificate, err = s.replacedCertificate(ctx, o); err != nil {
+		return nil, nil, err
+	}
 	sharing := map[string]bool{}
 	for i := range around.Past {
 		past := &around.Past[i]

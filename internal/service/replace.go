@@ -134,6 +134,11 @@ func (s *Service) replaceOnce(ctx context.Context, p Principal, was *store.Order
 		if err := keepReview(tx, packed, written.Review, s.now()); err != nil {
 			return nil, err
 		}
+		if submit {
+			if err := s.claimReplaced(tx, &written); err != nil {
+				return nil, err
+			}
+		}
 		data := map[string]any{"state": string(o.State), "names": o.Names, "profile": o.Profile, "product": string(o.Product), "verdict": o.Verdict}
 		if err := s.audit(tx, p, &written, "order."+string(action), "", data); err != nil {
 			return nil, err

@@ -14,12 +14,14 @@ import (
 	"time"
 
 	"assay/data"
+	"assay/internal/issuer"
 	"assay/internal/notify"
 	"assay/internal/store"
 	"assay/lookup"
 	"assay/perspective"
 	"assay/probe/dial"
 	"assay/profile"
+	"assay/review"
 )
 
 // Config is what a service depends on. Store is needed; the zero value of all
@@ -48,6 +50,17 @@ type Config struct {
 	// Places are where to look from, the primary first. Without any no check can
 	// be made: orders wait, and say so.
 	Places []perspective.Place
+	// Issuer is the CA that orders under a profile get their certificates from; nil, or
+	// nil for a profile: they stay ready, and nothing is issued.
+	Issuer func(profile string) issuer.Issuer
+	// NoticeDays are how many days before its end a certificate's end is told; nil: 30,
+	// 14, 7, 3 and 1.
+	NoticeDays []int
+	// Watch looks at where a certificate is used; nil: nobody does.
+	Watch func(ctx context.Context, c *store.Certificate) ([]review.Finding, error)
+	// ServerKeys lets requests and their keys be made here; KeepKeys leaves such keys
+	// here after they were handed out once.
+	ServerKeys, KeepKeys bool
 	// Log is for the operator; nil: nothing is logged.
 	Log *slog.Logger
 	// AuditKey signs the heads of the audit chain; nil: they are not signed.
@@ -93,6 +106,9 @@ type Service struct {
 	tokens    tokenCache
 	jobs      jobs
 	woken     chan struct{}
+	own       authorities
+	certified chan struct{} // something may be due for a certificate
+	listed    chan struct{} // a CRL is due
 	mails     chan struct{} // one for each connection to the mail server
 	work      worker
 }
@@ -137,7 +153,7 @@ func New(c Config) (*Service, error) {
 	if c.NoticeLease == 0 {
 		c.NoticeLease = 5 * time.Minute
 	}
-	s := &Service{Config: c, woken: make(chan struct{}, 1), mails: make(chan struct{}, mailsAtOnce)}
+	s := &Service{Config: c, woken: make(chan struct{}, 1), certified: make(chan struct{}, 1), listed: make(chan struct{}, 1), mails: make(chan struct{}, mailsAtOnce)}
 	if s.Owner == "" {
 		id, err := s.random(8)
 		if err != nil {

@@ -160,7 +160,7 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 				return err
 			}
 		}
-		if err := dueNext(tx, o, out, seen.final); err != nil {
+		if err := s.dueNext(tx, o, out, seen.final); err != nil {
 			return err
 		}
 		if changed, err = s.change(tx, cur, &before, out, seen, last); err != nil {
@@ -189,7 +189,11 @@ func validated(tx store.Tx, o *store.Order, out outcome, seen *sight, keys []sto
 }
 
 // dueNext says what is due after a check.
-func dueNext(tx store.Tx, o *store.Order, out outcome, final bool) error {
+func (s *Service) dueNext(tx store.Tx, o *store.Order, out outcome, final bool) error {
+	if out.action == order.ActionPass && s.issuerOf(o) != nil {
+		// Its certificate is due at once.
+		return errors.Join(tx.ClearDue(o.ID), tx.SetDue(store.Due{Order: o.ID, Kind: store.DueCheck, At: s.now()}))
+	}
 	if out.action != "" {
 		return tx.ClearDue(o.ID)
 	}

@@ -84,12 +84,14 @@ type View struct {
 	// Waiting says for whom an order in the phase review waits.
 	Waiting *Waiting `json:"waiting,omitempty"`
 	// Refusal is what a reviewer refused the order for.
-	Refusal     *DecisionView `json:"refusal,omitempty"`
-	CreatedAt   time.Time     `json:"created_at"`
-	SubmittedAt *time.Time    `json:"submitted_at,omitempty"`
-	Deadline    *time.Time    `json:"deadline,omitempty"`
-	ChangedAt   time.Time     `json:"changed_at"`
-	EndedAt     *time.Time    `json:"ended_at,omitempty"`
+	Refusal *DecisionView `json:"refusal,omitempty"`
+	// Certificate is what was issued.
+	Certificate *CertificateView `json:"certificate,omitempty"`
+	CreatedAt   time.Time        `json:"created_at"`
+	SubmittedAt *time.Time       `json:"submitted_at,omitempty"`
+	Deadline    *time.Time       `json:"deadline,omitempty"`
+	ChangedAt   time.Time        `json:"changed_at"`
+	EndedAt     *time.Time       `json:"ended_at,omitempty"`
 	// Version counts the changes; the entity tag begins with it.
 	Version int64 `json:"version"`
 }

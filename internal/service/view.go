@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,10 @@ type picture struct {
 	// waiting says for whom the order waits, refusal what a person refused it for.
 	waiting *Waiting
 	refusal *DecisionView
+	// issuing are what keeps an order that passed from its certificate.
+	issuing []review.Finding
+	// certificate is that of an issued order.
+	certificate *store.CertificateRow
 }
 
 // view is an order as its owner sees it.
@@ -47,6 +52,15 @@ func (s *Service) view(o *store.Order, beside *picture) *View {
 		if r.Findings != nil {
 			v.Findings = r.Findings
 		}
+	}
+	if len(beside.issuing) > 0 {
+		v.Findings = append(slices.Clone(v.Findings), beside.issuing...)
+	}
+	if c := beside.certificate; c != nil {
+		standing := o.Standing()
+		standing.Certificate, standing.NotAfter = c.State, c.NotAfter
+		v.CloudStatus, v.Allowed = standing.CloudStatus(), standing.Allowed(s.now())
+		v.Certificate = viewOfCertificate(c)
 	}
 	for _, d := range beside.due {
 		if d.Kind == store.DueCheck {
@@ -81,6 +95,9 @@ func (s *Service) picture(ctx context.Context, o *store.Order) (*picture, error)
 		return nil, problemOf(err)
 	}
 	if err := s.people(ctx, o, beside); err != nil {
+		return nil, err
+	}
+	if err := s.certifies(ctx, o, beside); err != nil {
 		return nil, err
 	}
 	last, err := s.Store.Review(ctx, o.ID, 0)

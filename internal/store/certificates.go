@@ -251,6 +251,9 @@ type CertificateTx interface {
 	// Revoke writes a revocation, once: ErrConflict where there is one. The shard's
 	// list is due with it.
 	Revoke(r Revocation) error
+	// DueByKey has what is to be done about every other certificate with a key that
+	// is compromised due as [DueRevoke].
+	DueByKey(keyprint, except string, at time.Time) error
 	// EnsureCRL makes the row of a shard that has none; its first list is due.
 	EnsureCRL(issuer string, shard int64, at time.Time) error
 	// PutCRL writes a list that was made out of one as it was read. ErrConflict:

@@ -137,7 +137,9 @@ type AroundQuery struct {
 
 // Around is what an order is judged beside.
 type Around struct {
-	Account     *Account
+	Account *Account
+	// Blocked is since when the order's key is blocked for ever; zero: it is not.
+	Blocked     time.Time
 	Past        []PastOrder
 	Validations []Validation
 }

@@ -45,6 +45,13 @@ func (r reader) Around(ctx context.Context, q store.AroundQuery) (*store.Around,
 		return err
 	}}}
 	list = append(list, validationReads(q.Tenant, q.Account, q.Profiles, q.Domains, &a.Validations)...)
+	if q.Past.Key != "" {
+		list = append(list, reading{`SELECT blocked_at FROM blocked_keys WHERE keyprint = $1`, []any{q.Past.Key}, func(scan func(...any) error) error {
+			at, err := scanMicros(scan)
+			a.Blocked = fromMicros(at)
+			return err
+		}})
+	}
 	s := newSearch(&q.Past)
 	if err := r.all(ctx, append(list, s.reads()...)); err != nil {
 		return nil, err

@@ -199,6 +199,12 @@ func (t *tx) BlockKey(keyprint, certificate string, at time.Time) error {
 	return t.exec(`INSERT INTO blocked_keys (keyprint, certificate, blocked_at) VALUES ($1,$2,$3) ON CONFLICT (keyprint) DO NOTHING`, keyprint, certificate, micros(at))
 }
 
+func (t *tx) DueByKey(keyprint, except string, at time.Time) error {
+	return t.exec(`INSERT INTO certificate_due (certificate, kind, due_at, lease, attempt)
+		SELECT id, 'revoke', CAST($1 AS BIGINT), '', 0 FROM certificates WHERE keyprint = $2 AND id <> $3 AND source = 'issued' AND state IN ('valid', 'revocation-letter')
+		ON CONFLICT (certificate, kind) DO UPDATE SET due_at=excluded.due_at, lease='', attempt=0`, micros(at), keyprint, except)
+}
+
 func (t *tx) CSRNow(tenant, id string) (*store.CSR, error) {
 	if err := t.usable(); err != nil {
 		return nil, err

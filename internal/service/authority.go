@@ -1,0 +1,280 @@
+package service
+
+import (
+	"context"
+	"crypto"
+	"crypto/elliptic"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"assay/internal/issuer/private"
+	"assay/internal/store"
+)
+
+const (
+	// shardPlaces is how many certificates have their place in one shard of a CRL,
+	// blockPlaces how many a process takes at a time.
+	shardPlaces = 10_000
+	blockPlaces = 100
+	// watchAfter is how long after a download it is looked where a certificate is used.
+	watchAfter = 10 * time.Minute
+)
+
+// AuthoritySettings say what our own CA is made of at the first start.
+type AuthoritySettings struct {
+	// Name is its subject; of the root and of the issuing CA differ in the common name.
+	Name private.Name
+	// Constraints are the names that it may certify; none: any.
+	Constraints private.Constraints
+	// URL is where lists and OCSP are served: http://ca.example.net. "": nowhere, and
+	// certificates name neither.
+	URL string
+	// KeyAt finds a key that is not kept here, by [store.Authority.KeyPlace]; nil:
+	// none can be.
+	KeyAt func(place string) (crypto.Signer, error)
+}
+
+// authorities are the CAs of our own that this process has the keys of.
+type authorities struct {
+	lock sync.RWMutex
+	// byID are the issuing ones, active the one that issues.
+	byID   map[string]*private.Authority
+	active *private.Authority
+	root   []*x509.Certificate
+	blocks map[string]*block
+}
+
+// A block is a run of places in the shards of a CRL that this process has.
+type block struct {
+	lock  sync.Mutex
+	next  int64
+	until int64
+}
+
+// OpenAuthorities makes a root and an issuing CA where there are none, and takes
+// all that there are into use.
+func (s *Service) OpenAuthorities(ctx context.Context, in AuthoritySettings) (*private.Authority, error) {
+	all, err := s.Store.Authorities(ctx)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	if len(all) == 0 {
+		if err := s.firstAuthorities(ctx, in); err != nil {
+			return nil, err
+		}
+		if all, err = s.Store.Authorities(ctx); err != nil {
+			return nil, problemOf(err)
+		}
+	}
+	return s.takeAuthorities(all, in)
+}
+
+// firstAuthorities makes root and issuing CA. Of two processes that start at once
+// one's are kept.
+func (s *Service) firstAuthorities(ctx context.Context, in AuthoritySettings) error {
+	rootKey, err := private.GenerateKey(elliptic.P384())
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	name := in.Name
+	name.CommonName += " Root"
+	root, err := private.CreateRoot(name, rootKey, now)
+	if err != nil {
+		return err
+	}
+	key, err := private.GenerateKey(elliptic.P256())
+	if err != nil {
+		return err
+	}
+	name = in.Name
+	name.CommonName += " Issuing 1"
+	issuing, err := private.CreateIssuing(name, key.Public(), in.Constraints, root, rootKey, urlsAt(in.URL, "root-1"), now)
+	if err != nil {
+		return err
+	}
+	rootRow, err := s.authorityRow("root-1", "", store.AuthorityRoot, root, rootKey)
+	if err != nil {
+		return err
+	}
+	row, err := s.authorityRow("issuing-1", "root-1", store.AuthorityIssuing, issuing, key)
+	if err != nil {
+		return err
+	}
+	p := Principal{Tenant: RootTenant, Token: serviceActor, Role: RoleAdministrator}
+	err = s.Store.Write(ctx, func(tx store.Tx) error {
+		for _, a := range []*store.Authority{rootRow, row} {
+			if err := tx.InsertAuthority(a); err != nil {
+				return err
+			}
+			if err := s.audit(tx, p, nil, "ca.new", "ca:"+a.ID, map[string]any{"fingerprint": fingerprintOf(a.DER), "subject": a.Subject}); err != nil {
+				return err
+			}
+		}
+		return tx.EnsureCRL("root-1", 0, now)
+	})
+	if errors.Is(err, store.ErrConflict) {
+		return nil
+	}
+	return problemOf(err)
+}
+
+func urlsAt(base, id string) private.URLs {
+	if base == "" {
+		return private.URLs{}
+	}
+	return private.URLsAt(base, id)
+}
+
+func authoritySecret(id string) string { return "authority:" + id }
+
+// authorityRow is the row of a CA with its key sealed.
+func (s *Service) authorityRow(id, parent, kind string, c *x509.Certificate, key crypto.Signer) (*store.Authority, error) {
+	a := &store.Authority{
+		ID: id, Parent: parent, Kind: kind, State: store.AuthorityActive, Subject: c.Subject.String(), DER: c.Raw, KeyPlace: store.KeyAway,
+		NotAfter: c.NotAfter, Created: s.now(), Version: 1,
+	}
+	if key == nil {
+		return a, nil
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("the key of %s: %w", id, err)
+	}
+	a.KeyPlace = store.KeySealed
+	a.Sealed, err = s.conceal(authoritySecret(id), der)
+	return a, err
+}
+
+// authorityKey is the key of a CA; nil where it was taken elsewhere.
+func (s *Service) authorityKey(a *store.Authority, in AuthoritySettings) (crypto.Signer, error) {
+	switch a.KeyPlace {
+	case store.KeyAway:
+		return nil, nil
+	case store.KeySealed:
+		var der []byte
+		if err := s.reveal(authoritySecret(a.ID), a.Sealed, &der); err != nil {
+			return nil, err
+		}
+		key, err := x509.ParsePKCS8PrivateKey(der)
+		if err != nil {
+			return nil, fmt.Errorf("the key of the CA %s cannot be read", a.ID)
+		}
+		signer, ok := key.(crypto.Signer)
+		if !ok {
+			return nil, fmt.Errorf("the key of the CA %s cannot sign", a.ID)
+		}
+		return signer, nil
+	}
+	if in.KeyAt == nil {
+		return nil, fmt.Errorf("the key of the CA %s is at %q, which this program cannot reach", a.ID, a.KeyPlace)
+	}
+	return in.KeyAt(a.KeyPlace)
+}
+
+// takeAuthorities takes CAs into use; the newest active issuing one issues.
+func (s *Service) takeAuthorities(all []store.Authority, in AuthoritySettings) (*private.Authority, error) {
+	certs := map[string]*x509.Certificate{}
+	parents := map[string]string{}
+	for i := range all {
+		c, err := x509.ParseCertificate(all[i].DER)
+		if err != nil {
+			return nil, fmt.Errorf("the CA %s: %w", all[i].ID, err)
+		}
+		certs[all[i].ID], parents[all[i].ID] = c, all[i].Parent
+	}
+	set := authorities{byID: map[string]*private.Authority{}, blocks: map[string]*block{}}
+	slices.SortFunc(all, func(a, b store.Authority) int { return a.Created.Compare(b.Created) })
+	for i := range all {
+		a := &all[i]
+		if a.Kind == store.AuthorityRoot {
+			set.root = append(set.root, certs[a.ID])
+			continue
+		}
+		key, err := s.authorityKey(a, in)
+		if err != nil {
+			return nil, err
+		}
+		if key == nil {
+			continue
+		}
+		h := private.Hierarchy{Issuing: certs[a.ID], Root: certs[a.ID]}
+		for at := a.Parent; at != ""; at = parents[at] {
+			if h.Root != h.Issuing {
+				h.Intermediates = append(h.Intermediates, h.Root)
+			}
+			h.Root = certs[at]
+		}
+		b := &block{}
+		ca, err := private.New(private.Config{
+			ID: a.ID, Hierarchy: h, Key: key, URLs: urlsAt(in.URL, a.ID), Now: s.Now,
+			NextShard: func(ctx context.Context) (int, error) { return s.nextShard(ctx, a.ID, b) },
+		})
+		if err != nil {
+			if a.State != store.AuthorityActive {
+				s.Log.Warn("a CA that was retired is not used", "ca", a.ID, "error", err)
+				continue
+			}
+			return nil, err
+		}
+		set.byID[a.ID] = ca
+		if a.State == store.AuthorityActive {
+			set.active = ca
+		}
+	}
+	s.own.lock.Lock()
+	defer s.own.lock.Unlock()
+	s.own.byID, s.own.active, s.own.root, s.own.blocks = set.byID, set.active, set.root, set.blocks
+	return set.active, nil
+}
+
+// nextShard gives the next certificate its shard: places are taken from the store
+// block by block, so that no shard ever has more than it may, whatever dies.
+func (s *Service) nextShard(ctx context.Context, id string, b *block) (int, error) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if b.next == b.until {
+		var n int64
+		err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
+			if n, err = tx.NextBlock(id); err != nil {
+				return err
+			}
+			return tx.EnsureCRL(id, n*blockPlaces/shardPlaces, s.now())
+		})
+		if err != nil {
+			return 0, err
+		}
+		b.next, b.until = n*blockPlaces, (n+1)*blockPlaces
+		s.wakeLists()
+	}
+	b.next++
+	return int((b.next - 1) / shardPlaces), nil
+}
+
+// roots are the roots of our own.
+func (s *Service) roots() []*x509.Certificate {
+	s.own.lock.RLock()
+	defer s.own.lock.RUnlock()
+	return s.own.root
+}
+
+// An AuthorityView is a CA of our own.
+type AuthorityView struct {
+	ID     string `json:"id"`
+	Parent string `json:"parent,omitempty"`
+	// Kind is "root" or "issuing", State "active" or "retired".
+	Kind    string `json:"kind"`
+	State   string `json:"state"`
+	Subject string `json:"subject"`
+	// Key is where its key is: "sealed" in the database, "away", or a place.
+	Key         string    `json:"key"`
+	Fingerprint string    `json:"fingerprint"`
+	Certificate string    `json:"certificate"`
+	NotAfter    time.Time `json:"not_after"`
+	CreatedAt   time.Time `json:"created_at"`
+	Version     int64     `json:"version"`
+}

@@ -1,0 +1,469 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"assay/cause"
+	"assay/internal/issuer"
+	"assay/internal/store"
+	"assay/order"
+	"assay/profile"
+	"assay/review"
+)
+
+// PausedLab is why no certificate is due for an order that passed: it was looked at
+// in a laboratory, and its profile is of the public internet.
+const PausedLab = "lab"
+
+// issuerOf is the CA that an order gets its certificate from; nil: none.
+func (s *Service) issuerOf(o *store.Order) issuer.Issuer {
+	if s.Issuer == nil {
+		return nil
+	}
+	return s.Issuer(o.Profile)
+}
+
+// toIssue reports whether what is due for an order is its certificate.
+func toIssue(o *store.Order, kind store.DueKind) bool {
+	return o.Deleted.IsZero() && o.State == order.StateReady && kind == store.DueCheck
+}
+
+// adoptReady makes the certificate due of every order that passed while nobody
+// issued any.
+func (s *Service) adoptReady(ctx context.Context) {
+	if s.Issuer == nil {
+		return
+	}
+	for after := ""; ; {
+		ids, err := s.Store.OrdersReady(ctx, after, 200)
+		if err == nil && len(ids) > 0 {
+			after = ids[len(ids)-1]
+			err = s.Store.Write(ctx, func(tx store.Tx) error {
+				for _, id := range ids {
+					o, err := tx.Order("", id)
+					if err != nil {
+						return err
+					}
+					if o.State != order.StateReady || o.Paused != "" || s.issuerOf(o) == nil {
+						continue
+					}
+					if _, err := s.checkNow(tx, o); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		if err != nil && ctx.Err() == nil {
+			s.Log.Error("looking for orders that wait for their certificate failed", "error", err)
+		}
+		if err != nil || len(ids) == 0 {
+			return
+		}
+	}
+}
+
+// An issuance is one order on its way from ready to issued, in one process.
+type issuance struct {
+	s   *Service
+	ca  issuer.Issuer
+	due store.Due
+	o   *store.Order
+	p   *profile.Profile
+	// seq is the number of the attempt, request what it asks for.
+	seq     int
+	request *issuer.Request
+	sharing map[string]bool
+	review  string
+}
+
+// issue brings an order that passed to its certificate: what a process left that
+// died is settled first; then the gate, the attempt with its serial number and
+// bytes, the signature, and the certificate are each stored before the next. A
+// certificate is told of by nothing before it is stored.
+func (s *Service) issue(ctx context.Context, d store.Due, o *store.Order) error {
+	ca := s.issuerOf(o)
+	if ca == nil {
+		return s.drop(ctx, d)
+	}
+	p, err := s.Profiles(o.Profile)
+	if err != nil {
+		return fmt.Errorf("order %s: %w", o.ID, err)
+	}
+	earlier, err := s.Store.Attempts(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: len(earlier) + 1}
+	if n := len(earlier); n > 0 && earlier[n-1].State == order.AttemptPrepared {
+		return i.resume(ctx, &earlier[n-1])
+	}
+	passed, err := i.gate(ctx)
+	if err != nil || !passed {
+		return err
+	}
+	prepared, err := ca.Prepare(ctx, i.request)
+	if err != nil {
+		return i.refused(ctx, err)
+	}
+	if kept, err := i.prepare(ctx, prepared); err != nil || !kept {
+		return err
+	}
+	return i.complete(ctx, prepared)
+}
+
+// resume settles an attempt whose process died: it goes on where that cannot give
+// a second certificate, else its serial number is revoked, and another attempt is
+// due.
+func (i *issuance) resume(ctx context.Context, a *store.Attempt) error {
+	i.seq, i.review = a.Seq, a.Review
+	if a.Issuer != i.ca.ID() {
+		return i.abandon(ctx, a, "the issuer is another one now")
+	}
+	if err := i.asked(ctx, nil); err != nil {
+		return err
+	}
+	prepared, err := i.ca.Resume(ctx, i.request, &issuer.Attempt{Serial: a.Serial, TBS: a.TBS, State: a.Data, Shard: int(a.Shard)})
+	switch {
+	case errors.Is(err, issuer.ErrAbandon):
+		return i.abandon(ctx, a, "the process ended while it was signed")
+	case err != nil:
+		return i.failed(ctx, a, err)
+	}
+	return i.complete(ctx, prepared)
+}
+
+// prepare stores the attempt. It is not kept where the order changed since the
+// gate, or an order came meanwhile that shares its key.
+func (i *issuance) prepare(ctx context.Context, prepared *issuer.Prepared) (kept bool, err error) {
+	s := i.s
+	now := s.now()
+	a := &store.Attempt{
+		Order: i.o.ID, Seq: i.seq, Issuer: i.ca.ID(), State: order.AttemptPrepared, Serial: prepared.Serial, TBS: prepared.TBS, Data: prepared.State,
+		Shard: int64(prepared.Shard), Review: i.review, Lints: prepared.Lints, Created: now,
+	}
+	err = s.Store.Write(ctx, func(tx store.Tx) error {
+		kept = false
+		cur, err := tx.Order("", i.o.ID)
+		if err != nil {
+			return err
+		}
+		if cur.Version != i.o.Version || cur.State != order.StateReady {
+			return nil // looked at anew when it is due
+		}
+		if err := raced(tx, cur, orderKeys(cur.Order), i.sharing); errors.Is(err, errRaced) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := tx.InsertAttempt(a); err != nil {
+			return err
+		}
+		kept = true
+		return s.audit(tx, itself(cur), nil, "issuance.prepare", "order:"+cur.ID, i.audited(map[string]any{"serial": a.Serial, "lints": a.Lints, "review": i.review}))
+	})
+	if errors.Is(err, store.ErrConflict) {
+		return false, i.later(ctx, 0) // another process is at it
+	}
+	if err == nil && !kept {
+		return false, i.later(ctx, 0)
+	}
+	return kept, err
+}
+
+func (i *issuance) audited(data map[string]any) map[string]any {
+	data["issuer"], data["attempt"] = i.ca.ID(), i.seq
+	return data
+}
+
+// complete has the certificate made, and stores it.
+func (i *issuance) complete(ctx context.Context, prepared *issuer.Prepared) error {
+	a := &store.Attempt{
+		Order: i.o.ID, Seq: i.seq, Issuer: i.ca.ID(), Serial: prepared.Serial, Shard: int64(prepared.Shard), Review: i.review, Created: i.s.now(),
+	}
+	issued, err := i.ca.Complete(ctx, prepared)
+	if err != nil {
+		return i.failed(ctx, a, err)
+	}
+	stored, err := i.keep(ctx, a, issued)
+	if err != nil {
+		return err // still prepared: settled when it is due again
+	}
+	if !stored {
+		// The order was cancelled, or opened again, while it was signed.
+		return i.abandon(ctx, a, "the order changed while it was signed")
+	}
+	i.s.changed(i.o.ID)
+	i.s.wakeCertificates()
+	return nil
+}
+
+// keep stores a certificate with all that follows from it, in one unit.
+func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Issued) (stored bool, err error) {
+	s := i.s
+	c, names, err := i.certificate(a, issued)
+	if err != nil {
+		return false, err
+	}
+	now := s.now()
+	err = s.Store.Write(ctx, func(tx store.Tx) error {
+		stored = false
+		if err := tx.FinishDue(i.due, s.Owner); err != nil {
+			return err
+		}
+		o, err := tx.Order("", i.o.ID)
+		if err != nil {
+			return err
+		}
+		to, ok := o.State.Next(order.ActionIssue)
+		if !ok || o.Version != i.o.Version {
+			return tx.SetDue(store.Due{Order: o.ID, Kind: store.DueCheck, At: now})
+		}
+		ended := *a
+		ended.State, ended.TBS, ended.Ended = order.AttemptIssued, nil, now
+		if err := tx.EndAttempt(&ended); err != nil {
+			return err
+		}
+		written := *c
+		if err := tx.InsertCertificate(&written, names); err != nil {
+			return err
+		}
+		if err := s.follow(tx, &written, i.p); err != nil {
+			return err
+		}
+		if err := s.replaced(tx, o, &written); err != nil {
+			return err
+		}
+		o.State, o.Phase, o.Paused, o.Ended = to, "", "", now
+		if err := s.update(tx, o); err != nil {
+			return err
+		}
+		if err := tx.ClearDue(o.ID); err != nil {
+			return err
+		}
+		stored = true
+		return s.audit(tx, itself(o), o, "order.issue", "", i.audited(map[string]any{
+			"state": string(o.State), "serial": c.Serial, "fingerprint": c.Fingerprint, "not_after": c.NotAfter.UTC().Format(time.RFC3339), "review": i.review,
+		}))
+	})
+	return stored, err
+}
+
+// abandon ends an attempt of which nobody knows whether it was signed, or whose
+// signature nobody gets: the serial number is revoked, and never used again.
+func (i *issuance) abandon(ctx context.Context, a *store.Attempt, why string) error {
+	s := i.s
+	now := s.now()
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
+		ended := *a
+		ended.State, ended.TBS, ended.Detail, ended.Ended = order.AttemptAbandoned, nil, why, now
+		if err := tx.EndAttempt(&ended); err != nil {
+			return err
+		}
+		if a.Serial != "" {
+			r := store.Revocation{Issuer: a.Issuer, Serial: a.Serial, Shard: a.Shard, Reason: int(issuer.Superseded), NotAfter: now.AddDate(2, 0, 0), At: now}
+			if err := tx.Revoke(r); err != nil {
+				return err
+			}
+		}
+		return s.audit(tx, itself(i.o), nil, "issuance.abandon", "order:"+i.o.ID, i.audited(map[string]any{"serial": a.Serial, "why": why}))
+	})
+	if errors.Is(err, store.ErrConflict) {
+		err = nil // another process did
+	}
+	if err != nil {
+		return err
+	}
+	s.wakeCertificates()
+	return i.later(ctx, 0)
+}
+
+// failed settles an attempt that is stored and gave no certificate. Where a
+// signature may have been made the serial number is given up.
+func (i *issuance) failed(ctx context.Context, a *store.Attempt, err error) error {
+	var refusal *issuer.Refusal
+	if a.Serial != "" {
+		i.s.Log.Error("an attempt to issue is given up", "order", i.o.ID, "attempt", a.Seq, "error", err)
+		return i.abandon(ctx, a, "signing failed")
+	}
+	if !errors.As(err, &refusal) {
+		return i.waits(ctx, err)
+	}
+	return i.end(ctx, refusal, func(tx store.Tx, detail string) error {
+		ended := *a
+		ended.State, ended.Detail, ended.Ended = order.AttemptFailed, detail, i.s.now()
+		return tx.EndAttempt(&ended)
+	})
+}
+
+// refused settles what the issuer says before anything is stored.
+func (i *issuance) refused(ctx context.Context, err error) error {
+	var refusal *issuer.Refusal
+	if !errors.As(err, &refusal) {
+		return i.waits(ctx, err)
+	}
+	return i.end(ctx, refusal, func(tx store.Tx, detail string) error {
+		now := i.s.now()
+		return tx.InsertAttempt(&store.Attempt{
+			Order: i.o.ID, Seq: i.seq, Issuer: i.ca.ID(), State: order.AttemptFailed, Review: i.review, Detail: detail, Created: now, Ended: now,
+		})
+	})
+}
+
+// end writes down a refusal: where a cause of it is of level refuse the order has
+// failed, else it waits and is tried again.
+func (i *issuance) end(ctx context.Context, refusal *issuer.Refusal, attempt func(tx store.Tx, detail string) error) error {
+	s := i.s
+	findings := problemFindings(i.p, i.o.Product, refusal.Problems)
+	detail, err := json.Marshal(findings)
+	if err != nil {
+		return err
+	}
+	fails := len(findings) == 0
+	for _, f := range findings {
+		fails = fails || f.Level == cause.Refuse
+	}
+	wait := max(backoff(i.due.Attempt), time.Minute)
+	for _, f := range findings {
+		if f.RetryAt != nil && f.RetryAt.Sub(s.now()) > wait {
+			wait = f.RetryAt.Sub(s.now())
+		}
+	}
+	s.Log.Warn("the issuer refuses an order", "order", i.o.ID, "attempt", i.seq, "error", refusal.Error(), "fails", fails)
+	err = s.Store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.FinishDue(i.due, s.Owner); err != nil {
+			return err
+		}
+		if err := attempt(tx, string(detail)); err != nil {
+			return err
+		}
+		o, err := tx.Order("", i.o.ID)
+		if err != nil {
+			return err
+		}
+		data := i.audited(map[string]any{"causes": causesAmong(findings)})
+		if !fails || o.Version != i.o.Version {
+			if err := tx.SetDue(store.Due{Order: o.ID, Kind: store.DueCheck, At: s.now().Add(wait), Attempt: i.due.Attempt}); err != nil {
+				return err
+			}
+			return s.audit(tx, itself(o), nil, "issuance.refuse", "order:"+o.ID, data)
+		}
+		to, ok := o.State.Next(order.ActionRefuse)
+		if !ok {
+			return fmt.Errorf("order %s is %s, which has no %q", o.ID, o.State, order.ActionRefuse)
+		}
+		o.State, o.Phase, o.Reason, o.Ended = to, "", order.FailIssuance, s.now()
+		if err := s.update(tx, o); err != nil {
+			return err
+		}
+		data["state"], data["reason"] = string(o.State), string(o.Reason)
+		return s.audit(tx, itself(o), o, "order.refuse", "", data)
+	})
+	if err == nil {
+		s.changed(i.o.ID)
+	}
+	return err
+}
+
+// waits has an order wait for an issuer that is not there now.
+func (i *issuance) waits(ctx context.Context, err error) error {
+	var away *issuer.Unavailable
+	if ctx.Err() != nil || !errors.As(err, &away) {
+		return err
+	}
+	i.s.Log.Error("the issuer is not available; it is tried again", "order", i.o.ID, "problem", away.Problem, "error", err)
+	wait := backoff(i.due.Attempt)
+	if !away.Retry.IsZero() {
+		wait = max(wait, away.Retry.Sub(i.s.now()))
+	}
+	return i.later(ctx, wait)
+}
+
+// later has the certificate due again, and counts this time.
+func (i *issuance) later(ctx context.Context, wait time.Duration) error {
+	s := i.s
+	attempt := i.due.Attempt
+	if wait == 0 {
+		attempt = 0
+	}
+	return s.Store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.FinishDue(i.due, s.Owner); err != nil {
+			return err
+		}
+		return tx.SetDue(store.Due{Order: i.o.ID, Kind: store.DueCheck, At: s.now().Add(wait), Attempt: attempt})
+	})
+}
+
+// problemFindings gives the problems of an issuer their levels. What a profile lets
+// pass waits, too: there is no certificate.
+func problemFindings(p *profile.Profile, product order.Product, problems []issuer.Problem) []review.Finding {
+	list := make([]review.Finding, 0, len(problems))
+	for i := range problems {
+		pr := &problems[i]
+		var conditions []string
+		if pr.Condition != "" {
+			conditions = append(conditions, pr.Condition)
+		}
+		level := p.Level(pr.Cause, product, conditions...)
+		if !level.Blocks() {
+			level = cause.Wait
+		}
+		f := review.Finding{
+			ID: string(pr.Cause) + "@" + pr.Subject, Cause: pr.Cause, Level: level, Stage: pr.Cause.Stage(), Subject: pr.Subject, Who: cause.Lookup(pr.Cause).Who,
+			Parameters: cause.Parameters(pr.Parameters),
+		}
+		if at, ok := pr.Parameters["retry"].(time.Time); ok && !at.IsZero() {
+			f.RetryAt = &at
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+func causesAmong(findings []review.Finding) []string {
+	return causesOf(&review.Report{Findings: findings})
+}
+
+// certifies reads what a view shows of an order's way from passed to issued.
+func (s *Service) certifies(ctx context.Context, o *store.Order, beside *picture) error {
+	switch {
+	case o.State == order.StateIssued:
+		c, err := s.Store.Certificate(ctx, o.Tenant, o.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return problemOf(err)
+		}
+		beside.certificate = &c.CertificateRow
+		return nil
+	case o.State != order.StateReady && o.Reason != order.FailIssuance:
+		return nil
+	}
+	all, err := s.Store.Attempts(ctx, o.ID)
+	if err != nil {
+		return problemOf(err)
+	}
+	// What an earlier attempt failed for is over when a later one was begun.
+	if n := len(all); n > 0 && all[n-1].State == order.AttemptFailed {
+		beside.issuing = decodeFindings([]byte(all[n-1].Detail))
+		return nil
+	}
+	for _, d := range beside.due {
+		if d.Kind == store.DueCheck && d.Attempt > 0 && o.State == order.StateReady {
+			p, err := s.Profiles(o.Profile)
+			if err != nil {
+				return err
+			}
+			beside.issuing = problemFindings(p, o.Product, []issuer.Problem{{
+				Cause: cause.IssuanceCAUnavailable, Subject: "order",
+				Parameters: map[string]any{"problem": "error", "attempts": d.Attempt, "retry": d.At.UTC()},
+			}})
+		}
+	}
+	return nil
+}
