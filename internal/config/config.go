@@ -71,7 +71,9 @@ type Config struct {
 	// not known.
 	Region   string   `toml:"region"`
 	Location Location `toml:"location"`
-	// Serve is the table [serve], the settings of `assay serve`. It stays last.
+	// Issuer is the table [issuer]: who signs the certificates of `assay serve`.
+	Issuer Issuer `toml:"issuer"`
+	// Serve is the table [serve], the settings of `assay serve`. The tables stay last.
 	Serve Serve `toml:"serve"`
 }
 
@@ -119,8 +121,8 @@ func Parse(raw []byte, path string) (*Config, error) {
 			*p = filepath.Join(filepath.Dir(path), *p)
 		}
 	}
-	for _, p := range c.Serve.profileFiles() {
-		if !filepath.IsAbs(*p) {
+	for _, p := range append(c.Serve.profileFiles(), c.Issuer.files()...) {
+		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(filepath.Dir(path), *p)
 		}
 	}
@@ -135,7 +137,7 @@ func plain() reflect.Type {
 	for i := range fields {
 		f := t.Field(i)
 		switch {
-		case f.Type == reflect.TypeFor[Serve](): // of TOML's own types
+		case f.Type == reflect.TypeFor[Serve](), f.Type == reflect.TypeFor[Issuer](): // of TOML's own types
 		case f.Type.Kind() == reflect.Slice:
 			f.Type = reflect.TypeFor[[]string]()
 		case f.Type.Kind() == reflect.Struct:
@@ -154,8 +156,11 @@ func decodeError(err error, path string) error {
 			e := &missing.Errors[i]
 			key := strings.Join(e.Key(), ".")
 			keys := Keys()
-			if strings.HasPrefix(key, "serve.") {
+			switch {
+			case strings.HasPrefix(key, "serve."):
 				keys = ServeKeys()
+			case strings.HasPrefix(key, "issuer."):
+				keys = IssuerKeys()
 			}
 			what := "there is no such setting; there are " + strings.Join(keys, ", ")
 			if near := nearest(key); near != "" {
@@ -206,10 +211,13 @@ func forms() map[string]string {
 	}
 }
 
-// Keys lists the settings outside the table [serve] in the order of the struct.
+// tables is how many fields at the end of Config are tables.
+const tables = 2
+
+// Keys lists the settings outside the tables in the order of the struct.
 func Keys() []string {
 	t := reflect.TypeFor[Config]()
-	keys := make([]string, t.NumField()-1)
+	keys := make([]string, t.NumField()-tables)
 	for i := range keys {
 		keys[i] = t.Field(i).Tag.Get("toml")
 	}

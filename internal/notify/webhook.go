@@ -17,9 +17,9 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
+	"assay/internal/egress"
 	"assay/probe/dial"
 )
 
@@ -27,8 +27,6 @@ const (
 	hookTimeout = 15 * time.Second
 	// maxAnswer is how much of an answer is read, so that the connection ends well.
 	maxAnswer = 4 << 10
-	// maxAddresses is how many addresses of a host are tried.
-	maxAddresses = 4
 	// MaxURL bounds the URL of a webhook, in bytes.
 	MaxURL = 2000
 	// KeyBytes is how long a key is; the form allows 24 to 64.
@@ -176,37 +174,8 @@ func hookFailure(ctx context.Context, err error) *Failure {
 
 // dial looks a host up once, judges what it found, and dials exactly that.
 func (w *Webhook) dial(plain bool) func(ctx context.Context, network, address string) (net.Conn, error) {
-	return func(ctx context.Context, _, address string) (net.Conn, error) {
-		host, portText, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, err
-		}
-		port, err := strconv.ParseUint(portText, 10, 16)
-		if err != nil {
-			return nil, err
-		}
-		found, err := w.addresses(ctx, host)
-		if err != nil {
-			return nil, err
-		}
-		var first error
-		for _, a := range found[:min(len(found), maxAddresses)] {
-			if err = w.judge(a, plain); err == nil {
-				var c net.Conn
-				if c, err = w.Dialer.Dial(ctx, "tcp", netip.AddrPortFrom(a, uint16(port))); err == nil {
-					return c, nil
-				}
-			}
-			// The guard's word counts more than that another address is down.
-			if first == nil || errors.Is(err, dial.ErrGuard) {
-				first = err
-			}
-		}
-		if first == nil {
-			first = errors.New("the host has no address")
-		}
-		return nil, first
-	}
+	d := &egress.Dialer{Dialer: w.Dialer, Lookup: w.Lookup, Judge: func(a netip.Addr) error { return w.judge(a, plain) }}
+	return d.DialContext
 }
 
 func (w *Webhook) judge(a netip.Addr, plain bool) error {
@@ -222,22 +191,4 @@ func (w *Webhook) judge(a netip.Addr, plain bool) error {
 		}
 	}
 	return errPlain
-}
-
-func (w *Webhook) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
-	if a, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{a}, nil
-	}
-	if w.Lookup != nil {
-		return w.Lookup(ctx, host)
-	}
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", strings.TrimSuffix(host, ".")+".")
-	var unknown *net.DNSError
-	if errors.As(err, &unknown) { // without the address of our resolver
-		err = errors.New(unknown.Err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("looking up %s: %w", Clip(host, 100), err)
-	}
-	return found, nil
 }

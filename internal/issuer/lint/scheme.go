@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type Scheme struct {
 	Name       string
 	identifier []byte
 	hash       crypto.Hash
+	algorithm  x509.SignatureAlgorithm
 	key        crypto.PublicKey
 }
 
@@ -41,27 +43,27 @@ func SchemeOf(key crypto.PublicKey) (*Scheme, error) {
 		if bits := k.N.BitLen(); bits < 2048 || bits > 8192 || bits%8 != 0 {
 			return nil, fmt.Errorf("an RSA key of %d bits cannot be the key of a CA: it needs 2048 to 8192 bits, divisible by 8", bits)
 		}
-		return scheme("sha256WithRSAEncryption", sha256RSA, crypto.SHA256, key), nil
+		return scheme("sha256WithRSAEncryption", sha256RSA, crypto.SHA256, x509.SHA256WithRSA, key), nil
 	case *ecdsa.PublicKey:
 		switch k.Curve {
 		case elliptic.P256():
-			return scheme("ecdsa-with-SHA256", ecdsaSHA256, crypto.SHA256, key), nil
+			return scheme("ecdsa-with-SHA256", ecdsaSHA256, crypto.SHA256, x509.ECDSAWithSHA256, key), nil
 		case elliptic.P384():
-			return scheme("ecdsa-with-SHA384", ecdsaSHA384, crypto.SHA384, key), nil
+			return scheme("ecdsa-with-SHA384", ecdsaSHA384, crypto.SHA384, x509.ECDSAWithSHA384, key), nil
 		case elliptic.P521():
-			return scheme("ecdsa-with-SHA512", ecdsaSHA512, crypto.SHA512, key), nil
+			return scheme("ecdsa-with-SHA512", ecdsaSHA512, crypto.SHA512, x509.ECDSAWithSHA512, key), nil
 		}
 		return nil, errors.New("an ECDSA key of this curve cannot be the key of a CA: it needs P-256, P-384 or P-521")
 	}
 	return nil, fmt.Errorf("a key of type %T cannot be the key of a CA: it needs RSA, or ECDSA on P-256, P-384 or P-521", key)
 }
 
-func scheme(name, identifier string, hash crypto.Hash, key crypto.PublicKey) *Scheme {
+func scheme(name, identifier string, hash crypto.Hash, algorithm x509.SignatureAlgorithm, key crypto.PublicKey) *Scheme {
 	der, err := hex.DecodeString(identifier)
 	if err != nil {
 		panic(err) // a constant of this file
 	}
-	return &Scheme{Name: name, identifier: der, hash: hash, key: key}
+	return &Scheme{Name: name, identifier: der, hash: hash, algorithm: algorithm, key: key}
 }
 
 // Identifier is the AlgorithmIdentifier, DER.
@@ -78,13 +80,21 @@ func (s *Scheme) throwaway() (crypto.Signer, error) {
 	return nil, fmt.Errorf("key of type %T", s.key)
 }
 
-// SignList signs the body of a CRL (RFC 5280 5.1.2) and returns the whole list.
-// It signs no certificate: that takes a ticket, see [Gate.Sign].
+// SignList signs the body of a CRL (RFC 5280 5.1.2), examines the signature and
+// returns the whole list. It signs no certificate: that takes a ticket, see
+// [Gate.Sign].
 func (s *Scheme) SignList(key crypto.Signer, body []byte) ([]byte, error) {
 	if certificate(body) {
 		return nil, errors.New("this is the body of a certificate: it is signed with its ticket only")
 	}
-	return s.sign(key, body)
+	whole, signature, err := s.seal(key, body)
+	if err != nil {
+		return nil, err
+	}
+	if err := (&x509.Certificate{PublicKey: s.key}).CheckSignature(s.algorithm, body, signature); err != nil {
+		return nil, fmt.Errorf("the key gave a wrong signature: %w", err)
+	}
+	return whole, nil
 }
 
 // certificate tells bodies of certificates from those of lists: only the former
@@ -97,11 +107,16 @@ func certificate(body []byte) bool {
 
 // sign returns SEQUENCE { body, algorithm, signature }.
 func (s *Scheme) sign(key crypto.Signer, body []byte) ([]byte, error) {
+	whole, _, err := s.seal(key, body)
+	return whole, err
+}
+
+// seal is sign, and the signature by itself.
+func (s *Scheme) seal(key crypto.Signer, body []byte) (whole, signature []byte, err error) {
 	h := s.hash.New()
 	h.Write(body)
-	signature, err := key.Sign(rand.Reader, h.Sum(nil), s.hash)
-	if err != nil {
-		return nil, err
+	if signature, err = key.Sign(rand.Reader, h.Sum(nil), s.hash); err != nil {
+		return nil, nil, err
 	}
 	b := cryptobyte.NewBuilder(make([]byte, 0, len(body)+len(signature)+64))
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -109,5 +124,6 @@ func (s *Scheme) sign(key crypto.Signer, body []byte) ([]byte, error) {
 		b.AddBytes(s.identifier)
 		b.AddASN1BitString(signature)
 	})
-	return b.Bytes()
+	whole, err = b.Bytes()
+	return whole, signature, err
 }

@@ -20,6 +20,8 @@ var (
 	oidSubjectAltName      = asn1.ObjectIdentifier{2, 5, 29, 17}
 	oidPolicies            = asn1.ObjectIdentifier{2, 5, 29, 32}
 	oidCRLPoints           = asn1.ObjectIdentifier{2, 5, 29, 31}
+	oidCRLNumber           = asn1.ObjectIdentifier{2, 5, 29, 20}
+	oidIssuingPoint        = asn1.ObjectIdentifier{2, 5, 29, 28}
 	oidAuthorityInfoAccess = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 1}
 	oidAccessOCSP          = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1}
 	oidAccessIssuers       = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 2}
@@ -47,6 +49,15 @@ func addPoint(b *cryptobyte.Builder, url string) {
 	b.AddASN1(der.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
 		b.AddASN1(der.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
 			b.AddASN1(uriTag, func(b *cryptobyte.Builder) { b.AddBytes([]byte(url)) })
+		})
+	})
+}
+
+// addAuthorityKey names the issuer's key by its identifier alone (BR 7.1.2.11.1).
+func addAuthorityKey(b *cryptobyte.Builder, id []byte) {
+	addExtension(b, oidAuthorityKeyID, false, func(b *cryptobyte.Builder) {
+		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(der.Tag(0).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(id) })
 		})
 	})
 }

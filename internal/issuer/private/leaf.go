@@ -127,11 +127,7 @@ type fixed struct {
 func newFixed(a *Authority) (fixed, error) {
 	f := fixed{algorithm: a.gate.Scheme().Identifier(), issuer: a.hierarchy.Issuing.RawSubject}
 	var b cryptobyte.Builder
-	addExtension(&b, oidAuthorityKeyID, false, func(b *cryptobyte.Builder) {
-		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1(der.Tag(0).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(a.hierarchy.Issuing.SubjectKeyId) })
-		})
-	})
+	addAuthorityKey(&b, a.hierarchy.Issuing.SubjectKeyId)
 	var err error
 	if f.authorityKey, err = b.Bytes(); err != nil {
 		return f, err
