@@ -39,7 +39,8 @@ import (
 // understood.
 //
 // In every text of a change, $VALUE stands for [Value], the value that the
-// order asks to be published.
+// order asks to be published; $SPKI_NEW, $SPKI_OLD, $SPKI_CA and $CERT_NEW in
+// zones are digests of the certificates of [Deployed].
 type Change struct {
 	// Zones changes the content of zones, by name without final dot ("" or "."
 	// is the root). A zone that the healthy world lacks is a new one.

@@ -37,12 +37,21 @@ type Scenario struct {
 	// before, that expects the value [Value] by Method (default dns).
 	Order  *order.File  `json:"order"`
 	Method order.Method `json:"method"`
+	// Deployment makes it a scenario about a certificate in use, and no order.
+	Deployment *Deployment `json:"deployment"`
 	// World is what differs from the healthy world.
 	World Change `json:"world"`
 	// Records are answers of kept records by topic (earlier orders, checks).
 	Records map[evidence.Topic]evidence.LookupAnswer `json:"records"`
 	// Want is every finding, in any order; its parameters need only list some.
 	Want []Wanted `json:"want"`
+}
+
+// A Deployment is a certificate that was deployed: the new one of [Deployed], with
+// its chain.
+type Deployment struct {
+	// Names are looked at; default orchard.net.
+	Names Strings `json:"names"`
 }
 
 // Wanted is one finding that a scenario expects.

@@ -110,6 +110,9 @@ type Handshake struct {
 	// (default: a CA of the laboratory) or "self".
 	Names  Strings `json:"names"`
 	Issuer string  `json:"issuer"`
+	// Deployment shows one of [Deployed] instead: new, old or newer with its
+	// intermediate, new-alone or old-alone without.
+	Deployment string `json:"deployment"`
 	// Challenge shows a challenge certificate (RFC 8737).
 	Challenge *Challenge `json:"challenge"`
 }

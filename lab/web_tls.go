@@ -75,6 +75,13 @@ func (x *handshake) certificate(by *signer, value string) (*tls.Certificate, err
 		x.config.NextProtos = []string{"acme-tls/1"}
 		return by.challenge(*c, value)
 	}
+	if x.Deployment != "" {
+		c, err := Deployed()
+		if err != nil {
+			return nil, err
+		}
+		return c.serves(x.Deployment)
+	}
 	names := []string(x.Names)
 	if len(names) == 0 {
 		names = []string{"orchard.net", "www.orchard.net"}

@@ -40,7 +40,10 @@ const defaultTTL = 600
 
 // parse reads lines of a zone file.
 func parse(origin string, lines []string, value string) ([]dns.RR, error) {
-	text := strings.ReplaceAll(strings.Join(lines, "\n"), "$VALUE", value)
+	text, err := digests(strings.ReplaceAll(strings.Join(lines, "\n"), "$VALUE", value))
+	if err != nil {
+		return nil, err
+	}
 	// Without $TTL a record would take the TTL of the one before.
 	p := dns.NewZoneParser(strings.NewReader(fmt.Sprintf("$TTL %d\n%s", defaultTTL, text)), origin, "")
 	var list []dns.RR

@@ -28,6 +28,8 @@ type facts struct {
 
 	// upload is what a judgement of the scope upload is about, else nil.
 	upload *evidence.Upload
+	// deployed is what a judgement of the scope deployment is about, else nil.
+	deployed *deployed
 
 	// isPartner is set where the order stands for a name that comes with another.
 	isPartner bool

@@ -42,6 +42,16 @@ func (j *Judgement) Localize(lang cause.Language) {
 	j.Lang = lang
 }
 
+// Report is the judgement in the form of a report, about an order of nothing but
+// names.
+func (j *Judgement) Report(names []string) *Report {
+	return &Report{
+		Version: ReportVersion, Engine: j.Engine, Order: &order.Order{Product: order.DV, Names: names}, Profile: j.Profile,
+		Lang: j.Lang, Scope: j.Scope, NotAsked: []NotAsked{}, Mode: Attempt, At: j.At, Verdict: j.Verdict, Findings: j.Findings,
+		Observations: j.Observations, Lab: j.Lab,
+	}
+}
+
 // JudgeUpload judges what was read of an uploaded certificate: whether it can be
 // used on a server as it is.
 func JudgeUpload(u *evidence.Upload, p *profile.Profile, at time.Time) *Judgement {

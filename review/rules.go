@@ -36,6 +36,7 @@ var rules = numbered(slices.Concat(
 // besideRules are about no order; each is run for its scope alone.
 var besideRules = slices.Concat(
 	uploadRules,
+	deployRules,
 )
 
 func numbered(list []rule) []rule {

@@ -17,6 +17,7 @@ import (
 	"assay/cause"
 	"assay/data"
 	"assay/evidence"
+	"assay/internal/deploy"
 	"assay/lab"
 	"assay/perspective"
 	"assay/probe"
@@ -119,11 +120,37 @@ func Review(ctx context.Context, s *lab.Scenario, w *lab.World) (*review.Report,
 	if err != nil {
 		return nil, err
 	}
+	if s.Deployment != nil {
+		return watch(ctx, s, p, places)
+	}
 	reviewer := &assay.Reviewer{
 		Profile: p, Records: records(s.Records), Lang: cause.English, Mode: review.Mode(s.Mode),
 		Now: func() time.Time { return s.At }, Places: places,
 	}
 	return reviewer.Review(ctx, s.Order.Resolve())
+}
+
+// watch looks at a scenario's certificate in use; the report holds what was found
+// and no order's verdict.
+func watch(ctx context.Context, s *lab.Scenario, p *profile.Profile, places []perspective.Place) (*review.Report, error) {
+	c, err := lab.Deployed()
+	if err != nil {
+		return nil, err
+	}
+	names := []string(s.Deployment.Names)
+	if len(names) == 0 {
+		names = []string{"orchard.net"}
+	}
+	w := deploy.Watcher{Places: places, Profile: p, Now: func() time.Time { return s.At }}
+	r, err := w.Watch(ctx, &evidence.Deployment{Names: names, Leaf: c.New.Certificate[0], Chain: c.New.Certificate[1:], Root: c.Root})
+	if err != nil {
+		return nil, err
+	}
+	report := r.Report(names)
+	for _, place := range places {
+		report.Perspectives = append(report.Perspectives, place.About())
+	}
+	return report, nil
 }
 
 // records answers lookups as a scenario says; by default every list is set up

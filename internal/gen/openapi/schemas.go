@@ -105,7 +105,7 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[review.Mode]():
 		return words(review.Precheck, review.Attempt)
 	case reflect.TypeFor[review.Scope]():
-		return words(review.ScopeOrder, review.ScopeNetwork)
+		return words(review.ScopeOrder, review.ScopeNetwork, review.ScopeUpload, review.ScopeDeployment)
 	case reflect.TypeFor[cause.Who]():
 		return words(cause.Applicant, cause.DNSProvider, cause.Hosting, cause.Operator, cause.CA)
 	case reflect.TypeFor[service.Role]():
