@@ -1,7 +1,13 @@
 package certfile_test
 
 import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
+	"io"
+	"math/big"
 	"slices"
 	"testing"
 
@@ -117,5 +123,53 @@ func TestChooseByKey(t *testing.T) {
 	u = certfile.Read(certfile.Texts{Certificate: certPEM(h.leaf, h.lower, h.upper), Key: keyPEM(t, second)}, nil, now)
 	if u.Facts.Key == nil || u.Facts.Key.SPKISHA256 == u.Facts.Leaf.SPKISHA256 || u.Set().HasKey() {
 		t.Error("a foreign key is taken")
+	}
+}
+
+// A hugeKey is an RSA key of many primes, which takes long to compute with and is
+// quickly made.
+type hugeKey struct{ n, d *big.Int }
+
+func newHugeKey(t *testing.T) *hugeKey {
+	t.Helper()
+	k := &hugeKey{n: big.NewInt(1)}
+	phi := big.NewInt(1)
+	for range 17 {
+		p, err := rand.Prime(rand.Reader, 512)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.n.Mul(k.n, p)
+		phi.Mul(phi, p.Sub(p, big.NewInt(1)))
+	}
+	if k.d = new(big.Int).ModInverse(big.NewInt(65537), phi); k.d == nil {
+		return newHugeKey(t)
+	}
+	return k
+}
+
+func (k *hugeKey) Public() crypto.PublicKey { return &rsa.PublicKey{N: k.n, E: 65537} }
+
+// Sign makes a signature of PKCS #1 v1.5 (RFC 8017 8.2.1) over SHA-256.
+func (k *hugeKey) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
+	size := (k.n.BitLen() + 7) / 8
+	info := append([]byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}, digest...)
+	padded := slices.Concat([]byte{0, 1}, bytes.Repeat([]byte{0xff}, size-len(info)-3), []byte{0}, info)
+	return new(big.Int).Exp(new(big.Int).SetBytes(padded), k.d, k.n).FillBytes(make([]byte, size)), nil
+}
+
+// TestHugeKey: with a CA's key of more than 8192 bits nothing is computed, so that
+// what it issued is issued by nobody that is known.
+func TestHugeKey(t *testing.T) {
+	t.Parallel()
+	h := newHierarchy(t, nil, "shop.orchard.net")
+	huge := issue(t, authority("Huge CA"), h.upper, newHugeKey(t))
+	leaf := issue(t, server("huge.orchard.net"), huge, nil)
+	if err := leaf.CheckSignatureFrom(huge.Certificate); err != nil {
+		t.Fatalf("the test's own signature: %v", err)
+	}
+	u := certfile.Read(certfile.Texts{Certificate: certPEM(leaf, huge)}, nil, now)
+	if u.Leaf == nil || len(u.Chain) != 0 || u.Facts.Chain.Problem != "wrong" {
+		t.Errorf("%+v", u.Facts)
 	}
 }

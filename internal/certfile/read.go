@@ -2,6 +2,7 @@ package certfile
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/x509"
 	"slices"
 	"time"
@@ -189,11 +190,15 @@ func issuerName(c *x509.Certificate) string {
 	return oneLine(c.Issuer.String())
 }
 
+// maxModulus bounds the RSA keys, in bits, whose signatures are verified, as
+// crypto/tls does: longer ones are work that whoever uploads could pile up.
+const maxModulus = 8192
+
 // issuedBy reports whether one certificate was issued by another: by names, and
 // by the signature where its algorithm can be verified (not SHA-1), else by the
 // key identifiers.
 func issuedBy(c, by *x509.Certificate) bool {
-	if !bytes.Equal(c.RawIssuer, by.RawSubject) {
+	if k, ok := by.PublicKey.(*rsa.PublicKey); !bytes.Equal(c.RawIssuer, by.RawSubject) || ok && k.N.BitLen() > maxModulus {
 		return false
 	}
 	err := by.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)

@@ -151,6 +151,7 @@ func TestUnreadable(t *testing.T) {
 		{"a letter of no alphabet", certfile.Texts{Certificate: line(leaf, 3, "Zürich")}, []string{"certificate base64 4"}, false, false},
 		{"a line lost", certfile.Texts{Certificate: line(leaf, 3)}, []string{"certificate der 1"}, false, false},
 		{"public key", certfile.Texts{Certificate: block("PUBLIC KEY", h.leaf.RawSubjectPublicKeyInfo)}, []string{"certificate other 1 (PUBLIC KEY)"}, false, false},
+		{"OpenSSL's own form", certfile.Texts{Certificate: block("TRUSTED CERTIFICATE", append(slices.Clone(h.leaf.Raw), 0x30, 0))}, []string{"certificate other 1 (TRUSTED CERTIFICATE)"}, false, false},
 		{"a label that nobody knows", certfile.Texts{Certificate: block("MY SECRET", []byte("hunter2hunter2"))}, []string{"certificate other 1"}, false, false},
 		{"too large", certfile.Texts{Certificate: strings.Repeat("x", certfile.MaxBytes+1)}, []string{"certificate too-large"}, false, false},
 		{"two keys", certfile.Texts{Certificate: full, Key: private + private}, []string{fmt.Sprintf("key second-key %d", strings.Count(private, "\n")+1)}, true, true},

@@ -89,6 +89,8 @@ func (b *block) kind() kind {
 		return kindPKCS7
 	case strings.HasSuffix(b.label, "PRIVATE KEY") || content == derKey:
 		return kindKey
+	case b.label == "TRUSTED CERTIFICATE": // OpenSSL's own form, with words about trust behind it
+		return kindOther
 	case b.label == "EC PARAMETERS":
 		return kindParameters
 	case strings.HasSuffix(b.label, "CERTIFICATE") && b.label != "ATTRIBUTE CERTIFICATE", strings.HasSuffix(b.label, "CERTIFICATE REQUEST"):
