@@ -39,8 +39,9 @@ type pebble struct {
 // pebbleOptions change how the CA is started.
 type pebbleOptions struct {
 	alwaysValid, eab bool
-	badNonces        string // percent
-	blocked          string // a domain; with one, Pebble panics at wildcards
+	badNonces        string   // percent
+	blocked          string   // a domain; with one, Pebble panics at wildcards
+	gateway          *gateway // what it looks through, instead of its own servers
 }
 
 func newPebble(t *testing.T, o pebbleOptions) *pebble {
@@ -67,6 +68,9 @@ func newPebble(t *testing.T, o pebbleOptions) *pebble {
 	go answer.Run()
 	t.Cleanup(answer.Shutdown)
 	waitFor(t, dns, web, alpn)
+	if o.gateway != nil {
+		dns, web = o.gateway.dns, o.gateway.at
+	}
 
 	store := db.NewMemoryStore()
 	if o.eab {
