@@ -30,6 +30,7 @@ type serviceFlags struct {
 	profiles             []string
 	notices              noticeFlags
 	letters              letterFlags
+	ca                   caFlags
 	rate                 float64
 	workers, keepReviews int
 	drafts               int
@@ -76,6 +77,7 @@ func (a *app) serviceFlags(c *cobra.Command, f *serviceFlags) {
 	s.IntVar(&f.keepReviews, "keep-reviews", 0, a.text.Text("flag.serve-keep-reviews"))
 	a.noticeFlags(s, &f.notices)
 	a.letterFlags(s, &f.letters)
+	a.caFlags(s, &f.ca)
 	f.set = s
 	f.network = a.network(c)
 }

@@ -71,17 +71,30 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	s, err := service.New(service.Config{
 		Store: own.Store, Now: a.now, Data: set, Profile: f.profile, Profiles: profiles.named, Offered: profiles.offered, Log: api.Log, AuditKey: own.auditKey, Secrets: own.secrets, Mail: mail, Hooks: a.hooks(&f.notices, set),
 		ScanLetter: scan, LetterMax: f.letters.max,
-		Places: look.places, Lists: lists, Workers: f.workers, Drafts: f.drafts, KeepReviews: time.Duration(f.keepReviews) * 24 * time.Hour, Meter: api.Meter, Prepare: look.prepare(api.Log),
+		Places: look.places, Lists: lists, Workers: f.workers, Drafts: f.drafts, KeepReviews: time.Duration(f.keepReviews) * 24 * time.Hour, Meter: api.Meter, Prepare: look.prepare(api.Log), ServerKeys: f.ca.serverKeys,
 	})
 	if err != nil {
 		return a.usage(nextServe, "serve.profile", "Why", err)
+	}
+	revoked, err := a.issuing(ctx, &f.ca, file, s, own, set)
+	if err != nil {
+		return err
 	}
 	api.Service = s
 	server, err := rest.New(*api)
 	if err != nil {
 		return err
 	}
-	return a.open(ctx, f, &attendance{app: a, api: server, service: s, log: api.Log, own: own})
+	h := http.Handler(server)
+	if revoked != nil {
+		h = revoked.Before(server)
+		if f.ca.listen != "" {
+			if err := a.serveStatus(ctx, f.ca.listen, revoked, api.Log); err != nil {
+				return err
+			}
+		}
+	}
+	return a.open(ctx, f, &attendance{app: a, api: server, handler: h, service: s, log: api.Log, own: own})
 }
 
 // serveLists opens the operator's lists.
@@ -118,7 +131,7 @@ func (a *app) open(ctx context.Context, f *serviceFlags, s *attendance) error {
 			return a.usage("assay serve --listen 127.0.0.1:0", "perspective.listen", "Address", address, "Why", err)
 		}
 		s.listeners = append(s.listeners, l)
-		s.servers = append(s.servers, listen.Server(s.api, s.log))
+		s.servers = append(s.servers, listen.Server(s.handler, s.log))
 	}
 	token, created, err := s.service.Bootstrap(ctx)
 	if err != nil {
@@ -139,6 +152,7 @@ func (a *app) open(ctx context.Context, f *serviceFlags, s *attendance) error {
 type attendance struct {
 	app       *app
 	api       *rest.Server
+	handler   http.Handler // the API, and what else is served beside it
 	service   *service.Service
 	log       *slog.Logger
 	own       *house

@@ -91,6 +91,26 @@ type Serve struct {
 	// LetterMax is how many bytes a letter may have, where that is less than what
 	// the profile allows; at most 2097152. Default: what the profile allows.
 	LetterMax int `toml:"letter-max"`
+	// CAPermit are the domains ("orchard.net", for itself and all below it) and networks
+	// ("10.0.0.0/8") that a CA of this service may certify; "any": no bounds. With it
+	// the CA is made at the first start, and issues what passed its review. What it may
+	// certify stands in its certificate and does not change later. Default: there is
+	// no CA, and orders that passed stay ready.
+	CAPermit []string `toml:"ca-permit"`
+	// CAName is the name of the CA made at the first start: "Orchard CA". Default: Assay
+	// Private CA.
+	CAName string `toml:"ca-name"`
+	// CAURL is where clients find lists of revoked certificates and OCSP, over http:
+	// "http://ca.orchard.net". It stands in every certificate. The service answers there
+	// on each address that it listens on. Default: certificates name no such place.
+	CAURL string `toml:"ca-url"`
+	// StatusListen is an address for lists and OCSP alone, without TLS: "0.0.0.0:80".
+	// Default: none.
+	StatusListen string `toml:"status-listen"`
+	// ServerKeys lets applicants have keys made by the service, which keeps them
+	// sealed until they are fetched, once. Profiles of public CAs refuse such keys.
+	// Default: false.
+	ServerKeys bool `toml:"server-keys"`
 }
 
 // profileFiles are the profiles that are files, not built in.

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -45,7 +46,10 @@ type authorities struct {
 	byID   map[string]*private.Authority
 	active *private.Authority
 	root   []*x509.Certificate
-	blocks map[string]*block
+	// certs are the certificates of all, rootKeys the keys of those roots that are here.
+	certs    map[string]*x509.Certificate
+	rootKeys map[string]crypto.Signer
+	settings AuthoritySettings
 }
 
 // A block is a run of places in the shards of a CRL that this process has.
@@ -187,17 +191,20 @@ func (s *Service) takeAuthorities(all []store.Authority, in AuthoritySettings) (
 		}
 		certs[all[i].ID], parents[all[i].ID] = c, all[i].Parent
 	}
-	set := authorities{byID: map[string]*private.Authority{}, blocks: map[string]*block{}}
+	set := authorities{byID: map[string]*private.Authority{}, certs: certs, rootKeys: map[string]crypto.Signer{}}
 	slices.SortFunc(all, func(a, b store.Authority) int { return a.Created.Compare(b.Created) })
 	for i := range all {
 		a := &all[i]
-		if a.Kind == store.AuthorityRoot {
-			set.root = append(set.root, certs[a.ID])
-			continue
-		}
 		key, err := s.authorityKey(a, in)
 		if err != nil {
 			return nil, err
+		}
+		if a.Kind == store.AuthorityRoot {
+			set.root = append(set.root, certs[a.ID])
+			if key != nil {
+				set.rootKeys[a.ID] = key
+			}
+			continue
 		}
 		if key == nil {
 			continue
@@ -228,7 +235,7 @@ func (s *Service) takeAuthorities(all []store.Authority, in AuthoritySettings) (
 	}
 	s.own.lock.Lock()
 	defer s.own.lock.Unlock()
-	s.own.byID, s.own.active, s.own.root, s.own.blocks = set.byID, set.active, set.root, set.blocks
+	s.own.byID, s.own.active, s.own.root, s.own.certs, s.own.rootKeys, s.own.settings = set.byID, set.active, set.root, set.certs, set.rootKeys, in
 	return set.active, nil
 }
 
@@ -260,6 +267,42 @@ func (s *Service) roots() []*x509.Certificate {
 	s.own.lock.RLock()
 	defer s.own.lock.RUnlock()
 	return s.own.root
+}
+
+// ownCA is a CA of our own whose key is here; nil: there is none of that id.
+func (s *Service) ownCA(id string) *private.Authority {
+	s.own.lock.RLock()
+	defer s.own.lock.RUnlock()
+	return s.own.byID[id]
+}
+
+// IssuerCertificates are the certificates of all CAs of our own, by id.
+func (s *Service) IssuerCertificates() map[string]*x509.Certificate {
+	s.own.lock.RLock()
+	defer s.own.lock.RUnlock()
+	return maps.Clone(s.own.certs)
+}
+
+// rootListLife is how long a list of a root holds (BR 4.9.7: up to 12 months).
+const rootListLife = 180 * day
+
+// listSigner signs the lists of a CA; nil where its key is not here.
+func (s *Service) listSigner(id string) func(ctx context.Context, c *store.CRL, entries []byte) ([]byte, error) {
+	if ca := s.ownCA(id); ca != nil {
+		return func(ctx context.Context, c *store.CRL, entries []byte) ([]byte, error) {
+			return ca.SignList(ctx, private.List{Number: c.Number, ThisUpdate: c.ThisUpdate, NextUpdate: c.NextUpdate, URL: ca.ShardURL(int(c.Shard)), Entries: entries})
+		}
+	}
+	s.own.lock.RLock()
+	key, cert := s.own.rootKeys[id], s.own.certs[id]
+	s.own.lock.RUnlock()
+	if key == nil || cert == nil {
+		return nil
+	}
+	return func(_ context.Context, c *store.CRL, entries []byte) ([]byte, error) {
+		c.NextUpdate, c.Due = c.ThisUpdate.Add(rootListLife), c.ThisUpdate.Add(rootListLife/3)
+		return private.SignList(cert, key, private.List{Number: c.Number, ThisUpdate: c.ThisUpdate, NextUpdate: c.NextUpdate, CAs: true, Entries: entries})
+	}
 }
 
 // An AuthorityView is a CA of our own.

@@ -236,9 +236,25 @@ func (s *Service) changeCertificate(ctx context.Context, p Principal, id string,
 		return v, nil
 	})
 	if err == nil {
-		s.wakeCertificates()
+		s.afterwards(v)
 	}
 	return v, err
+}
+
+// afterwards wakes who has something to do after a certificate was changed.
+func (s *Service) afterwards(v *CertificateView) {
+	s.wakeCertificates()
+	if v.State == order.CertificateRevoked {
+		s.told(v.Issuer, v.Serial)
+	}
+}
+
+// told says that a serial number was revoked.
+func (s *Service) told(issuer, serial string) {
+	s.wakeLists()
+	if s.OnRevoked != nil {
+		s.OnRevoked(issuer, serial)
+	}
 }
 
 // auditCertificate appends an entry about a certificate, and the notices of it.

@@ -260,13 +260,17 @@ func (s *Service) revokeDue(ctx context.Context, d store.CertificateDue, c *stor
 			return err
 		}
 	}
-	return s.finishCertificate(ctx, d, func(tx store.Tx) error {
+	err := s.finishCertificate(ctx, d, func(tx store.Tx) error {
 		now, err := tx.CertificateNow("", c.ID)
 		if err != nil || now.State == order.CertificateRevoked {
 			return err
 		}
 		return s.revokeNow(tx, itsOwn(now), now, reason)
 	})
+	if err == nil {
+		s.told(c.Issuer, c.Serial)
+	}
+	return err
 }
 
 // issuerByID is the CA that issued a certificate, where it is one of a profile's.

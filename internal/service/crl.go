@@ -1,9 +1,130 @@
 package service
 
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"assay/internal/issuer"
+	"assay/internal/issuer/private"
+	"assay/internal/store"
+)
+
+const (
+	// crlLife is how long a list holds, crlEvery how often it is signed again though
+	// nothing came to it (BR 4.9.7: at least every 7 days, for at most 10).
+	crlLife  = 7 * day
+	crlEvery = day
+	crlBatch = 50
+	// crlRetry is how long a list rests that could not be signed.
+	crlRetry = time.Minute
+)
+
 // wakeLists tells the publisher that a list may be due.
 func (s *Service) wakeLists() {
 	select {
 	case s.listed <- struct{}{}:
 	default:
 	}
+}
+
+// publishing signs the lists that are due, in one of the processes, until ctx ends.
+func (s *Service) publishing(ctx context.Context) {
+	for ctx.Err() == nil {
+		wait, err := s.publish(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Log.Error("publishing revocations failed; it is tried again", "error", err, "in", crlRetry.String())
+			wait = crlRetry
+		}
+		select {
+		case <-s.listed:
+		case <-s.work.wait(wait):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// publish signs every list that is due and says when the next is.
+func (s *Service) publish(ctx context.Context) (wait time.Duration, err error) {
+	for {
+		now := s.now()
+		next, err := s.Store.NextCRL(ctx)
+		if err != nil {
+			return 0, err
+		}
+		wait = pollAlone
+		if s.Store.Engine() != "sqlite" {
+			wait = pollShared
+		}
+		if next.IsZero() || next.After(now) {
+			if !next.IsZero() {
+				wait = min(wait, next.Sub(now))
+			}
+			return wait, nil
+		}
+		mine := false
+		err = s.Store.Write(ctx, func(tx store.Tx) (err error) {
+			mine, err = tx.TakeLease("publisher", s.Owner, now, now.Add(time.Minute))
+			return err
+		})
+		if err != nil || !mine {
+			return max(wait, pollShared), err
+		}
+		due, err := s.Store.CRLsDue(ctx, now, crlBatch)
+		if err != nil {
+			return 0, err
+		}
+		signed := 0
+		for i := range due {
+			ok, err := s.signList(ctx, &due[i])
+			if err != nil {
+				return 0, err
+			}
+			if ok {
+				signed++
+			}
+		}
+		if signed == 0 {
+			return crlRetry, nil // the keys of those that are due are not here
+		}
+	}
+}
+
+// signList signs one list; ok is false where the key of its CA is not here. Lists
+// are numbered upwards also where the database is an older one that was restored:
+// by the seconds since 1970.
+func (s *Service) signList(ctx context.Context, c *store.CRL) (ok bool, err error) {
+	sign := s.listSigner(c.Issuer)
+	if sign == nil {
+		return false, nil
+	}
+	// What ended before the last list was signed was in a list after its end, and
+	// need not be in one more (RFC 5280 3.3).
+	revoked, err := s.Store.Revocations(ctx, c.Issuer, c.Shard, c.ThisUpdate)
+	if err != nil {
+		return false, err
+	}
+	var entries []byte
+	for i := range revoked {
+		r := &revoked[i]
+		if entries, err = private.AppendRevoked(entries, private.Revoked{Serial: r.Serial, At: r.At, Reason: issuer.Reason(r.Reason)}); err != nil {
+			return false, fmt.Errorf("the list of %s, shard %d: %w", c.Issuer, c.Shard, err)
+		}
+	}
+	now := s.now().Truncate(time.Second)
+	list := *c
+	list.Number, list.Published = max(c.Number+1, now.Unix()), c.Changes
+	list.ThisUpdate, list.NextUpdate, list.Due = now, now.Add(crlLife), now.Add(crlEvery)
+	if list.DER, err = sign(ctx, &list, entries); err != nil {
+		return false, fmt.Errorf("signing the list of %s, shard %d: %w", c.Issuer, c.Shard, err)
+	}
+	err = s.Store.Write(ctx, func(tx store.Tx) error { return tx.PutCRL(&list, c.Number) })
+	if err == nil && s.OnList != nil {
+		s.OnList(c.Issuer, c.Shard)
+	}
+	if errors.Is(err, store.ErrConflict) {
+		return true, nil // another process signed one
+	}
+	return err == nil, err
 }

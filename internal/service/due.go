@@ -78,6 +78,7 @@ func (s *Service) Run(ctx context.Context) {
 	running.Go(func() { s.noticing(ctx) })
 	running.Go(func() { s.reminding(ctx) })
 	running.Go(func() { s.certifying(ctx) })
+	running.Go(func() { s.publishing(ctx) })
 	if s.Prepare != nil {
 		s.Prepare(ctx)
 	}

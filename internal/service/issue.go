@@ -278,7 +278,9 @@ func (i *issuance) abandon(ctx context.Context, a *store.Attempt, why string) er
 	if err != nil {
 		return err
 	}
-	s.wakeCertificates()
+	if a.Serial != "" {
+		s.told(a.Issuer, a.Serial)
+	}
 	return i.later(ctx, 0)
 }
 

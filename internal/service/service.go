@@ -58,6 +58,10 @@ type Config struct {
 	NoticeDays []int
 	// Watch looks at where a certificate is used; nil: nobody does.
 	Watch func(ctx context.Context, c *store.Certificate) ([]review.Finding, error)
+	// OnRevoked and OnList are told at once of what this process revoked and signed, for
+	// caches; nil: nobody is.
+	OnRevoked func(issuer, serial string)
+	OnList    func(issuer string, shard int64)
 	// ServerKeys lets requests and their keys be made here; KeepKeys leaves such keys
 	// here after they were handed out once.
 	ServerKeys, KeepKeys bool
