@@ -214,7 +214,8 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // Unavailable is the error for an issuer that cannot issue now: nothing is
 // wrong with the order, and it is tried again. It becomes issuance.ca-unavailable.
 type Unavailable struct {
-	// Problem is a word of that cause: "busy", "network", "key-offline", "pause".
+	// Problem is a word of that cause: "busy", "network", "key-offline", "pause",
+	// "error".
 	Problem string
 	// Retry is the earliest time that a further attempt makes sense; zero: the
 	// service's own back-off.

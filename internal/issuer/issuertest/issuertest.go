@@ -321,7 +321,7 @@ func testAway(t *testing.T, f *Fixture) {
 	if !errors.As(err, &away) || i != nil {
 		t.Fatalf("%v, want Unavailable", err)
 	}
-	if !slices.Contains([]string{"busy", "network", "key-offline", "pause"}, away.Problem) || away.Err == nil {
+	if !slices.Contains([]string{"busy", "network", "key-offline", "pause", "error"}, away.Problem) || away.Err == nil {
 		t.Errorf("%+v", away)
 	}
 }
