@@ -83,6 +83,41 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+// TestAccountRefused: what the CA has against the settings of the account is no
+// order's fault; what it has against the account is said as such.
+func TestAccountRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, kind, detail string
+		status             int
+		word               string
+		cause              cause.ID
+	}{
+		{"a contact", "invalidContact", "contact email has forbidden domain \"example.com\"", 400, "error", ""},
+		{"a closed account", "unauthorized", "Account is not valid, has status \"deactivated\"", 403, "", cause.LimitAccountNotReady},
+		{"another binding", "unauthorized", "external account binding JWS verification error", 403, "", cause.LimitAccountNotReady},
+		{"too many accounts", "rateLimited", "too many registrations for this IP", 429, "", cause.LimitRateLimited},
+		{"words that nobody knows", "unauthorized", "no", 403, "error", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			f.fault = func(w http.ResponseWriter, _ *http.Request, step string, payload []byte) bool {
+				if step != "account" || strings.Contains(string(payload), "onlyReturnExisting") {
+					return false
+				}
+				f.problem(w, c.status, c.kind, c.detail)
+				return true
+			}
+			_, err := f.ca(t).Open(context.Background(), requestFor(order.MethodDNS01, "www.orchard.net"))
+			checkWord(t, err, c.word, c.cause, time.Time{}, false)
+			if !strings.Contains(err.Error(), c.detail) {
+				t.Errorf("%v, without %q", err, c.detail)
+			}
+		})
+	}
+}
+
 // TestAccountGone: an account that the CA has lost is found or made again.
 func TestAccountGone(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ const base = "https://ca.orchard.net"
 // A fakeCA is an ACME CA with every fault that a test wants. It does not verify
 // signatures (Pebble does), but holds requests to their address and nonces.
 type fakeCA struct {
-	t  *testing.T
+	t  testing.TB
 	mu sync.Mutex
 	// fault may answer in the CA's place.
 	fault func(w http.ResponseWriter, r *http.Request, step string, payload []byte) (answered bool)
@@ -60,7 +60,7 @@ type fakeOrder struct {
 	seen        map[string]string // the method that was triggered
 }
 
-func newFake(t *testing.T) *fakeCA {
+func newFake(t testing.TB) *fakeCA {
 	return &fakeCA{t: t, payloads: map[string][]byte{}, nonces: map[string]bool{}}
 }
 

@@ -33,6 +33,7 @@ import (
 // its challenges. It deadlocks under parallel accounts, so its tests are serial.
 type pebble struct {
 	config Config
+	root   *x509.Certificate
 	answer *challtestsrv.ChallSrv
 }
 
@@ -44,7 +45,7 @@ type pebbleOptions struct {
 	gateway          *gateway // what it looks through, instead of its own servers
 }
 
-func newPebble(t *testing.T, o pebbleOptions) *pebble {
+func newPebble(t testing.TB, o pebbleOptions) *pebble {
 	t.Helper()
 	for key, value := range map[string]string{
 		"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0", "PEBBLE_VA_ALWAYS_VALID": "0",
@@ -98,6 +99,9 @@ func newPebble(t *testing.T, o pebbleOptions) *pebble {
 	if !anchors.AppendCertsFromPEM(authority.GetRootCert(0).PEM()) {
 		t.Fatal("no root")
 	}
+	if p.root, err = x509.ParseCertificate(authority.GetRootCert(0).DER); err != nil {
+		t.Fatal(err)
+	}
 	p.config = Config{
 		ID: "pebble", Directory: server.URL + wfe.DirectoryPath, Key: newKey(), Contact: []string{"ca@orchard.net"}, AgreeToTerms: true, Roots: roots, Anchors: anchors,
 		pause:  10 * time.Millisecond,
@@ -109,7 +113,7 @@ func newPebble(t *testing.T, o pebbleOptions) *pebble {
 	return p
 }
 
-func freePort(t *testing.T, host string) string {
+func freePort(t testing.TB, host string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
@@ -119,13 +123,13 @@ func freePort(t *testing.T, host string) string {
 	return l.Addr().String()
 }
 
-func portOf(t *testing.T, address string) int {
+func portOf(t testing.TB, address string) int {
 	t.Helper()
 	return int(netip.MustParseAddrPort(address).Port())
 }
 
 // waitFor waits until servers that tell nobody when they listen do.
-func waitFor(t *testing.T, addresses ...string) {
+func waitFor(t testing.TB, addresses ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -143,7 +147,7 @@ func waitFor(t *testing.T, addresses ...string) {
 	}
 }
 
-func (p *pebble) ca(t *testing.T) *CA {
+func (p *pebble) ca(t testing.TB) *CA {
 	t.Helper()
 	c, err := New(p.config)
 	if err != nil {
@@ -154,7 +158,7 @@ func (p *pebble) ca(t *testing.T) *CA {
 }
 
 // publish does what an applicant does: exactly what the challenge says.
-func (p *pebble) publish(t *testing.T, challenges []order.Challenge) {
+func (p *pebble) publish(t testing.TB, challenges []order.Challenge) {
 	t.Helper()
 	for _, c := range challenges {
 		switch c.Method {

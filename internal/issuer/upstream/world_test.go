@@ -64,7 +64,7 @@ func newKey() *ecdsa.PrivateKey {
 
 // ca is the issuer for a fake; each test has its own directory, since the library
 // keeps directories for the whole process.
-func (f *fakeCA) ca(t *testing.T, change ...func(*Config)) *CA {
+func (f *fakeCA) ca(t testing.TB, change ...func(*Config)) *CA {
 	t.Helper()
 	c := Config{
 		ID: "orchard-ca", Directory: base + "/dir/" + strings.NewReplacer("#", "-", " ", "_").Replace(t.Name()), Key: newKey(), AgreeToTerms: true,
