@@ -108,6 +108,20 @@ func (g *Gate) Check(ctx context.Context, tbs []byte, p *profile.Profile, produc
 	return &Ticket{gate: g, tbs: tbs, lints: fmt.Sprintf("%s, %d lints", Version, len(s.lints))}, warnings, nil
 }
 
+// Names lists the lints of zlint that certificates of a product go through under a
+// profile.
+func (g *Gate) Names(p *profile.Profile, product order.Product) ([]string, error) {
+	s, err := g.set(p.Public, product)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(s.lints))
+	for i, l := range s.lints {
+		names[i] = l.Name
+	}
+	return names, nil
+}
+
 func refuse(problems []issuer.Problem) error { return &issuer.Refusal{Problems: problems} }
 
 // set is the set for a kind of certificate, made once.
