@@ -11,6 +11,6 @@ func (a *app) certCommand() *cobra.Command {
 		Args:  a.subcommandNeeded,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.certInspectCommand(), a.certBundleCommand())
+	c.AddCommand(a.certInspectCommand(), a.certBundleCommand(), a.certLookCommand())
 	return c
 }
