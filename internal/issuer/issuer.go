@@ -56,6 +56,27 @@ type Issuer interface {
 	Revoke(ctx context.Context, r *Revocation) error
 }
 
+// An Adviser is an issuer that says when it wants its certificates to be renewed
+// (RFC 9773).
+type Adviser interface {
+	// RenewalInfo asks it about one of its certificates. [ErrNoAdvice] is for an
+	// issuer that says nothing about it; one's own schedule holds then, as it does
+	// while the answer is an [Unavailable].
+	RenewalInfo(ctx context.Context, certificate *x509.Certificate) (*Advice, error)
+}
+
+// Advice is when an issuer wants a certificate to be renewed.
+type Advice struct {
+	// Start and End bound the time; Start is before End. Both may lie in the past:
+	// then it is to be renewed now.
+	Start, End time.Time
+	// Explanation is an https address where the issuer says why, for the operator;
+	// "" where there is none.
+	Explanation string
+	// Retry is when to ask again, from a minute to a day ahead.
+	Retry time.Time
+}
+
 // A Request is what a certificate is asked for: the order as the gate passed it.
 type Request struct {
 	// Order is the order's number, Attempt counts its attempts from 1.
@@ -227,6 +248,9 @@ func (u *Unavailable) Error() string {
 	return fmt.Sprintf("the issuer is not available (%s): %v", u.Problem, u.Err)
 }
 func (u *Unavailable) Unwrap() error { return u.Err }
+
+// ErrNoAdvice is returned by an [Adviser] that says nothing about a certificate.
+var ErrNoAdvice = errors.New("the issuer does not say when the certificate is to be renewed")
 
 // Errors of attempts.
 var (

@@ -347,7 +347,7 @@ func TestRenewalInfo(t *testing.T) {
 				got, err := f.ca(t).RenewalInfo(context.Background(), certificate)
 				switch {
 				case c.none:
-					if !errors.Is(err, ErrNoRenewalInfo) {
+					if !errors.Is(err, issuer.ErrNoAdvice) {
 						t.Errorf("%+v %v", got, err)
 					}
 				case c.word != "":

@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,22 +12,6 @@ import (
 	"assay/internal/issuer"
 )
 
-// A Renewal is when the CA wants a certificate to be renewed (RFC 9773 4.2).
-type Renewal struct {
-	// Start and End bound the time; Start is before End. Both may lie in the past:
-	// then it is to be renewed now.
-	Start, End time.Time
-	// Explanation is an https address where the CA says why, for the operator; ""
-	// where there is none.
-	Explanation string
-	// Retry is when to ask again, from a minute to a day ahead (RFC 9773 4.3).
-	Retry time.Time
-}
-
-// ErrNoRenewalInfo is returned where the CA gives no renewal information, or none
-// for this certificate: one's own schedule holds.
-var ErrNoRenewalInfo = errors.New("this CA gives no renewal information for the certificate")
-
 // Bounds of Retry-After of renewal information (RFC 9773 4.3.3), and what holds
 // where the CA says nothing.
 const (
@@ -37,12 +20,10 @@ const (
 	defaultAsk = 6 * time.Hour
 )
 
-// RenewalInfo asks the CA when to renew one of its certificates. Where that fails
-// for a time the error is an [issuer.Unavailable]: one's own schedule holds
-// meanwhile.
-func (c *CA) RenewalInfo(ctx context.Context, certificate *x509.Certificate) (*Renewal, error) {
+// RenewalInfo asks the CA when to renew one of its certificates (RFC 9773 4.2).
+func (c *CA) RenewalInfo(ctx context.Context, certificate *x509.Certificate) (*issuer.Advice, error) {
 	if len(certificate.AuthorityKeyId) == 0 {
-		return nil, ErrNoRenewalInfo
+		return nil, issuer.ErrNoAdvice
 	}
 	ctx, talk := talk(ctx, 40)
 	s, err := c.ready(ctx, talk)
@@ -50,13 +31,13 @@ func (c *CA) RenewalInfo(ctx context.Context, certificate *x509.Certificate) (*R
 		return nil, err
 	}
 	if s.directory.RenewalInfo == "" {
-		return nil, ErrNoRenewalInfo
+		return nil, issuer.ErrNoAdvice
 	}
 	got, err := s.client.GetRenewalInfo(ctx, certificate)
 	status, retry := talk.last()
 	switch {
 	case status == 404 && err != nil:
-		return nil, ErrNoRenewalInfo
+		return nil, issuer.ErrNoAdvice
 	case ctx.Err() != nil:
 		return nil, say("asking when to renew", ctx.Err())
 	case err != nil: // the library keeps the words of the error only
@@ -69,8 +50,8 @@ func (c *CA) RenewalInfo(ctx context.Context, certificate *x509.Certificate) (*R
 	return c.renewal(&got, retry)
 }
 
-func (c *CA) renewal(got *acme.RenewalInfo, retry time.Time) (*Renewal, error) {
-	r := &Renewal{Start: got.SuggestedWindow.Start.UTC(), End: got.SuggestedWindow.End.UTC()}
+func (c *CA) renewal(got *acme.RenewalInfo, retry time.Time) (*issuer.Advice, error) {
+	r := &issuer.Advice{Start: got.SuggestedWindow.Start.UTC(), End: got.SuggestedWindow.End.UTC()}
 	if !r.Start.Before(r.End) {
 		return nil, nonsense("the renewal window", fmt.Errorf("it ends at %s, before it begins", r.End.Format(time.RFC3339)))
 	}

@@ -46,7 +46,10 @@ type CA struct {
 	session *session
 }
 
-var _ issuer.Issuer = (*CA)(nil)
+var (
+	_ issuer.Issuer  = (*CA)(nil)
+	_ issuer.Adviser = (*CA)(nil)
+)
 
 // New returns the issuer for a configuration; it does not talk to the CA yet.
 func New(c Config) (*CA, error) {
