@@ -95,7 +95,8 @@ type CertificateRow struct {
 // A Certificate is one with its bytes.
 type Certificate struct {
 	CertificateRow
-	// DER is the certificate, Chain what stands above it, one after the other.
+	// DER is the certificate, Chain what stands above it, one after the other: of an
+	// uploaded one with its root at the end, where that is known.
 	DER, Chain []byte
 	// Sealed is its key where it is kept here.
 	Sealed []byte
@@ -197,6 +198,9 @@ type CertificateReader interface {
 	CertificatesByKey(ctx context.Context, keyprint, after string, limit int) ([]CertificateRow, error)
 	// CertificateBy finds one of a tenant by its fingerprint.
 	CertificateBy(ctx context.Context, tenant, fingerprint string) (*CertificateRow, error)
+	// ChainsOf are the chains, each certificates one after the other, of the newest
+	// thousand certificates of a tenant: few, for most have the same.
+	ChainsOf(ctx context.Context, tenant string) ([][]byte, error)
 	CertificateDueOf(ctx context.Context, id string) ([]CertificateDue, error)
 	// NextCertificateDue is when something is due next for a certificate.
 	NextCertificateDue(ctx context.Context) (time.Time, error)

@@ -135,6 +135,12 @@ func (r reader) CertificateBy(ctx context.Context, tenant, fingerprint string) (
 	return one(ctx, r.q, r.dialect, scanCertRow, `SELECT `+certRowColumns+` FROM certificates WHERE fingerprint = $1 AND tenant = $2 AND deleted_at = 0 LIMIT 1`, fingerprint, tenant)
 }
 
+// ChainsOf are the chains of a tenant's newest certificates.
+func (r reader) ChainsOf(ctx context.Context, tenant string) ([][]byte, error) {
+	return collect(ctx, r.q, r.dialect, func(scan func(...any) error) (der []byte, err error) { return der, scan(&der) },
+		`SELECT der FROM chains WHERE digest IN (SELECT chain FROM (SELECT chain FROM certificates WHERE tenant = $1 AND deleted_at = 0 ORDER BY created_at DESC, id DESC LIMIT 1000) newest) LIMIT 100`, tenant)
+}
+
 // CertificatesByKey are those with a public key.
 func (r reader) CertificatesByKey(ctx context.Context, keyprint, after string, limit int) ([]store.CertificateRow, error) {
 	return collect(ctx, r.q, r.dialect, scanCertRow, `SELECT `+certRowColumns+` FROM certificates WHERE keyprint = $1 AND id > $2 ORDER BY id LIMIT $3`,

@@ -280,6 +280,7 @@ func certificateLists(ctx context.Context, db *sqlstore.DB, at time.Time, list f
 	list(db.Certificate(ctx, "t", "c"))
 	list(db.CertificatesByKey(ctx, "k", "x", 9))
 	list(db.CertificateBy(ctx, "t", "f"))
+	list(db.ChainsOf(ctx, "t"))
 	list(db.CertificateDueOf(ctx, "c"))
 	list(db.NextCertificateDue(ctx))
 	list(db.Serial(ctx, "i", "s"))

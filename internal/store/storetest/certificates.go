@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -131,6 +132,12 @@ func testCertificates(t *testing.T, w *world) {
 	}
 	if _, err := w.CertificateBy(ctx, "other", "fC1"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("another tenant finds it: %v", err)
+	}
+	if list, err := w.ChainsOf(ctx, "root"); err != nil || len(list) != 1 || !bytes.Equal(list[0], c.Chain) {
+		t.Errorf("chains: %v, %x", err, list)
+	}
+	if list, err := w.ChainsOf(ctx, "other"); err != nil || len(list) != 0 {
+		t.Errorf("chains of another tenant: %v, %x", err, list)
 	}
 	if list, err := w.CertificatesByKey(ctx, "kC1", "", 9); err != nil || len(list) != 1 {
 		t.Errorf("by key: %v, %v", err, list)
