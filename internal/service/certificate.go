@@ -89,10 +89,12 @@ type CertificateQuery struct {
 
 // A CertificateChange says what to change of a certificate; nil leaves it.
 type CertificateChange struct {
-	Alias     *string
-	Tags      *map[string]string
-	AutoRenew *bool
-	Muted     *bool
+	Alias *string `json:"alias,omitempty"`
+	// Tags take the place of all that there are.
+	Tags      *map[string]string `json:"tags,omitempty"`
+	AutoRenew *bool              `json:"auto_renew,omitempty"`
+	// Muted keeps its expiry from being told.
+	Muted *bool `json:"muted,omitempty"`
 }
 
 // seesCertificate is [Principal.sees] for a certificate.

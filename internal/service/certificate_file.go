@@ -17,13 +17,13 @@ import (
 // A DownloadRequest says which file of a certificate is wanted.
 type DownloadRequest struct {
 	// Format is one of [certfile.Formats].
-	Format string
+	Format string `json:"format"`
 	// Key asks for the private key too, where it is kept here.
-	Key bool
+	Key bool `json:"key,omitempty"`
 	// Password encrypts the formats that have one.
-	Password string
+	Password string `json:"password,omitempty"`
 	// Legacy makes PKCS #12 for old software.
-	Legacy bool
+	Legacy bool `json:"legacy,omitempty"`
 }
 
 // Download makes a file of a certificate. A key that was made here is handed out
@@ -138,11 +138,11 @@ func fileProblem(err error) error {
 // A CSRRequest is a certificate request to be kept, or what one is to be made of.
 type CSRRequest struct {
 	// CSR is a request, PEM; "": one is made here, with its key, for Names.
-	CSR   string
-	Names []string
-	// KeyType is one of [key.Kinds], "" P-256.
-	KeyType string
-	Note    string
+	CSR   string   `json:"csr,omitempty"`
+	Names []string `json:"names,omitempty"`
+	// KeyType is p256, p384, rsa2048, rsa3072 or rsa4096; "": p256.
+	KeyType string `json:"key_type,omitempty"`
+	Note    string `json:"note,omitempty"`
 }
 
 // A CSRView is a certificate request that is kept.
@@ -168,6 +168,12 @@ type CSRView struct {
 	Orders    []string `json:"orders,omitempty"`
 	CreatedAt string   `json:"created_at"`
 	Version   int64    `json:"version"`
+}
+
+// WithoutSecret is the request as it may be kept.
+func (v CSRView) WithoutSecret() any {
+	v.Key = ""
+	return v
 }
 
 // mostNote bounds the note of a request.

@@ -14,9 +14,9 @@ import (
 type RenewalRequest struct {
 	// CSR is a new request; "": that of the certificate, where its profile lets a key
 	// be used again.
-	CSR string
+	CSR string `json:"csr,omitempty"`
 	// Names replace the names; none: the same. Only a reissue may change them.
-	Names []string
+	Names []string `json:"names,omitempty"`
 }
 
 // Renew orders a certificate anew; the answer is the order. Its names need no

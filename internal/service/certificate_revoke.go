@@ -18,11 +18,11 @@ import (
 // A RevocationRequest asks for a certificate to be revoked.
 type RevocationRequest struct {
 	// Reason is one of [issuer.Reasons]; "" is "unspecified".
-	Reason string
+	Reason string `json:"reason,omitempty"`
 	// Proof is a certificate request, PEM, that is signed by the certificate's own
 	// key and has the common name "revoke " and the serial number: whoever has the key
 	// may revoke. It makes the reason key-compromise.
-	Proof string
+	Proof string `json:"proof,omitempty"`
 }
 
 // letterDays is how long the letter of an OV or EV revocation is waited for.
