@@ -35,6 +35,7 @@ func rules() map[string]rule {
 	draft := `{"draft":true,"order":{"names":["www.orchard.net"],"method":"dns"}}`
 	rules := fileRules()
 	maps.Copy(rules, noticeRules())
+	maps.Copy(rules, certificateRules())
 	maps.Copy(rules, map[string]rule{
 		"apply":             {roles: write, body: draft},
 		"list-orders":       {roles: all},
@@ -161,6 +162,8 @@ func (w *world) access(op *Operation, r rule, who somebody, orderID string, n in
 		}
 	case strings.HasPrefix(op.Path, "/channels"), strings.HasPrefix(op.Path, "/notices"):
 		id = w.told(op.Path, orderID)
+	case strings.HasPrefix(op.Path, "/certificates"), strings.HasPrefix(op.Path, "/csrs"):
+		id = w.certified()
 	default:
 		id = w.filed(op.Path, orderID, n)
 	}
@@ -171,6 +174,9 @@ func (w *world) access(op *Operation, r rule, who somebody, orderID string, n in
 	headers := []string{}
 	if op.OperationID == "try-profile" {
 		headers = []string{"Content-Type", "application/toml"}
+	}
+	if op.OperationID == "download-certificate" {
+		path += "?format=pem"
 	}
 	if op.OperationID == "list-dossiers" {
 		path += "?kind=organization"

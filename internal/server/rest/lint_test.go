@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -148,8 +149,8 @@ func lintAnswers(t *testing.T, where string, op any, method string) {
 	if at(op, "requestBody") != nil {
 		want = append(want, 413, 415)
 	}
-	if method == "post" {
-		want = append(want, 422)
+	if method == "post" && strings.Contains(fmt.Sprint(at(op, "parameters")), "Idempotency-Key") {
+		want = append(want, 422) // the key may be another request's
 	}
 	for _, status := range want {
 		if answers[strconv.Itoa(status)] == nil {

@@ -55,7 +55,7 @@ type Answer struct {
 // Operations are all routes under [Base], in the order of the document.
 func Operations() []*Operation {
 	var all []*Operation
-	for _, list := range [][]*Operation{orderOperations(), actionOperations(), reviewOperations(), deskOperations(), accessOperations(), auditOperations(), policyOperations(), dossierOperations(), orderFileOperations(), channelOperations(), noticeOperations()} {
+	for _, list := range [][]*Operation{orderOperations(), actionOperations(), reviewOperations(), deskOperations(), accessOperations(), auditOperations(), policyOperations(), dossierOperations(), orderFileOperations(), channelOperations(), noticeOperations(), certificateOperations(), csrOperations()} {
 		all = append(all, list...)
 	}
 	return all
@@ -145,6 +145,7 @@ func route(method, path, id, tag, summary, description string, list ...*huma.Par
 func Tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "orders", Description: "Apply for certificates, follow the orders, act on them."},
+		{Name: "certificates", Description: "Certificates that were issued here or uploaded, and kept requests."},
 		{Name: "reviews", Description: "What was seen and judged, and when."},
 		{Name: "queue", Description: "What waits for a person, and what people decide."},
 		{Name: "access", Description: "Tokens, tenants and accounts."},

@@ -98,6 +98,7 @@ type Service interface {
 	Policy
 	Files
 	Notices
+	Certificates
 }
 
 // Records is what the API reads of the store beside the use cases: answers kept
