@@ -117,6 +117,8 @@ func (a *app) commands() []*cobra.Command {
 		{"letter", a.orderLetterCommand},
 		{"audit", a.auditCommand},
 		{"db", a.dbCommand},
+		{"ca", a.caCommand},
+		{"crl", a.crlCommand},
 		{"forecast", a.forecastCommand},
 		{"exit-codes", a.exitCodesTopic},
 	}

@@ -102,6 +102,10 @@ func certificateUses(t *testing.T) []use {
 			_, err := s.Download(ctx, p, id, DownloadRequest{Format: "pem"})
 			return err
 		})},
+		{"Authorities", MayReadCertificates, "", func(ctx context.Context, s *Service, p Principal, _ string) error {
+			_, err := s.Authorities(ctx, p)
+			return err
+		}},
 		{"NewCSR", MayWriteCertificates, "", func(ctx context.Context, s *Service, p Principal, _ string) error {
 			_, err := s.NewCSR(ctx, p, CSRRequest{CSR: text})
 			return err

@@ -49,6 +49,9 @@ func (s *Service) check(ctx context.Context, d store.Due) error {
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.ID, err)
 	}
+	if open, err := s.openUpstream(ctx, d, o, p); err != nil || open {
+		return err // it is looked at with the values of that CA
+	}
 	last, err := s.Store.Review(ctx, o.ID, 0)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err

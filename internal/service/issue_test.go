@@ -107,7 +107,7 @@ func (h *caHouse) ready(t *testing.T, a Application) *View {
 }
 
 // once does what is due now, and not what that makes due.
-func (h *caHouse) once(t *testing.T) {
+func (h *house) once(t *testing.T) {
 	t.Helper()
 	due, _, err := h.lease(context.Background(), h.Workers)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"assay/internal/issuer"
 	"assay/internal/issuer/private"
@@ -49,4 +50,39 @@ func (x statusSource) List(ctx context.Context, ca string, shard int64) (*status
 		return nil, err
 	}
 	return &status.List{DER: c.DER, ThisUpdate: c.ThisUpdate, NextUpdate: c.NextUpdate}, nil
+}
+
+// A ListView is one shard of a CA's list of revoked certificates.
+type ListView struct {
+	Issuer string `json:"issuer"`
+	Shard  int64  `json:"shard"`
+	// Number is of the list that was signed last; 0: none was.
+	Number int64 `json:"number"`
+	// Revoked counts what came into the shard, Published what of it the list has.
+	Revoked    int64     `json:"revoked"`
+	Published  int64     `json:"published"`
+	ThisUpdate time.Time `json:"this_update"`
+	NextUpdate time.Time `json:"next_update"`
+}
+
+// RevocationLists are the lists of all CAs of our own, at most 1,000 of each, for
+// whoever has the database.
+func (s *Service) RevocationLists(ctx context.Context) ([]ListView, error) {
+	all, err := s.Store.Authorities(ctx)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	views := []ListView{}
+	for i := range all {
+		lists, err := s.Store.CRLs(ctx, all[i].ID, -1, 1000)
+		if err != nil {
+			return nil, problemOf(err)
+		}
+		for _, c := range lists {
+			views = append(views, ListView{
+				Issuer: c.Issuer, Shard: c.Shard, Number: c.Number, Revoked: c.Changes, Published: c.Published, ThisUpdate: c.ThisUpdate, NextUpdate: c.NextUpdate,
+			})
+		}
+	}
+	return views, nil
 }

@@ -53,7 +53,10 @@ type Attempt struct {
 
 // An UpstreamOrder is the order at an upstream CA that one of ours is completed by.
 type UpstreamOrder struct {
-	Order, Issuer     string
+	Order, Issuer string
+	// Reference names it at that CA; orders with one reference have the same values.
+	Reference         string
+	Tenant, Account   string
 	Data              []byte
 	Deadline, Changed time.Time
 }
@@ -191,6 +194,8 @@ type CertificateReader interface {
 	// Attempts are those of an order, oldest first.
 	Attempts(ctx context.Context, orderID string) ([]Attempt, error)
 	UpstreamOrder(ctx context.Context, orderID string) (*UpstreamOrder, error)
+	// UpstreamOrders are those that share a reference, up to a limit.
+	UpstreamOrders(ctx context.Context, issuer, reference string, limit int) ([]UpstreamOrder, error)
 	// Certificate returns one of a tenant; tenant "" is any.
 	Certificate(ctx context.Context, tenant, id string) (*Certificate, error)
 	Certificates(ctx context.Context, f CertificateFilter) ([]CertificateRow, error)

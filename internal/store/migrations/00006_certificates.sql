@@ -43,10 +43,14 @@ CREATE UNIQUE INDEX attempts_serial ON attempts (issuer, serial) WHERE serial <>
 CREATE TABLE upstream_orders (
     order_id   TEXT PRIMARY KEY REFERENCES orders (id),
     issuer     TEXT NOT NULL,
+    reference  TEXT NOT NULL,            -- names it there; two of ours may share one
+    tenant     TEXT NOT NULL,
+    account    TEXT NOT NULL,
     data       BLOB NOT NULL,
     deadline   BIGINT NOT NULL,
     changed_at BIGINT NOT NULL
 );
+CREATE INDEX upstream_orders_reference ON upstream_orders (issuer, reference, order_id);
 
 -- What stands above certificates: the same few for nearly all.
 CREATE TABLE chains (

@@ -106,12 +106,22 @@ func (r reader) Attempts(ctx context.Context, orderID string) ([]store.Attempt, 
 
 // UpstreamOrder is the order at an upstream CA.
 func (r reader) UpstreamOrder(ctx context.Context, orderID string) (*store.UpstreamOrder, error) {
-	return one(ctx, r.q, r.dialect, func(scan func(...any) error) (u store.UpstreamOrder, err error) {
-		var deadline, changed int64
-		err = scan(&u.Order, &u.Issuer, &u.Data, &deadline, &changed)
-		u.Deadline, u.Changed = fromMicros(deadline), fromMicros(changed)
-		return u, err
-	}, `SELECT order_id, issuer, data, deadline, changed_at FROM upstream_orders WHERE order_id = $1`, orderID)
+	return one(ctx, r.q, r.dialect, scanUpstream, `SELECT `+upstreamColumns+` FROM upstream_orders WHERE order_id = $1`, orderID)
+}
+
+// UpstreamOrders are those that share a reference.
+func (r reader) UpstreamOrders(ctx context.Context, issuer, reference string, limit int) ([]store.UpstreamOrder, error) {
+	return collect(ctx, r.q, r.dialect, scanUpstream, `SELECT `+upstreamColumns+` FROM upstream_orders WHERE issuer = $1 AND reference = $2 ORDER BY order_id LIMIT $3`,
+		issuer, reference, limited(limit))
+}
+
+const upstreamColumns = `order_id, issuer, reference, tenant, account, data, deadline, changed_at`
+
+func scanUpstream(scan func(...any) error) (u store.UpstreamOrder, err error) {
+	var deadline, changed int64
+	err = scan(&u.Order, &u.Issuer, &u.Reference, &u.Tenant, &u.Account, &u.Data, &deadline, &changed)
+	u.Deadline, u.Changed = fromMicros(deadline), fromMicros(changed)
+	return u, err
 }
 
 // Certificate reads one certificate.

@@ -276,6 +276,7 @@ func certificateLists(ctx context.Context, db *sqlstore.DB, at time.Time, list f
 	list(db.Authorities(ctx))
 	list(db.Attempts(ctx, "o"))
 	list(db.UpstreamOrder(ctx, "o"))
+	list(db.UpstreamOrders(ctx, "i", "r", 9))
 	list(db.Certificate(ctx, "", "c"))
 	list(db.Certificate(ctx, "t", "c"))
 	list(db.CertificatesByKey(ctx, "k", "x", 9))

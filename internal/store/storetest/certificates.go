@@ -78,12 +78,18 @@ func testAttempts(t *testing.T, w *world) {
 	if got, err = w.Attempts(ctx, "A1"); err != nil || len(got) != 2 || got[0].State != order.AttemptAbandoned || len(got[0].TBS) != 0 || got[1].State != order.AttemptIssued {
 		t.Errorf("%v, %+v", err, got)
 	}
-	u := &store.UpstreamOrder{Order: "A2", Issuer: "acme", Data: []byte("x"), Deadline: noon, Changed: noon}
+	u := &store.UpstreamOrder{Order: "A2", Issuer: "acme", Reference: "r", Tenant: "root", Account: "a", Data: []byte("x"), Deadline: noon, Changed: noon}
 	w.do(func(tx store.Tx) error { return tx.PutUpstreamOrder(u) })
 	u.Data = []byte("y")
 	w.do(func(tx store.Tx) error { return tx.PutUpstreamOrder(u) })
 	if got, err := w.UpstreamOrder(ctx, "A2"); err != nil || cmp.Diff(u, got) != "" {
 		t.Error(err, cmp.Diff(u, got))
+	}
+	if list, err := w.UpstreamOrders(ctx, "acme", "r", 9); err != nil || cmp.Diff([]store.UpstreamOrder{*u}, list) != "" {
+		t.Error(err, list)
+	}
+	if list, err := w.UpstreamOrders(ctx, "acme", "s", 9); err != nil || len(list) != 0 {
+		t.Error(err, list)
 	}
 }
 
