@@ -14,7 +14,6 @@ import (
 	"assay/internal/issuer"
 	"assay/internal/store"
 	"assay/order"
-	"assay/profile"
 	"assay/review"
 )
 
@@ -141,7 +140,7 @@ func (s *Service) certificateView(ctx context.Context, c *store.Certificate) (*C
 	}
 	for _, d := range due {
 		if d.Kind == store.DueRenew && c.AutoRenew {
-			v.RenewAt = optional(d.At)
+			v.RenewAt = optional(s.renewsAt(c, d.At))
 		}
 	}
 	return v, nil
@@ -293,6 +292,9 @@ func (s *Service) ChangeCertificate(ctx context.Context, p Principal, id string,
 				return nil, &Problem{Kind: WrongState, Message: "certificate.renew-uploaded"}
 			}
 			c.AutoRenew, data["auto_renew"] = *in.AutoRenew, *in.AutoRenew
+			if err := s.renewWhenDue(tx, c); err != nil {
+				return nil, err
+			}
 		}
 		if in.Muted != nil {
 			c.Muted, data["muted"] = *in.Muted, *in.Muted
@@ -440,51 +442,4 @@ func (s *Service) replaced(tx store.Tx, o *store.Order, by *store.Certificate) e
 		return err
 	}
 	return tx.ClearCertificateDue(c.ID, store.DueRenew)
-}
-
-// follow says what is due for a certificate that is new.
-func (s *Service) follow(tx store.Tx, c *store.Certificate, p *profile.Profile) error {
-	if err := s.dueAgain(tx, c); err != nil {
-		return err
-	}
-	return tx.SetCertificateDue(store.CertificateDue{Certificate: c.ID, Kind: store.DueRenew, At: renewAt(c, p)})
-}
-
-// dueAgain says when something of a certificate's end is due next.
-func (s *Service) dueAgain(tx store.Tx, c *store.Certificate) error {
-	return tx.SetCertificateDue(store.CertificateDue{Certificate: c.ID, Kind: store.DueEnd, At: s.nextEnd(c, s.now())})
-}
-
-// noticeDays are how many days before its end a certificate's end is told.
-func (s *Service) noticeDays() []int {
-	if s.NoticeDays != nil {
-		return s.NoticeDays
-	}
-	return []int{30, 14, 7, 3, 1}
-}
-
-// nextEnd is the next notice of a certificate's end after a time, else the end.
-// A notice that would come in the first third of its life tells nothing.
-func (s *Service) nextEnd(c *store.Certificate, after time.Time) time.Time {
-	end := c.NotAfter.Add(time.Second)
-	for _, d := range s.noticeDays() {
-		at := c.NotAfter.Add(-time.Duration(d) * day)
-		if at.After(after) && at.Before(end) && at.After(c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore)/3)) {
-			end = at
-		}
-	}
-	return end
-}
-
-// renewAt is when a certificate is renewed: at two thirds of its life, and not
-// sooner than its profile lets anybody renew.
-func renewAt(c *store.Certificate, p *profile.Profile) time.Time {
-	life := c.NotAfter.Sub(c.NotBefore)
-	at := c.NotBefore.Add(life * 2 / 3)
-	if days := p.Limits.RenewalDaysLeft; days > 0 {
-		if opens := c.NotAfter.Add(-time.Duration(days) * day); opens.After(at) {
-			at = opens
-		}
-	}
-	return at
 }

@@ -204,6 +204,11 @@ func (s *Service) renewDue(ctx context.Context, d store.CertificateDue, c *store
 			return s.renewAgain(ctx, d, day)
 		}
 	}
+	if wait, err := s.advised(ctx, c); err != nil {
+		return err
+	} else if wait > 0 {
+		return s.renewAgain(ctx, d, wait)
+	}
 	v, err := s.renewal(ctx, itsOwn(c), c, nil)
 	var p *Problem
 	if errors.As(err, &p) && p.Kind != Unavailable {
