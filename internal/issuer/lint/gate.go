@@ -18,7 +18,6 @@ import (
 	"sync"
 
 	"github.com/zmap/zcrypto/x509"
-	_ "github.com/zmap/zlint/v3" // registers the lints
 	"github.com/zmap/zlint/v3/lint"
 
 	"assay/cause"

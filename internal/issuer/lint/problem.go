@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/zmap/zcrypto/x509"
 	"github.com/zmap/zlint/v3/lint"
@@ -23,23 +24,28 @@ type result struct {
 
 // fields tell from the name of a lint which part of the certificate it is about,
 // and whether what stands there came from the order. The first that fits holds.
-var fields = []struct {
+// They are compiled when a lint first finds something.
+var fields = sync.OnceValue(func() []field {
+	return []field{
+		{regexp.MustCompile(`_dnsname|_dns_name|_san_|arpa|underscore|international_dns|redacted`), "subjectAltName", true},
+		{regexp.MustCompile(`rsa_(mod|public|exp|fermat|no_public)|_mp_(modulus|exponent|ecdsa_pub)|improper_curves|public_key_type|spki`), "subjectPublicKeyInfo", true},
+		{regexp.MustCompile(`subject_key_identifier`), "subjectKeyIdentifier", false},
+		{regexp.MustCompile(`^._(subject|subj|ev|cab_[dio]v|cert_policy_[io]v|sub_cert_.*_appear|organization|utf8|state|duplicate_subject)`), "subject", true},
+		{regexp.MustCompile(`valid_time|validity|backdated|time_`), "validity", false},
+		{regexp.MustCompile(`_ku|key_usage_`), "keyUsage", false},
+		{regexp.MustCompile(`eku`), "extKeyUsage", false},
+		{regexp.MustCompile(`aia`), "authorityInfoAccess", false},
+		{regexp.MustCompile(`crl|distribution_point`), "cRLDistributionPoints", false},
+		{regexp.MustCompile(`polic`), "certificatePolicies", false},
+		{regexp.MustCompile(`issuer`), "issuer", false},
+		{regexp.MustCompile(`serial_number`), "serialNumber", false},
+	}
+})
+
+type field struct {
 	name  *regexp.Regexp
 	field string
 	order bool
-}{
-	{regexp.MustCompile(`_dnsname|_dns_name|_san_|arpa|underscore|international_dns|redacted`), "subjectAltName", true},
-	{regexp.MustCompile(`rsa_(mod|public|exp|fermat|no_public)|_mp_(modulus|exponent|ecdsa_pub)|improper_curves|public_key_type|spki`), "subjectPublicKeyInfo", true},
-	{regexp.MustCompile(`subject_key_identifier`), "subjectKeyIdentifier", false},
-	{regexp.MustCompile(`^._(subject|subj|ev|cab_[dio]v|cert_policy_[io]v|sub_cert_.*_appear|organization|utf8|state|duplicate_subject)`), "subject", true},
-	{regexp.MustCompile(`valid_time|validity|backdated|time_`), "validity", false},
-	{regexp.MustCompile(`_ku|key_usage_`), "keyUsage", false},
-	{regexp.MustCompile(`eku`), "extKeyUsage", false},
-	{regexp.MustCompile(`aia`), "authorityInfoAccess", false},
-	{regexp.MustCompile(`crl|distribution_point`), "cRLDistributionPoints", false},
-	{regexp.MustCompile(`polic`), "certificatePolicies", false},
-	{regexp.MustCompile(`issuer`), "issuer", false},
-	{regexp.MustCompile(`serial_number`), "serialNumber", false},
 }
 
 // finding is what a lint's result says; nil where it found nothing.
@@ -58,7 +64,7 @@ func finding(l *lint.CertificateLint, r *lint.LintResult) *result {
 	if found.detail == "" {
 		found.detail = l.Description
 	}
-	for _, f := range fields {
+	for _, f := range fields() {
 		if f.name.MatchString(l.Name) {
 			found.field, found.ours = f.field, !f.order
 			break

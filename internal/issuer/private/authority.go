@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -95,14 +94,18 @@ type Authority struct {
 
 var _ issuer.Issuer = (*Authority)(nil)
 
-var validID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
+// validID reports whether an id can stand in a path as it is.
+func validID(id string) bool {
+	outside := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }
+	return id != "" && len(id) <= 40 && !strings.ContainsFunc(id, outside) && id == strings.Trim(id, "-")
+}
 
 // New makes an authority. It examines the hierarchy and that the key is the
 // issuing certificate's; making its lint gate takes a new key of the same type,
 // which for RSA takes a second.
 func New(c Config) (*Authority, error) {
-	if !validID.MatchString(c.ID) {
-		return nil, fmt.Errorf("issuer id %q: must be letters, digits and hyphens in lower case, 1 to 40 of them", c.ID)
+	if !validID(c.ID) {
+		return nil, fmt.Errorf("issuer id %q: must be letters in lower case, digits and hyphens between them, 1 to 40 in all", c.ID)
 	}
 	now := time.Now
 	if c.Now != nil {
