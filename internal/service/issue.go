@@ -229,13 +229,13 @@ func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Is
 			return err
 		}
 		written := *c
+		if err := s.replaced(tx, o, &written); err != nil { // what was written on the old one is on the new one
+			return err
+		}
 		if err := tx.InsertCertificate(&written, names); err != nil {
 			return err
 		}
 		if err := s.follow(tx, &written, i.p); err != nil {
-			return err
-		}
-		if err := s.replaced(tx, o, &written); err != nil {
 			return err
 		}
 		o.State, o.Phase, o.Paused, o.Ended = to, "", "", now
