@@ -108,6 +108,9 @@ type Order struct {
 	Applicant string `json:"applicant,omitempty"`
 	// Replaces is the order or certificate that a reissue or renewal replaces.
 	Replaces string `json:"replaces,omitempty"`
+	// ServiceUntil orders a series: the certificate is renewed by itself until then,
+	// each time with a review of its own, and none of them lives longer.
+	ServiceUntil time.Time `json:"service_until,omitzero"`
 	// Challenges are the values asked of the applicant.
 	Challenges []Challenge `json:"challenges,omitempty"`
 	// Organization and Contacts are needed for OV and EV.

@@ -166,6 +166,9 @@ func (s *Service) intake(p Principal, in *Application, prof *profile.Profile) (*
 	} else if err := checkAccountID("account", own.Account); err != nil {
 		return nil, err
 	}
+	if end := own.ServiceUntil; !end.IsZero() && (!end.After(s.now()) || end.After(s.now().AddDate(mostYears, 0, 0))) {
+		return nil, &Problem{Kind: Invalid, Message: "service.series", Pairs: []any{"Most", mostYears}}
+	}
 	own.Tenant = p.Tenant
 	complete(&own, prof)
 	// A private key that was pasted goes no further.
@@ -185,6 +188,9 @@ func (s *Service) intake(p Principal, in *Application, prof *profile.Profile) (*
 	}
 	return o, nil
 }
+
+// mostYears is how many years a series of certificates may be ordered for.
+const mostYears = 10
 
 // checkReplaced refuses an order that says it replaces one that the account does
 // not have: which it may not even know of is told the same.

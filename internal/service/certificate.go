@@ -436,7 +436,10 @@ func (s *Service) replaced(tx store.Tx, o *store.Order, by *store.Certificate) e
 	}
 	c.Renews, c.ReplacedBy = o.ID, by.ID
 	if by.Alias == "" && by.Tags == "" {
-		by.Alias, by.Tags, by.AutoRenew, by.Muted = c.Alias, c.Tags, c.AutoRenew, c.Muted
+		by.Alias, by.Tags, by.Muted = c.Alias, c.Tags, c.Muted
+		if o.Order.ServiceUntil.IsZero() { // a series knows its end
+			by.AutoRenew = c.AutoRenew
+		}
 	}
 	if err := tx.UpdateCertificate(c); err != nil {
 		return err

@@ -305,6 +305,44 @@ func TestRenewal(t *testing.T) {
 	}
 }
 
+// TestSeries: an order of several years is a chain of certificates, each with a
+// review of its own, of which the last ends when it was to.
+func TestSeries(t *testing.T) {
+	t.Parallel()
+	h := newCAHouse(t)
+	a := dv(t, "orchard.net")
+	a.Order.Validity, a.Order.ServiceUntil = &order.Validity{Days: 12}, h.clock().Add(25*day)
+	v := h.issuedFor(t, a)
+	until := a.Order.ServiceUntil
+	count := 1
+	for v.Certificate.AutoRenew {
+		h.pass(8*day + time.Hour)
+		h.seen(t)
+		c, err := h.Certificate(context.Background(), h.who[RoleApplicant], v.ID)
+		if err != nil || c.Renewal == "" {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		v = h.read(t, c.Renewal)
+		h.world(t, v, lab.Change{})
+		h.once(t)
+		h.once(t)
+		if v = h.read(t, v.ID); v.State != order.StateIssued {
+			t.Fatalf("%s %v", v.State, causesIn(v))
+		}
+		h.certified(t, v)
+		if count++; count > 9 {
+			t.Fatal("it has no end")
+		}
+	}
+	if count < 3 || v.Certificate.NotAfter.After(until) || v.Certificate.NotAfter.Before(until.Add(-day)) {
+		t.Errorf("%d certificates, the last until %v, ordered until %v", count, v.Certificate.NotAfter, until)
+	}
+	a.Order.ServiceUntil = h.clock().AddDate(11, 0, 0)
+	if _, err := h.Apply(context.Background(), h.who[RoleApplicant], a); !problemIs(err, Invalid) {
+		t.Errorf("of eleven years: %v", err)
+	}
+}
+
 // TestReissue: a reissued certificate has another key and the end of the one that
 // it replaces.
 func TestReissue(t *testing.T) {

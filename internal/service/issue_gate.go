@@ -141,6 +141,9 @@ func (i *issuance) asked(ctx context.Context, _ *review.Report) error {
 			return err
 		}
 	}
+	if end := o.ServiceUntil; !end.IsZero() && (r.NotAfter.IsZero() || end.Before(r.NotAfter)) {
+		r.NotAfter = end
+	}
 	u, err := i.s.Store.UpstreamOrder(ctx, i.o.ID)
 	if err == nil {
 		r.State = u.Data
@@ -286,6 +289,8 @@ func (i *issuance) certificate(a *store.Attempt, issued *issuer.Issued) (*store.
 		},
 		DER: cert.Raw,
 	}
+	// Of a series another one follows as long as there is time for it.
+	c.AutoRenew = i.o.Order.ServiceUntil.After(c.NotAfter.Add(day))
 	if a.Serial != "" && a.Serial != c.Serial {
 		return nil, nil, fmt.Errorf("order %s: the certificate has the serial number %s, %s was prepared", i.o.ID, c.Serial, a.Serial)
 	}
