@@ -126,6 +126,7 @@ func compiledCloud() *Profile {
 			FreeMonths:         15,
 			ReissueDaysLeft:    30,
 			RenewalDaysLeft:    30,
+			RenewalKeptDays:    30,
 			FreeReissues:       1,
 		},
 		MaxAge: map[string]int{
@@ -457,7 +458,7 @@ func compiledCloud() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:01d9fe0f1b7fc7bef9f73cf532649e6e4481ec18821472ac4b5e56cc4eb7ff9b"
+	p.digest = "sha256:112a54ac8227f186f8738150e997dd33bf6c05cc3cd69437ed92f2ec3e78df09"
 	return p
 }
 
@@ -963,7 +964,7 @@ func compiledBaseline() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:3e1904a8f2890aeb7c9cd2f0d35776d9d982fc48f814a67150246de2fbd95a43"
+	p.digest = "sha256:538eac9e087c0424dc76dcfa6f9a49ec0887b92f07d04adc79ae8e940421d861"
 	return p
 }
 
@@ -1406,7 +1407,7 @@ func compiledLetsencrypt() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:bebf862cfe5ecffcf9ccee5e7a8e7c2416c0dd466be9839db207d1033ad703af"
+	p.digest = "sha256:d6b3b8bd684b301b0890111e4bcb2063dd6a9453b0bcc7a406765b9ccb6d669a"
 	return p
 }
 
@@ -1912,6 +1913,6 @@ func compiledPrivate() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:9129b2ea546f0aa81b4b7319f4694170cd9089160df191846622678fff27a3cb"
+	p.digest = "sha256:915b3ec32c526d397fb40003d9ad9defe0cf5b02c9c268142f64871af16a9f76"
 	return p
 }

@@ -318,6 +318,9 @@ type Limits struct {
 	// ReissueDaysLeft and RenewalDaysLeft bound when reissue and renewal are open.
 	ReissueDaysLeft int `toml:"reissue_days_left" json:"reissue_days_left"`
 	RenewalDaysLeft int `toml:"renewal_days_left" json:"renewal_days_left"`
+	// RenewalKeptDays is how many days of what is left of a certificate are added to
+	// the one that renews it, at most.
+	RenewalKeptDays int `toml:"renewal_kept_days" json:"renewal_kept_days"`
 	FreeReissues    int `toml:"free_reissues" json:"free_reissues"`
 }
 

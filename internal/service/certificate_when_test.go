@@ -9,6 +9,9 @@ import (
 
 	"assay/internal/issuer"
 	"assay/internal/store"
+	"assay/lab"
+	"assay/order"
+	"assay/profile"
 )
 
 // counsel is a CA that says when to renew.
@@ -157,4 +160,47 @@ func stored(t *testing.T, h *caHouse, id string) *store.Certificate {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// TestKeptTime: what is left of a certificate is added to the one that renews it,
+// where days were asked for, as far as the profile goes.
+func TestKeptTime(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, dated string
+		want        time.Duration
+	}{
+		{"all that is left", "", 110*day + time.Hour}, // and the hour that it begins before
+		{"no more than the dated table allows", "[[dated]]\nfrom = 2026-11-01T00:00:00Z\nsource = \"test\"\nset = { validity_days = 100 }\n", 100 * day},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := newCAHouse(t)
+			h.Profiles = func(string) (*profile.Profile, error) {
+				return profile.Parse([]byte("name = \"cloud\"\nversion = \"1\"\ninherits = \"cloud\"\npublic = false\n" + c.dated))
+			}
+			a := dv(t, "orchard.net")
+			a.Order.Validity = &order.Validity{Days: 90}
+			v := h.ready(t, a)
+			h.run(t, v.ID)
+			old := h.certified(t, v)
+			h.pass(old.NotAfter.Add(time.Second - 20*day).Sub(h.clock()))
+			next, err := h.Renew(context.Background(), h.who[RoleApplicant], old.ID, RenewalRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if next.State == order.StatePending && len(next.Challenges) > 0 {
+				h.world(t, next, lab.Change{})
+			}
+			h.once(t)
+			h.once(t)
+			if next = h.read(t, next.ID); next.State != order.StateIssued {
+				t.Fatalf("%s %s %v", next.State, next.Reason, causesIn(next))
+			}
+			now := stored(t, h, next.ID)
+			if got := now.NotAfter.Add(time.Second).Sub(now.NotBefore); got != c.want {
+				t.Errorf("lives for %s, want %s", got, c.want)
+			}
+		})
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"assay/csr"
 	"assay/evidence"
 	"assay/internal/issuer"
+	"assay/internal/renewal"
 	"assay/internal/store"
 	"assay/key"
 	"assay/name"
@@ -155,7 +156,8 @@ func (i *issuance) asked(ctx context.Context, _ *review.Report) error {
 }
 
 // replacing says what a reissue or renewal has of the certificate that it
-// replaces: a reissue its end, so that it gives no more time than was bought.
+// replaces: a reissue its end, so that it gives no more time than was bought; a
+// renewal what is left of it, as far as the profile lets it be kept.
 func (i *issuance) replacing(ctx context.Context, r *issuer.Request) error {
 	c, err := i.s.Store.Certificate(ctx, i.o.Tenant, i.o.Order.Replaces)
 	if errors.Is(err, store.ErrNotFound) {
@@ -167,8 +169,14 @@ func (i *issuance) replacing(ctx context.Context, r *issuer.Request) error {
 	if r.Replaces, err = x509.ParseCertificate(c.DER); err != nil {
 		return fmt.Errorf("the certificate %s: %w", c.ID, err)
 	}
-	if i.o.Kind == order.Reissue {
+	switch {
+	case i.o.Kind == order.Reissue:
 		r.NotAfter = c.NotAfter
+	case i.o.Kind == order.Renewal && !r.NotAfter.IsZero() && i.o.Order.Validity.NotAfter.IsZero():
+		// What is left of the old one is kept where days were asked for; the issuer
+		// cuts it to what the dated table allows.
+		length := r.NotAfter.Add(time.Second).Sub(r.Now)
+		r.NotAfter = renewal.Next(r.Now, length, lifeOf(c), i.p.Limits.RenewalKeptDays, 0).NotAfter
 	}
 	return nil
 }
