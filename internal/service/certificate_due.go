@@ -239,8 +239,8 @@ func (s *Service) renewAgain(ctx context.Context, d store.CertificateDue, wait t
 // revokeDue goes on with a revocation: an upstream CA is told, or a key is
 // compromised that other certificates have too.
 func (s *Service) revokeDue(ctx context.Context, d store.CertificateDue, c *store.Certificate) error {
-	if c.State == order.CertificateRevoked || c.State == order.CertificateExpired || c.Source != store.SourceIssued {
-		return s.finishCertificate(ctx, d, nil) // what others issued only they can revoke
+	if c.State == order.CertificateRevoked || c.State == order.CertificateExpired {
+		return s.finishCertificate(ctx, d, nil)
 	}
 	reason := issuer.Reason(c.Reason)
 	if c.State == order.CertificateValid {

@@ -35,12 +35,15 @@ type UploadRequest struct {
 // what was found that does not stop it.
 type UploadView struct {
 	Certificate *CertificateView `json:"certificate"`
-	Findings    []review.Finding `json:"findings"`
+	// Known says that it was here before, and is not kept twice.
+	Known    bool             `json:"known,omitempty"`
+	Findings []review.Finding `json:"findings"`
 }
 
 // Upload keeps a certificate that was made elsewhere, so that its end is told. It
 // is refused with the findings where no server could use it as it is: unreadable,
-// ended, another key, a chain with gaps that nobody here can fill, or here already.
+// ended, another key, a chain with gaps that nobody here can fill. One that is here
+// already is not kept twice.
 func (s *Service) Upload(ctx context.Context, p Principal, in UploadRequest) (*UploadView, error) {
 	v, err := s.upload(ctx, p, in)
 	if problemIs(err, Conflict) {
@@ -87,13 +90,15 @@ func (s *Service) upload(ctx context.Context, p Principal, in UploadRequest) (*U
 	}
 	c.Profile, c.Alias = rules.Name, in.Alias
 	v, err := unit(ctx, s, func(tx store.Tx) (*UploadView, error) {
+		if u.Facts.Stored != nil {
+			return s.uploadedAgain(tx, p, u, judged.Findings)
+		}
 		there, err := s.insertUploaded(tx, c, names, u)
 		if err != nil {
 			return nil, err
 		}
-		if there != nil {
-			u.Facts.Stored = storedFact(there)
-			return nil, refusedUpload(u, review.JudgeUpload(&u.Facts, rules, s.now()))
+		if there != nil { // of two at once this is the second: it is judged anew
+			return nil, store.ErrConflict
 		}
 		if err := s.dueAgain(tx, c); err != nil {
 			return nil, err
@@ -113,6 +118,33 @@ func (s *Service) upload(ctx context.Context, p Principal, in UploadRequest) (*U
 		s.wakeCertificates()
 	}
 	return v, err
+}
+
+// uploadedAgain is the certificate that is here already. A key that it had none of is
+// kept with it.
+func (s *Service) uploadedAgain(tx store.Tx, p Principal, u *certfile.Upload, findings []review.Finding) (*UploadView, error) {
+	c, err := tx.CertificateNow(p.Tenant, u.Facts.Stored.ID)
+	if err != nil {
+		return nil, err
+	}
+	if u.Key != nil && len(c.Sealed) == 0 && c.Source == store.SourceUploaded {
+		text, err := u.Key.PEM()
+		if err != nil {
+			return nil, fmt.Errorf("the key of an upload: %w", err)
+		}
+		if c.Sealed, err = s.conceal(certificateRow(c.ID), string(text)); err != nil {
+			return nil, err
+		}
+		if err := tx.UpdateCertificate(c); err != nil {
+			return nil, err
+		}
+		if err := s.auditCertificate(tx, p, c, "upload", map[string]any{"fingerprint": c.Fingerprint, "key_here": true}); err != nil {
+			return nil, err
+		}
+	}
+	v := viewOfCertificate(&c.CertificateRow)
+	v.HasKey = len(c.Sealed) > 0
+	return &UploadView{Certificate: v, Known: true, Findings: append([]review.Finding{}, findings...)}, nil
 }
 
 func refusedUpload(u *certfile.Upload, j *review.Judgement) error {

@@ -82,7 +82,7 @@ func certificateReading() []*Operation {
 		},
 		{
 			Operation: upload, Body: &Body{Type: service.UploadRequest{}, Description: "The certificate.", Example: exampleUpload()},
-			Answers:  []Answer{{Status: http.StatusCreated, Description: "The certificate as it is kept, and what was found.", Type: service.UploadView{}, Example: exampleUploaded()}},
+			Answers:  []Answer{{Status: http.StatusCreated, Description: "The certificate as it is kept, and what was found.", Type: service.UploadView{}, Example: exampleUploaded()}, {Status: http.StatusOK, Description: "It is here already.", Type: service.UploadView{}, Example: exampleUploaded()}},
 			Problems: []service.Kind{service.Invalid, service.Forbidden, service.Refused, service.Conflict, kindTooLarge, kindMediaType, kindKeyReused},
 			run:      runUploadCertificate,
 		},

@@ -51,6 +51,9 @@ func runUploadCertificate(c *call) (*answer, error) {
 	}, func(v *service.UploadView) *answer {
 		shown := *v
 		shown.Findings = localized(v.Findings, c.words.Lang())
+		if v.Known {
+			return &answer{status: http.StatusOK, value: &shown}
+		}
 		return &answer{status: http.StatusCreated, value: &shown, location: Base + "/certificates/" + v.Certificate.ID}
 	})
 }

@@ -1,0 +1,155 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"assay/internal/store"
+	"assay/key"
+	"assay/order"
+)
+
+// elsewhere is a certificate of a CA, and its key, as somebody has them: the texts of
+// the certificate, of what stands above it, and of the key.
+func (h *house) elsewhere(t *testing.T, names ...string) (leaf, above, secret string) {
+	t.Helper()
+	ca, err := key.New(key.KindP256, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: h.now().Add(-day), NotAfter: h.now().Add(3650 * day), IsCA: true, BasicConstraintsValid: true}
+	root.Subject.CommonName = "Elsewhere Root"
+	k, err := key.New(key.KindP256, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(4711), NotBefore: h.now().Add(-day), NotAfter: h.now().Add(89 * day), DNSNames: names}
+	for _, made := range []struct {
+		template *x509.Certificate
+		key      *key.Private
+		text     *string
+	}{{root, ca, &above}, {c, k, &leaf}} {
+		der, err := x509.CreateCertificate(rand.Reader, made.template, root, made.key.Signer().Public(), ca.Signer())
+		if err != nil {
+			t.Fatal(err)
+		}
+		*made.text = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	raw, err := k.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return leaf, above, string(raw)
+}
+
+// TestUpload: a certificate from elsewhere is kept once with its key, followed to its
+// end, and completes the chains of later ones.
+func TestUpload(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.Secrets = plain{}
+	p := h.who[RoleApplicant]
+	ctx := context.Background()
+	leaf, above, secret := h.elsewhere(t, "fig.orchard.net")
+	_, err := h.Upload(ctx, p, UploadRequest{Certificate: leaf})
+	var refused *Problem
+	if !errors.As(err, &refused) || refused.Kind != Refused || !slices.Contains(causesOf(refused.Report), "upload.chain-incomplete") {
+		t.Fatalf("%v", err)
+	}
+	v, err := h.Upload(ctx, p, UploadRequest{Certificate: leaf, Chain: above})
+	if err != nil || v.Known || v.Certificate.HasKey || v.Certificate.Issuer != "" || v.Certificate.Serial != "1267" || len(v.Findings) != 0 {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	due, err := h.Store.CertificateDueOf(ctx, v.Certificate.ID)
+	if err != nil || len(due) != 1 || due[0].Kind != store.DueEnd || !due[0].At.Equal(v.Certificate.NotAfter.Add(-30*day)) {
+		t.Errorf("%+v, %v", due, err)
+	}
+	// Again: it is there, and now its key is, too; the chain is known.
+	again, err := h.Upload(ctx, p, UploadRequest{Certificate: leaf, Key: secret})
+	if err != nil || !again.Known || again.Certificate.ID != v.Certificate.ID || !again.Certificate.HasKey || len(again.Findings) == 0 {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	f, err := h.Download(ctx, p, v.Certificate.ID, DownloadRequest{Format: "nginx", Key: true})
+	if err != nil || !f.Secret || !strings.Contains(string(f.Content), "PRIVATE KEY") {
+		t.Fatalf("%v", err)
+	}
+	if _, err := h.Renew(ctx, p, v.Certificate.ID, RenewalRequest{}); !problemIs(err, WrongState) {
+		t.Errorf("renewed: %v", err)
+	}
+	if _, err := h.DeleteCertificate(ctx, p, v.Certificate.ID, 0); err != nil {
+		t.Error(err)
+	}
+	anew, err := h.Upload(ctx, p, UploadRequest{Certificate: leaf, Chain: above})
+	if err != nil || anew.Known || anew.Certificate.ID == v.Certificate.ID {
+		t.Errorf("%+v, %v", anew, err)
+	}
+	if _, _, other := h.elsewhere(t, "x.orchard.net"); true {
+		if _, err := h.Upload(ctx, p, UploadRequest{Certificate: leaf, Chain: above, Key: other}); !problemIs(err, Refused) {
+			t.Errorf("another key: %v", err)
+		}
+	}
+}
+
+// TestUploadAtOnce: of many uploads of one certificate at once one is kept.
+func TestUploadAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	leaf, above, _ := h.elsewhere(t, "fig.orchard.net")
+	var running sync.WaitGroup
+	var lock sync.Mutex
+	ids, fresh := map[string]bool{}, 0
+	for range 8 {
+		running.Go(func() {
+			v, err := h.Upload(context.Background(), h.who[RoleApplicant], UploadRequest{Certificate: leaf, Chain: above})
+			lock.Lock()
+			defer lock.Unlock()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ids[v.Certificate.ID] = true
+			if !v.Known {
+				fresh++
+			}
+		})
+	}
+	running.Wait()
+	if len(ids) != 1 || fresh != 1 {
+		t.Errorf("%v, %d new", ids, fresh)
+	}
+}
+
+// TestUploadedKeyBlocked: a key that is compromised does not revoke what others issued.
+func TestUploadedKeyBlocked(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ctx := context.Background()
+	leaf, above, _ := h.elsewhere(t, "fig.orchard.net")
+	v, err := h.Upload(ctx, h.who[RoleApplicant], UploadRequest{Certificate: leaf, Chain: above})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = h.Store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.BlockKey(v.Certificate.Keyprint, "other", h.now()); err != nil {
+			return err
+		}
+		return tx.DueByKey(v.Certificate.Keyprint, "other", h.now())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := h.certificatesDue(ctx); n != 0 || err != nil {
+		t.Fatal(n, err)
+	}
+	if c, err := h.Certificate(ctx, h.who[RoleApplicant], v.Certificate.ID); err != nil || c.State != order.CertificateValid {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
