@@ -12,5 +12,7 @@ func (a *app) certCommand() *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.certInspectCommand(), a.certBundleCommand(), a.certLookCommand())
+	c.AddCommand(a.certListCommand(), a.certShowCommand(), a.certDownloadCommand(), a.certUploadCommand(), a.certChangeCommand(), a.certDeleteCommand())
+	c.AddCommand(a.certAgainCommand("renew"), a.certAgainCommand("reissue"), a.certRevokeCommand(), a.certConfirmCommand(), a.certProofCommand())
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -96,29 +97,74 @@ func (a *app) writeCertFile(file *certfile.File, out, next string) error {
 	if out == "" {
 		out = file.Name
 	}
-	mode := fs.FileMode(0o644)
-	if file.Secret {
-		mode = 0o600
-	}
-	w, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if errors.Is(err, fs.ErrExist) {
-		return a.usage(next, "error.exists", "Path", out)
-	}
+	w, err := a.openOut(out, false, next)
 	if err != nil {
-		return a.usage(next, "error.write", "Path", out, "Why", a.why(err))
+		return err
 	}
-	_, err = w.Write(file.Content)
-	if err = errors.Join(err, w.Sync(), w.Close()); err != nil {
-		_ = os.Remove(out)
-		return a.usage(next, "error.write", "Path", out, "Why", a.why(err))
+	return a.finishOut(w, file)
+}
+
+// An outFile is a file that is being written: beside its place, so that there is
+// the whole of it or nothing.
+type outFile struct {
+	*os.File
+	path, next string
+	force      bool
+}
+
+// openOut begins a file, which its owner alone may read until it is finished.
+// What cannot be written is said before anything is asked for. Only with force is
+// a file replaced.
+func (a *app) openOut(path string, force bool, next string) (*outFile, error) {
+	if _, err := os.Lstat(path); err == nil && !force {
+		return nil, a.usage(next, "error.exists", "Path", path)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".assay-*")
+	if err != nil {
+		return nil, a.usage(next, "error.write", "Path", path, "Why", a.why(err))
+	}
+	return &outFile{File: f, path: path, next: next, force: force}, nil
+}
+
+// drop ends a file that is not to be.
+func (w *outFile) drop() { _ = errors.Join(w.Close(), os.Remove(w.Name())) }
+
+// finishOut writes a file and puts it in its place, and says so.
+func (a *app) finishOut(w *outFile, file *certfile.File) error {
+	if err := a.placeOut(w, file); err != nil {
+		return err
 	}
 	p := a.page()
-	text := render.Safe(out)
+	text := render.Safe(w.path)
 	if file.Secret {
 		text += a.text.Text("cert.keep-secret")
 	}
 	p.Row(0, p.Column("cert.wrote"), a.text.Text("cert.wrote"), text)
 	return a.print(p)
+}
+
+func (a *app) placeOut(w *outFile, file *certfile.File) error {
+	mode := fs.FileMode(0o644)
+	if file.Secret {
+		mode = 0o600
+	}
+	_, err := w.Write(file.Content)
+	err = errors.Join(err, w.Chmod(mode), w.Sync(), w.Close())
+	if err == nil && w.force {
+		err = os.Rename(w.Name(), w.path)
+	} else if err == nil {
+		// A link replaces nothing, also where a file came in the meantime.
+		err = os.Link(w.Name(), w.path)
+		_ = os.Remove(w.Name())
+	}
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return a.usage(w.next, "error.exists", "Path", w.path)
+	case err != nil:
+		_ = os.Remove(w.Name())
+		return a.usage(w.next, "error.write", "Path", w.path, "Why", a.why(err))
+	}
+	return nil
 }
 
 // maxPasswordBytes bounds a file with a password.

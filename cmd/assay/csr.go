@@ -12,5 +12,6 @@ func (a *app) csrCommand() *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.csrNewCommand(), a.csrInspectCommand())
+	c.AddCommand(a.csrKeepCommand(), a.csrListCommand(), a.csrShowCommand(), a.csrNoteCommand(), a.csrDeleteCommand(), a.csrKeyCommand())
 	return c
 }

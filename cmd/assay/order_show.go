@@ -102,6 +102,9 @@ func (a *app) orderHead(p *render.Page, v *service.View) {
 	if words := a.placesWord(v); words != "" {
 		p.Row(0, column, text("order.places"), words)
 	}
+	if c := v.Certificate; c != nil {
+		p.Row(0, column, text("order.certificate"), text("order.certificate-until", "State", a.certState(c), "Time", a.when(c.NotAfter), "Serial", c.Serial))
+	}
 	a.peopleRows(p, v, column)
 }
 
@@ -121,7 +124,7 @@ func (a *app) placesWord(v *service.View) string {
 
 // headLabels are the labels of what stands above the findings, in one column.
 func headLabels(v *service.View) []string {
-	labels := []string{"order.state", "order.waits", "order.next", "order.deadline", "order.rules", "order.checks", "order.places"}
+	labels := []string{"order.state", "order.waits", "order.next", "order.deadline", "order.rules", "order.checks", "order.places", "order.certificate"}
 	if v.Waiting != nil {
 		labels = append(labels, "desk.since", "desk.due", "desk.urge-from", "desk.claimed")
 	}
@@ -172,6 +175,10 @@ func (a *app) challengeRows(p *render.Page, list []order.Challenge) {
 func (a *app) nextCommand(v *service.View) string {
 	has := func(action order.Action) bool { return slices.Contains(v.Allowed, action) }
 	switch {
+	case v.Certificate != nil && v.Certificate.State == order.CertificateValid:
+		return "assay cert download " + v.ID + " --format nginx"
+	case v.Certificate != nil:
+		return "assay cert show " + v.ID
 	case v.Waiting != nil && v.Waiting.For == "applicant":
 		return "assay order answer " + v.ID + " --note " + a.text.Text("desk.note-example")
 	case v.Paused != "":

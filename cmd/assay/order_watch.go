@@ -82,8 +82,12 @@ func (a *app) orderWatch(ctx context.Context, id string, asJSON bool) error {
 	return a.served(err)
 }
 
-// over reports whether an order is through: passed, or ended.
+// over reports whether an order is through: passed, or ended. One that passed and
+// has something due gets its certificate in a moment.
 func over(v *service.View) bool {
+	if v.State == order.StateReady && v.NextCheck != nil {
+		return false
+	}
 	a := orderExit(v)
 	return a == exitPass || v.State.Ended()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -58,6 +59,10 @@ func deployment(c *store.Certificate) (*evidence.Deployment, error) {
 		d.Names = append(d.Names, ip.String())
 	}
 	for _, a := range above {
+		if bytes.Equal(a.RawSubject, a.RawIssuer) {
+			d.Root = a.Raw // of one that was uploaded: no server has to send it
+			continue
+		}
 		d.Chain = append(d.Chain, a.Raw)
 	}
 	return d, nil

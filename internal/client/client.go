@@ -239,6 +239,9 @@ func (c *Client) once(ctx context.Context, call Call, body []byte, kind string, 
 		p := problem(answer)
 		return p.Status == http.StatusServiceUnavailable || p.Status == http.StatusBadGateway, p
 	}
+	if f, ok := into.(*File); ok {
+		return false, f.read(answer)
+	}
 	if w, ok := into.(io.Writer); ok {
 		_, err := io.Copy(w, answer.Body)
 		return false, err

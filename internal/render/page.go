@@ -100,6 +100,9 @@ func Plain(text string) Cell     { return Cell{Text: text} }
 func FaintCell(text string) Cell { return Cell{text, []string{faint}} }
 func BoldCell(text string) Cell  { return Cell{text, []string{bold}} }
 
+// LevelCell makes a cell that is coloured like a level.
+func LevelCell(l cause.Level, text string) Cell { return Cell{text, levelCodes(l)} }
+
 // Table writes rows in aligned columns. The column given by flexible takes the
 // room that is left and is wrapped in it; the others are as wide as they need.
 func (p *Page) Table(indent, flexible int, rows [][]Cell) {
