@@ -145,13 +145,16 @@ func (i *issuance) asked(ctx context.Context, _ *review.Report) error {
 	if end := o.ServiceUntil; !end.IsZero() && (r.NotAfter.IsZero() || end.Before(r.NotAfter)) {
 		r.NotAfter = end
 	}
+	i.request = r
+	if !i.ca.Upstream() {
+		return nil // a CA of our own has no order elsewhere
+	}
 	u, err := i.s.Store.UpstreamOrder(ctx, i.o.ID)
 	if err == nil {
 		r.State = u.Data
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	i.request = r
 	return nil
 }
 
