@@ -19,6 +19,10 @@ const (
 	crlBatch = 50
 	// crlRetry is how long a list rests that could not be signed.
 	crlRetry = time.Minute
+	// crlLease is how long at most a publisher that died keeps the others from it: well
+	// within the minute in which a revocation is to be in a list. One that takes longer
+	// shares the work, see [store.CertificateTx.PutCRL].
+	crlLease = 20 * time.Second
 )
 
 // wakeLists tells the publisher that a list may be due.
@@ -65,7 +69,7 @@ func (s *Service) publish(ctx context.Context) (wait time.Duration, err error) {
 		}
 		mine := false
 		err = s.Store.Write(ctx, func(tx store.Tx) (err error) {
-			mine, err = tx.TakeLease("publisher", s.Owner, now, now.Add(time.Minute))
+			mine, err = tx.TakeLease("publisher", s.Owner, now, now.Add(min(crlLease, s.Lease)))
 			return err
 		})
 		if err != nil || !mine {

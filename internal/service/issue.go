@@ -122,7 +122,7 @@ func (s *Service) issue(ctx context.Context, d store.Due, o *store.Order) error 
 func (i *issuance) resume(ctx context.Context, a *store.Attempt) error {
 	i.seq, i.review = a.Seq, a.Review
 	if a.Issuer != i.ca.ID() {
-		return i.abandon(ctx, a, "the issuer is another one now")
+		return i.abandon(ctx, a, "the issuer is another one now", 0)
 	}
 	if err := i.asked(ctx, nil); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (i *issuance) resume(ctx context.Context, a *store.Attempt) error {
 	prepared, err := i.ca.Resume(ctx, i.request, &issuer.Attempt{Serial: a.Serial, TBS: a.TBS, State: a.Data, Shard: int(a.Shard)})
 	switch {
 	case errors.Is(err, issuer.ErrAbandon):
-		return i.abandon(ctx, a, "the process ended while it was signed")
+		return i.abandon(ctx, a, "the process ended while it was signed", 0)
 	case err != nil:
 		return i.failed(ctx, a, err)
 	}
@@ -195,7 +195,7 @@ func (i *issuance) complete(ctx context.Context, prepared *issuer.Prepared) erro
 	}
 	if !stored {
 		// The order was cancelled, or opened again, while it was signed.
-		return i.abandon(ctx, a, "the order changed while it was signed")
+		return i.abandon(ctx, a, "the order changed while it was signed", 0)
 	}
 	i.s.changed(i.o.ID)
 	i.s.wakeCertificates()
@@ -254,8 +254,9 @@ func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Is
 }
 
 // abandon ends an attempt of which nobody knows whether it was signed, or whose
-// signature nobody gets: the serial number is revoked, and never used again.
-func (i *issuance) abandon(ctx context.Context, a *store.Attempt, why string) error {
+// signature nobody gets: the serial number is revoked, and never used again. The
+// next attempt is due after a wait.
+func (i *issuance) abandon(ctx context.Context, a *store.Attempt, why string, wait time.Duration) error {
 	s := i.s
 	now := s.now()
 	err := s.Store.Write(ctx, func(tx store.Tx) error {
@@ -281,7 +282,7 @@ func (i *issuance) abandon(ctx context.Context, a *store.Attempt, why string) er
 	if a.Serial != "" {
 		s.told(a.Issuer, a.Serial)
 	}
-	return i.later(ctx, 0)
+	return i.later(ctx, wait)
 }
 
 // failed settles an attempt that is stored and gave no certificate. Where a
@@ -290,7 +291,9 @@ func (i *issuance) failed(ctx context.Context, a *store.Attempt, err error) erro
 	var refusal *issuer.Refusal
 	if a.Serial != "" {
 		i.s.Log.Error("an attempt to issue is given up", "order", i.o.ID, "attempt", a.Seq, "error", err)
-		return i.abandon(ctx, a, "signing failed")
+		// Each attempt costs a serial number for ever: a key that is away is not asked
+		// over and over.
+		return i.abandon(ctx, a, "signing failed", i.rest(err))
 	}
 	if !errors.As(err, &refusal) {
 		return i.waits(ctx, err)
@@ -378,11 +381,17 @@ func (i *issuance) waits(ctx context.Context, err error) error {
 		return err
 	}
 	i.s.Log.Error("the issuer is not available; it is tried again", "order", i.o.ID, "problem", away.Problem, "error", err)
+	return i.later(ctx, i.rest(err))
+}
+
+// rest is how long an order waits after an error: longer each time, and as long as
+// the issuer says.
+func (i *issuance) rest(err error) time.Duration {
 	wait := backoff(i.due.Attempt)
-	if !away.Retry.IsZero() {
+	if away := (*issuer.Unavailable)(nil); errors.As(err, &away) && !away.Retry.IsZero() {
 		wait = max(wait, away.Retry.Sub(i.s.now()))
 	}
-	return i.later(ctx, wait)
+	return wait
 }
 
 // later has the certificate due again, and counts this time.

@@ -384,6 +384,31 @@ func TestSigningCrash(t *testing.T) {
 	}
 }
 
+// TestKeyAway: while the key does not sign, an order waits longer and longer: each
+// attempt costs a serial number.
+func TestKeyAway(t *testing.T) {
+	t.Parallel()
+	h := newCAHouse(t)
+	v := h.ready(t, dv(t, "orchard.net"))
+	h.ca.set(nil, func() error { return &issuer.Unavailable{Problem: "key-offline", Err: errors.New("no token")} })
+	for n := 1; n <= 3; n++ {
+		h.once(t)
+		h.once(t)
+		h.pass(time.Second)
+		h.once(t)
+		if states, _ := h.attempts(t, v.ID); len(states) != n {
+			t.Fatalf("%d attempts, want %d", len(states), n)
+		}
+		if v = h.read(t, v.ID); !slices.Contains(causesIn(v), cause.IssuanceCAUnavailable) {
+			t.Errorf("%s, %v", v.State, causesIn(v))
+		}
+		h.pass(backoff(n))
+	}
+	h.ca.set(nil, nil)
+	h.once(t)
+	h.certified(t, h.read(t, v.ID))
+}
+
 // TestIssuerRefuses: what the issuer refuses is told by its causes; a fault of
 // ours, and an issuer that is away, cost the order nothing.
 func TestIssuerRefuses(t *testing.T) {
