@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +49,8 @@ type part struct {
 	Defect string
 	// Jump has its clock jump forth and back under way, see [jump].
 	Jump bool
+	// Fickle has the key of its CA not sign now and then, see [fickle].
+	Fickle bool
 }
 
 // serve is the child: the service with its API on loopback until it is killed,
@@ -63,12 +66,19 @@ func serve(raw string) error {
 	if err != nil {
 		return err
 	}
+	if err := firstCA(ctx, db, p); err != nil {
+		return err
+	}
 	db = broken(db, p.Defect)
 	now := time.Now
 	if p.Jump {
 		now = jumping(time.Now())
 	}
 	s, err := newService(db, p.Published, now, lease)
+	if err != nil {
+		return err
+	}
+	w, err := openCA(ctx, s, db, p, func(der []byte) { fmt.Println("signed", base64.StdEncoding.EncodeToString(der)) })
 	if err != nil {
 		return err
 	}
@@ -84,13 +94,13 @@ func serve(raw string) error {
 	if err != nil {
 		return err
 	}
-	go s.Run(ctx)
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the parent
 		os.Exit(1)
 	}()
 	fmt.Printf("ready %s %s\n", l.Addr(), token)
-	return (&http.Server{Handler: api, ReadHeaderTimeout: time.Minute}).Serve(l)
+	go s.Run(ctx)
+	return (&http.Server{Handler: w.before(api), ReadHeaderTimeout: time.Minute}).Serve(l)
 }
 
 func openStore(ctx context.Context, database string) (store.Store, error) {
@@ -133,10 +143,11 @@ func (sealer) Open(row string, b []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// often is the cloud's profile, with a check by hand whenever somebody asks, and
+// often is the cloud's profile, as far as it may be signed from what is no internet,
+// with a check by hand whenever somebody asks, and
 // for an order that [fails].
 func often() (*profile.Profile, error) {
-	return profile.Parse([]byte("name = \"cloud\"\ninherits = \"cloud\"\nversion = \"harness\"\n[limits]\nmanual_check_minutes = 0\n[levels]\n\"caa.forbids\" = \"refuse\"\n"))
+	return profile.Parse([]byte("name = \"cloud\"\ninherits = \"cloud\"\nversion = \"harness\"\npublic = false\n[limits]\nmanual_check_minutes = 0\n[levels]\n\"caa.forbids\" = \"refuse\"\n"))
 }
 
 // jump is how far a clock jumps each way. From one end to the other is less than
@@ -169,6 +180,14 @@ const (
 	hasty = "hasty"
 	// chatty tells of an event twice.
 	chatty = "chatty"
+	// again signs once more what a process that died may have signed.
+	again = "again"
+	// eager hands certificates out before they are stored.
+	eager = "eager"
+	// still does not count a list on.
+	still = "still"
+	// lenient acknowledges revocations and forgets them.
+	lenient = "lenient"
 )
 
 // broken is a store with a defect.
@@ -253,6 +272,30 @@ func (f *faultyTx) TakeNotices(now time.Time, owner string, until time.Time, lim
 		}
 	}
 	return list, err
+}
+
+func (f *faulty) CRLsDue(ctx context.Context, now time.Time, limit int) ([]store.CRL, error) {
+	list, err := f.Store.CRLsDue(ctx, now, limit)
+	for i := range list {
+		if f.defect == still && list[i].Number > 0 {
+			list[i].Number--
+		}
+	}
+	return list, err
+}
+
+func (f *faultyTx) PutCRL(c *store.CRL, before int64) error {
+	if f.defect == still && before > 0 {
+		before++
+	}
+	return f.Tx.PutCRL(c, before)
+}
+
+func (f *faultyTx) Revoke(r store.Revocation) error {
+	if f.defect == lenient {
+		return nil
+	}
+	return f.Tx.Revoke(r)
 }
 
 func (f *faultyTx) FinishDue(d store.Due, owner string) error {

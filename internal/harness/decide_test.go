@@ -16,12 +16,22 @@ import (
 // decided proves what must hold of an order that passed or failed: it did so
 // once for each time it was submitted, it had reason to, and what goes with it
 // was written with it.
-func (p *proof) decided(ctx context.Context, o *store.OrderRow, entries []store.Entry) error {
-	passed, since, approved := false, "", false
+func (p *proof) decided(ctx context.Context, o *store.OrderRow, entries []store.Entry, exact bool) error {
+	passed, since, approved, issued := false, "", false, false
 	for i := range entries {
 		switch e := &entries[i]; e.Action {
 		case "order.submit", "order.resubmit":
-			since, approved = "", false
+			since, approved, issued = "", false, false
+		case "order.reopen":
+			if exact || since != "order.pass" || issued {
+				p.fault("order %s was opened again after %q, and nothing was too old", o.ID, since)
+			}
+			since = ""
+		case "order.issue":
+			if since != "order.pass" || issued {
+				p.fault("double effect: order %s was issued after %q, issued %t", o.ID, since, issued)
+			}
+			issued = true
 		case "review.approve":
 			approved = true
 		case "order.pass", "order.refuse", "review.refuse":
@@ -48,7 +58,10 @@ func (p *proof) decided(ctx context.Context, o *store.OrderRow, entries []store.
 	if err != nil {
 		return err
 	}
-	if state := (o.State == order.StateReady); state != (since == "order.pass" && o.State != order.StateCancelled) {
+	if (o.State == order.StateIssued) != issued {
+		p.fault("order %s is %s, and was issued: %t", o.ID, o.State, issued)
+	}
+	if state := (o.State == order.StateReady || o.State == order.StateIssued); state != (since == "order.pass" && o.State != order.StateCancelled) {
 		p.fault("order %s is %s, and was decided by %q", o.ID, o.State, since)
 	} else if state && whole.ReadyAt.IsZero() {
 		p.fault("order %s is ready since never", o.ID)
@@ -70,7 +83,7 @@ func (p *proof) validated(ctx context.Context, o *store.Order, passed bool) erro
 	if len(list) > 1 || !early && passed != (len(list) == 1) || len(list) == 1 && list[0].Order != o.ID {
 		p.fault("order %s passed %t, and its names' validations are %+v", o.ID, passed, list)
 	}
-	if o.State != order.StateReady || len(list) != 1 {
+	if o.State != order.StateReady && o.State != order.StateIssued || len(list) != 1 {
 		return nil
 	}
 	r, err := p.db.Review(ctx, o.ID, 0)
@@ -78,10 +91,10 @@ func (p *proof) validated(ctx context.Context, o *store.Order, passed bool) erro
 		return err
 	}
 	if r.ID != o.Review || r.Mode != string(review.Attempt) || r.Verdict != string(review.VerdictPass) {
-		p.fault("order %s is ready, and its last review %s of %s is a %s that says %s", o.ID, r.ID, o.Review, r.Mode, r.Verdict)
+		p.fault("order %s has passed, and its last review %s of %s is a %s that says %s", o.ID, r.ID, o.Review, r.Mode, r.Verdict)
 	}
 	if _, err := os.Stat(filepath.Join(p.book.published, "_dnsauth."+o.Order.Names[0])); err != nil {
-		p.fault("order %s is ready, and its value was never published", o.ID)
+		p.fault("order %s has passed, and its value was never published", o.ID)
 	}
 	return nil
 }
@@ -124,7 +137,7 @@ func (b *book) met(ctx context.Context, db store.Store) ([]string, error) {
 	}
 	for i := range rows {
 		o := &rows[i]
-		if o.State != order.StatePending {
+		if o.State != order.StatePending && o.State != order.StateReady {
 			continue
 		}
 		due, err := db.DueOf(ctx, o.ID)
@@ -134,7 +147,10 @@ func (b *book) met(ctx context.Context, db store.Store) ([]string, error) {
 		// Else it took longer than the lease allows, and is tried again.
 		again := slices.ContainsFunc(due, func(d store.Due) bool { return d.Kind == store.DueCheck && d.Attempt > 0 })
 		_, told := b.values[o.Name]
-		if f := fateOf(o.Name); !again && (f == fails || f == passes && told) {
+		if !again && o.State == order.StateReady {
+			p.fault("stuck: order %s for %s passed and has no certificate", o.ID, o.Name)
+		}
+		if f := fateOf(o.Name); !again && o.State == order.StatePending && (f == fails || f == passes && told) {
 			p.fault("stuck: order %s for %s was looked at once more and is still pending", o.ID, o.Name)
 		}
 	}

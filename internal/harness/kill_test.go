@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,15 +62,20 @@ type child struct {
 	url   string
 	token string
 	stop  sync.Once
+	// signed are the certificates that its key made, once gone is closed.
+	signed [][]byte
+	gone   chan struct{}
+	// signs is told of signatures, where that is set.
+	signs chan struct{}
 }
 
 // start starts a server and waits until it is ready.
-func start(p part) (*child, error) {
+func start(p part, signs chan struct{}) (*child, error) {
 	raw, err := json.Marshal(p)
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(server)}
+	c := &child{cmd: exec.Command(server), gone: make(chan struct{}), signs: signs}
 	c.cmd.Env = append(os.Environ(), childEnv+"="+string(raw))
 	c.cmd.Stderr = os.Stderr
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
@@ -82,7 +88,9 @@ func start(p part) (*child, error) {
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
+	go c.listen(lines)
 	words := strings.Fields(line)
 	if err != nil || len(words) < 2 || words[0] != "ready" {
 		c.kill()
@@ -95,10 +103,31 @@ func start(p part) (*child, error) {
 	return c, nil
 }
 
+// listen reads what its key signs until it is gone.
+func (c *child) listen(lines *bufio.Reader) {
+	defer close(c.gone)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return
+		}
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "signed "); ok {
+			if der, err := base64.StdEncoding.DecodeString(text); err == nil {
+				c.signed = append(c.signed, der)
+				select {
+				case c.signs <- struct{}{}:
+				default: // nobody waits
+				}
+			}
+		}
+	}
+}
+
 // kill ends it as the kernel does.
 func (c *child) kill() {
 	c.stop.Do(func() {
 		_ = c.cmd.Process.Kill()
+		<-c.gone
 		_ = c.cmd.Wait()
 		_ = c.stdin.Close()
 	})
@@ -134,6 +163,7 @@ type field struct {
 	*siege
 	using   context.Context
 	servers []*child
+	signs   chan struct{}
 	// first are the clients from the beginning, later those of servers that were
 	// started again.
 	first, later sync.WaitGroup
@@ -141,7 +171,7 @@ type field struct {
 
 // enter starts a server, in the place of one that was killed where that is given.
 func (f *field) enter(in int) error {
-	c, err := start(f.part)
+	c, err := start(f.part, f.signs)
 	if err != nil {
 		return err
 	}
@@ -152,6 +182,8 @@ func (f *field) enter(in int) error {
 		f.servers = append(f.servers, c)
 		return nil
 	}
+	f.servers[in].kill()
+	f.book.signatures(f.servers[in].signed)
 	f.servers[in] = c
 	f.serve(&f.later, in)
 	return nil
@@ -169,12 +201,13 @@ func (f *field) serve(group *sync.WaitGroup, server int) {
 // round starts the servers, lets clients use them for a moment, kills them all,
 // and compares.
 func (s *siege) round(ctx context.Context) ([]string, error) {
-	f := &field{siege: s}
+	f := &field{siege: s, signs: make(chan struct{}, 1)}
 	defer func() {
 		for _, c := range f.servers {
 			c.kill()
 		}
 	}()
+	s.book.opens()
 	for i := range s.servers {
 		if err := f.enter(i); err != nil {
 			return nil, err
@@ -198,7 +231,16 @@ func (s *siege) round(ctx context.Context) ([]string, error) {
 	if s.rand.IntN(8) > 0 { // else while it still begins
 		s.underLoad(ctx, &f.first)
 	}
-	<-time.After(time.Duration(1+s.rand.IntN(s.linger)) * time.Millisecond)
+	wait := time.After(time.Duration(1+s.rand.IntN(s.linger)) * time.Millisecond)
+	if s.rand.IntN(6) == 0 {
+		// Until something is signed, and on into what follows from it.
+		select {
+		case <-f.signs:
+			wait = time.After(time.Duration(s.rand.IntN(8)) * time.Millisecond)
+		case <-time.After(lease + lease/2):
+		}
+	}
+	<-wait
 	if s.strike != nil {
 		if err := s.strike(f); err != nil {
 			return nil, err
@@ -206,6 +248,7 @@ func (s *siege) round(ctx context.Context) ([]string, error) {
 	}
 	for _, c := range f.servers {
 		c.kill()
+		f.book.signatures(c.signed)
 	}
 	stop()
 	f.first.Wait()
@@ -240,7 +283,7 @@ func (s *siege) end(ctx context.Context, now func() time.Time) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	faults, err := settle(ctx, db, s.book, now)
+	faults, err := settle(ctx, db, s.part, s.book, now)
 	if err != nil {
 		return nil, errors.Join(err, shut(db))
 	}
@@ -271,7 +314,7 @@ func (s *siege) run(t *testing.T, n int, now func() time.Time) {
 	if err != nil || len(faults) > 0 {
 		t.Fatalf("at the end: %v %s", err, strings.Join(faults, "\n"))
 	}
-	t.Logf("%d kills, %d requests, %d acknowledged, %d repeated, %d orders, %d passed, %d failed, %d decisions", kills, len(s.book.sent), len(s.book.done), s.book.repeated, len(s.book.orders), s.book.passed, s.book.failed, s.book.decided)
+	t.Logf("%d kills, %d requests, %d acknowledged, %d repeated, %d orders, %d passed, %d failed, %d decisions; %s", kills, len(s.book.sent), len(s.book.done), s.book.repeated, len(s.book.orders), s.book.passed, s.book.failed, s.book.decided, s.book.certificates.describe())
 	if !s.book.shows(n) {
 		t.Error("too little was acknowledged to show anything")
 	}
@@ -279,7 +322,7 @@ func (s *siege) run(t *testing.T, n int, now func() time.Time) {
 
 // shows reports whether enough was acknowledged during n kills to show anything.
 func (b *book) shows(n int) bool {
-	return b.ear.shows(n) && len(b.done) >= n/4 && b.repeated > 0 && b.passed > 0 && b.failed > 0 && (n < perDatabase || b.decided > 0)
+	return b.ear.shows(n) && len(b.done) >= n/4 && b.repeated > 0 && b.passed > 0 && b.failed > 0 && b.certificates.shows(n) && (n < perDatabase || b.decided > 0)
 }
 
 // kills is how many there are to be.

@@ -62,6 +62,8 @@ type book struct {
 	// what clients could see was not right.
 	repeated int
 	wrong    []string
+	// certificates are what clients saw of certificates.
+	certificates
 	// ear hears the notices; nil: nobody does.
 	ear *ear
 	// heard is told of answers.
@@ -76,7 +78,7 @@ type answer struct {
 }
 
 func newBook(published string) *book {
-	return &book{published: published, values: map[string]string{}, sent: map[string]deed{}, done: map[string]answer{}, heard: make(chan struct{}, 1)}
+	return &book{published: published, values: map[string]string{}, sent: map[string]deed{}, done: map[string]answer{}, heard: make(chan struct{}, 1), certificates: newCertificates()}
 }
 
 // most is how many orders a book begins.
@@ -96,7 +98,11 @@ func (b *book) think(ctx context.Context, client *http.Client, server string, r 
 	orders, waiting := b.orders, b.waiting
 	b.mu.Unlock()
 	choice := r.IntN(18)
+	issued := b.pick(r)
 	switch {
+	case choice >= 16 && issued != "":
+		d.does, d.order = "revoke", issued
+		d.path, d.body = "/api/v1/certificates/"+issued+"/revoke", fmt.Sprintf(`{"reason":%q}`, reasons[r.IntN(len(reasons))])
 	case choice >= 10 && len(waiting) > 0 && b.reviewer != "":
 		d.order = waiting[r.IntN(len(waiting))]
 		b.judge(ctx, client, server, r, &d)
@@ -139,6 +145,10 @@ func (b *book) use(ctx context.Context, server string, r *mathrand.Rand, times i
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: 20 * time.Second}
 	for ctx.Err() == nil {
+		if r.IntN(3) == 0 {
+			b.look(ctx, client, server, r)
+			continue
+		}
 		d, err := b.think(ctx, client, server, r)
 		if err != nil {
 			b.blame("%v", err)
@@ -195,6 +205,9 @@ func (b *book) send(ctx context.Context, client *http.Client, server string, d d
 		return true
 	}
 	b.done[d.key] = a
+	if d.does == "revoke" {
+		b.revoked[d.order] = d
+	}
 	if d.does == "apply" {
 		b.orders = append(b.orders, a.ID)
 		if fateOf(d.name) == asks {

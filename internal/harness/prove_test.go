@@ -56,7 +56,7 @@ func prove(ctx context.Context, db store.Store, b *book, exact bool) ([]string, 
 		}
 	}
 	p.acknowledged(made, entries)
-	if err := errors.Join(p.tokens(ctx), p.claims(ctx), p.told(ctx, entries)); err != nil {
+	if err := errors.Join(p.tokens(ctx), p.claims(ctx), p.told(ctx, entries), p.certified(ctx)); err != nil {
 		return nil, err
 	}
 	return p.faults, p.chain(ctx)
@@ -76,7 +76,7 @@ func (p *proof) order(ctx context.Context, o *store.OrderRow, exact bool) ([]sto
 		}
 		at = e.OrderVersion
 		switch e.Action {
-		case "order.submit", "order.resubmit", "review.approve", "review.ask", "review.answer":
+		case "order.submit", "order.resubmit", "order.reopen", "review.approve", "review.ask", "review.answer":
 			asked++
 		case "order.check":
 			if e.Actor != "service" {
@@ -90,7 +90,7 @@ func (p *proof) order(ctx context.Context, o *store.OrderRow, exact bool) ([]sto
 	if err := p.due(ctx, o); err != nil {
 		return nil, err
 	}
-	if err := p.decided(ctx, o, entries); err != nil {
+	if err := p.decided(ctx, o, entries, exact); err != nil {
 		return nil, err
 	}
 	if err := p.desk(ctx, o, entries); err != nil {
@@ -111,6 +111,8 @@ func (p *proof) due(ctx context.Context, o *store.OrderRow) error {
 	switch {
 	case o.State == order.StatePending && o.Paused == "" && !(has(store.DueCheck) && has(store.DueDeadline)):
 		p.fault("stuck: order %s is pending, and due are only %v", o.ID, due)
+	case o.State == order.StateReady && o.Paused == "" && !has(store.DueCheck):
+		p.fault("stuck: order %s is ready, and due are only %v", o.ID, due)
 	case o.State.Ended() && len(due) > 0:
 		p.fault("order %s is %s, and due are %v", o.ID, o.State, due)
 	}
@@ -157,7 +159,7 @@ func (p *proof) acknowledged(made map[string]string, entries map[string][]store.
 	whose := map[effect]string{}
 	asked := map[string]int{} // by order and action
 	for key, d := range b.sent {
-		if d.does == "token" || d.does == "claim" {
+		if d.does == "token" || d.does == "claim" || d.does == "revoke" {
 			continue
 		}
 		id := d.order
@@ -235,9 +237,13 @@ func (p *proof) chain(ctx context.Context) error {
 }
 
 // settle has another process do all that is left, and proves that nothing then is.
-func settle(ctx context.Context, db store.Store, b *book, now func() time.Time) ([]string, error) {
+func settle(ctx context.Context, db store.Store, at part, b *book, now func() time.Time) ([]string, error) {
 	s, err := newService(db, b.published, now, patience)
 	if err != nil {
+		return nil, err
+	}
+	at.Fickle = false
+	if _, err := openCA(ctx, s, db, at, func(der []byte) { b.signatures([][]byte{der}) }); err != nil {
 		return nil, err
 	}
 	if err := b.ask(ctx, db, s); err != nil {
@@ -256,6 +262,9 @@ func settle(ctx context.Context, db store.Store, b *book, now func() time.Time) 
 		return nil, err
 	}
 	faults, err := b.met(ctx, db)
+	if err == nil {
+		faults, err = b.listed(ctx, db, faults)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -306,7 +315,11 @@ func quiet(ctx context.Context, db store.Store, now func() time.Time) error {
 		if err != nil {
 			return err
 		}
-		if !unsealed && notice.IsZero() && (next.IsZero() || next.After(now().Add(2*patience))) {
+		list, err := db.NextCRL(ctx)
+		if err != nil {
+			return err
+		}
+		if !unsealed && list.After(now()) && notice.IsZero() && (next.IsZero() || next.After(now().Add(2*patience))) {
 			return nil
 		}
 		select {
