@@ -45,12 +45,17 @@ type certificates struct {
 	// server and shard; floor what all had when the round began.
 	newest, floor map[string]int64
 	ca            *x509.Certificate
+	// given is how many serial numbers were given up, when it was last proved.
+	given int
+	// revokes is told of acknowledged revocations.
+	revokes chan struct{}
 }
 
 func newCertificates() certificates {
 	return certificates{
 		seen: map[string][]byte{}, prints: map[string]string{}, signed: map[string]*x509.Certificate{}, revoked: map[string]deed{}, dead: map[string]bool{},
 		lists: map[int64]map[int64]*x509.RevocationList{}, newest: map[string]int64{}, floor: map[string]int64{},
+		revokes: make(chan struct{}, 1),
 	}
 }
 

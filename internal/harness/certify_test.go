@@ -53,6 +53,7 @@ func (p *proof) certified(ctx context.Context) error {
 
 // inventory reads all, and proves what holds of each order.
 func (p *proof) inventory(ctx context.Context) (*inventory, error) {
+	p.book.given = 0
 	inv := &inventory{map[string]*store.Certificate{}, map[string]store.Attempt{}, map[string]store.Revocation{}}
 	for shard := range int64(3) {
 		list, err := p.db.Revocations(ctx, caID, shard, p.now)
@@ -103,6 +104,7 @@ func (p *proof) attempts(ctx context.Context, o *store.OrderRow, inv *inventory)
 			open++
 			serial = a.Serial
 		default:
+			p.book.given++
 			if a.Serial == "" || !revoked {
 				p.fault("serial %q of order %s is %s, and not revoked", a.Serial, o.ID, a.State)
 			}

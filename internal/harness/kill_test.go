@@ -232,10 +232,11 @@ func (s *siege) round(ctx context.Context) ([]string, error) {
 		s.underLoad(ctx, &f.first)
 	}
 	wait := time.After(time.Duration(1+s.rand.IntN(s.linger)) * time.Millisecond)
-	if s.rand.IntN(6) == 0 {
-		// Until something is signed, and on into what follows from it.
+	if choice := s.rand.IntN(6); choice < 2 {
+		// Until something is signed or revoked, and on into what follows from it.
+		what := []chan struct{}{f.signs, s.book.revokes}[choice]
 		select {
-		case <-f.signs:
+		case <-what:
 			wait = time.After(time.Duration(s.rand.IntN(8)) * time.Millisecond)
 		case <-time.After(lease + lease/2):
 		}

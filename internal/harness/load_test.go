@@ -207,6 +207,10 @@ func (b *book) send(ctx context.Context, client *http.Client, server string, d d
 	b.done[d.key] = a
 	if d.does == "revoke" {
 		b.revoked[d.order] = d
+		select {
+		case b.revokes <- struct{}{}:
+		default: // somebody said so
+		}
 	}
 	if d.does == "apply" {
 		b.orders = append(b.orders, a.ID)
