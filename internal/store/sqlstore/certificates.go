@@ -176,7 +176,7 @@ func (r reader) Certificates(ctx context.Context, f store.CertificateFilter) ([]
 		if f.Before.ID != "" {
 			w.add("(not_after, id) > (?, ?)", micros(f.Before.Created), f.Before.ID)
 		}
-		w.equal("COALESCE(account, '')", f.Account)
+		w.equal("account", f.Account)
 		w.equal("COALESCE(state, '')", string(f.State))
 	case f.Account != "":
 		w.equal("account", f.Account)
