@@ -72,7 +72,11 @@ func (a *app) revokeCert(ctx context.Context, id string, in *service.RevocationR
 		if err := a.noticeCall(ctx, client.Call{Method: http.MethodGet, Path: certPath(id)}, &v, nextCerts); err != nil {
 			return err
 		}
-		if err := a.confirmed("assay cert revoke "+id+" --yes", "cert.revoke-sure", "ID", id, "Name", certName(&v)); err != nil {
+		again := "assay cert revoke " + id + " --yes"
+		if in.Reason != "" {
+			again = "assay cert revoke " + id + " --reason " + in.Reason + " --yes"
+		}
+		if err := a.confirmed(again, "cert.revoke-sure", "ID", id, "Name", certName(&v)); err != nil {
 			return err
 		}
 		call.Version = v.Version
