@@ -233,7 +233,7 @@ func (s *Service) Cancel(ctx context.Context, p Principal, id string, version in
 }
 
 func (s *Service) cancel(tx store.Tx, p Principal, o *store.Order) ([]store.Due, map[string]any, error) {
-	if o.State == order.StateReady {
+	if o.State.Open() {
 		if err := issuing(tx, o); err != nil {
 			return nil, nil, err
 		}

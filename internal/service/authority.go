@@ -109,6 +109,7 @@ func (s *Service) firstAuthorities(ctx context.Context, in AuthoritySettings) er
 	if err != nil {
 		return err
 	}
+	rootRow.URL, row.URL = in.URL, in.URL
 	p := Principal{Tenant: RootTenant, Token: serviceActor, Role: RoleAdministrator}
 	err = s.Store.Write(ctx, func(tx store.Tx) error {
 		for _, a := range []*store.Authority{rootRow, row} {
@@ -196,6 +197,10 @@ func (s *Service) takeAuthorities(all []store.Authority, in AuthoritySettings) (
 	for i := range all {
 		a := &all[i]
 		key, err := s.authorityKey(a, in)
+		if err != nil && a.State != store.AuthorityActive {
+			s.Log.Warn("a CA that was retired is not used: its lists are not signed", "ca", a.ID, "error", err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -218,7 +223,7 @@ func (s *Service) takeAuthorities(all []store.Authority, in AuthoritySettings) (
 		}
 		b := &block{}
 		ca, err := private.New(private.Config{
-			ID: a.ID, Hierarchy: h, Key: key, URLs: urlsAt(in.URL, a.ID), Now: s.Now,
+			ID: a.ID, Hierarchy: h, Key: key, URLs: urlsAt(a.URL, a.ID), Now: s.Now,
 			NextShard: func(ctx context.Context) (int, error) { return s.nextShard(ctx, a.ID, b) },
 		})
 		if err != nil {

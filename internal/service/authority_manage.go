@@ -74,7 +74,11 @@ func (s *Service) ExportRootKey(ctx context.Context, id string) ([]byte, error) 
 	if a.Kind != store.AuthorityRoot || a.KeyPlace != store.KeySealed {
 		return nil, &Problem{Kind: WrongState, Message: "ca.no-root-key", Pairs: []any{"ID", id}}
 	}
-	if _, err := s.publish(ctx); err != nil {
+	list, err := s.Store.CRL(ctx, id, 0)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	if _, err := s.signList(ctx, list); err != nil {
 		return nil, err
 	}
 	var der []byte
@@ -143,6 +147,7 @@ func (s *Service) ImportAuthority(ctx context.Context, id string, chain, key []b
 	} else if row, err = s.authorityRow(id, parent, store.AuthorityIssuing, h.Issuing, signer); err != nil {
 		return err
 	}
+	row.URL = in.URL
 	return s.addAuthorities(ctx, "ca.import", append(rows, row)...)
 }
 
@@ -201,13 +206,16 @@ func (s *Service) NewIssuing(ctx context.Context, root string, rootKey []byte, i
 	if err != nil {
 		return "", err
 	}
-	issuing, err := private.CreateIssuing(name, key.Public(), in.Constraints, cert, signer, urlsAt(in.URL, root), s.now())
+	issuing, err := private.CreateIssuing(name, key.Public(), in.Constraints, cert, signer, urlsAt(a.URL, root), s.now())
 	if err != nil {
 		return "", &Problem{Kind: Invalid, Message: "ca.failed", Pairs: []any{"Why", err.Error()}, Err: err}
 	}
 	row, err := s.authorityRow(id, root, store.AuthorityIssuing, issuing, key)
 	if err != nil {
 		return "", err
+	}
+	if row.URL = in.URL; row.URL == "" {
+		row.URL = a.URL
 	}
 	return id, s.addAuthorities(ctx, "ca.new", row)
 }

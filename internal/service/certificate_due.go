@@ -243,20 +243,26 @@ func (s *Service) revokeDue(ctx context.Context, d store.CertificateDue, c *stor
 		return s.finishCertificate(ctx, d, nil)
 	}
 	reason := issuer.Reason(c.Reason)
-	if c.State == order.CertificateValid {
+	if c.State == order.CertificateValid || c.State == order.CertificateRevocationLetter {
 		blocked, err := s.Store.Blocked(ctx, c.Keyprint)
 		if err != nil {
 			return err
 		}
-		if blocked.IsZero() {
+		switch {
+		case !blocked.IsZero(): // no letter is waited for any more
+			reason = issuer.KeyCompromise
+		case c.State == order.CertificateValid:
 			return s.finishCertificate(ctx, d, nil)
 		}
-		reason = issuer.KeyCompromise
 	}
 	if c.State == order.CertificateRevocationLetter && reason != issuer.KeyCompromise {
 		return s.letterMissed(ctx, d)
 	}
-	if ca := s.issuerByID(c.Profile, c.Issuer); ca != nil && ca.Upstream() {
+	ca, ours := s.revoker(c)
+	if ca == nil && !ours {
+		return fmt.Errorf("certificate %s is of %s, which this service does not reach any more", c.ID, c.Issuer)
+	}
+	if ca != nil {
 		cert, err := x509.ParseCertificate(c.DER)
 		if err != nil {
 			return err
@@ -276,6 +282,20 @@ func (s *Service) revokeDue(ctx context.Context, d store.CertificateDue, c *stor
 		s.told(c.Issuer, c.Serial)
 	}
 	return err
+}
+
+// revoker is the upstream CA that has to be told of a revocation; ours says that a CA
+// of our own issued the certificate, and nobody has to be told. Neither: the CA is
+// not among those of this service any more.
+func (s *Service) revoker(c *store.Certificate) (ca issuer.Issuer, ours bool) {
+	if _, ours := s.IssuerCertificates()[c.Issuer]; ours {
+		return nil, true
+	}
+	ca = s.issuerByID(c.Profile, c.Issuer)
+	if ca == nil || ca.Upstream() {
+		return ca, false
+	}
+	return nil, true
 }
 
 // issuerByID is the CA that issued a certificate, where it is one of a profile's.

@@ -216,6 +216,7 @@ func (s *Service) NewCSR(ctx context.Context, p Principal, in CSRRequest) (*CSRV
 		return nil, &Problem{Kind: Invalid, Message: "kept.signature"}
 	}
 	names := requestNames(r)
+	row.Keyprint, row.Made = key.Print(r.Key), in.CSR == ""
 	row.DER, row.Digest, row.KeyType, row.Names = r.DER, r.SHA256, r.Key.Describe(), len(names)
 	if len(names) > 0 {
 		row.Name = names[0]
@@ -321,15 +322,32 @@ func (s *Service) CSR(ctx context.Context, p Principal, id string) (*CSRView, er
 	v := viewOfCSR(c)
 	v.CSR = csr.Encode(c.DER)
 	err = s.Store.Write(ctx, func(tx store.Tx) (err error) {
-		v.Orders, err = usedIn(tx, c)
+		v.Orders, err = usedIn(tx, p, c)
 		return err
 	})
 	return v, problemOf(err)
 }
 
-// usedIn are the orders of a tenant that have a request.
-func usedIn(tx store.Tx, c *store.CSR) ([]string, error) {
-	return tx.LockKeys(c.Tenant, store.OrderKey{Kind: "csr", Digest: c.Digest})
+// usedIn are the orders with a request that somebody may see.
+func usedIn(tx store.Tx, p Principal, c *store.CSR) ([]string, error) {
+	ids, err := tx.LockKeys(c.Tenant, store.OrderKey{Kind: "csr", Digest: c.Digest})
+	if err != nil {
+		return nil, err
+	}
+	var own []string
+	for _, id := range ids {
+		o, err := tx.Order(c.Tenant, id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // another tenant's
+		}
+		if err != nil {
+			return nil, err
+		}
+		if p.sees(o) {
+			own = append(own, id)
+		}
+	}
+	return own, nil
 }
 
 // A CSRChange says what to do with a kept request.
@@ -363,7 +381,7 @@ func (s *Service) ChangeCSR(ctx context.Context, p Principal, id string, version
 		}
 		action, taken := "csr.change", ""
 		if in.Note != nil || in.Delete {
-			orders, err := usedIn(tx, c)
+			orders, err := usedIn(tx, p, c)
 			if err != nil {
 				return nil, err
 			}

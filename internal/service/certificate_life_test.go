@@ -316,7 +316,11 @@ func TestSeries(t *testing.T) {
 	until := a.Order.ServiceUntil
 	count := 1
 	for v.Certificate.AutoRenew {
-		h.pass(8*day + time.Hour)
+		due, err := h.Certificate(context.Background(), h.who[RoleApplicant], v.ID)
+		if err != nil || due.RenewAt == nil {
+			t.Fatalf("%+v, %v", due, err)
+		}
+		h.pass(due.RenewAt.Sub(h.clock()) + time.Minute)
 		h.seen(t)
 		c, err := h.Certificate(context.Background(), h.who[RoleApplicant], v.ID)
 		if err != nil || c.Renewal == "" {
@@ -334,7 +338,7 @@ func TestSeries(t *testing.T) {
 			t.Fatal("it has no end")
 		}
 	}
-	if count < 3 || v.Certificate.NotAfter.After(until) || v.Certificate.NotAfter.Before(until.Add(-day)) {
+	if count < 2 || v.Certificate.NotAfter.After(until) || v.Certificate.NotAfter.Before(until.Add(-day)) {
 		t.Errorf("%d certificates, the last until %v, ordered until %v", count, v.Certificate.NotAfter, until)
 	}
 	a.Order.ServiceUntil = h.clock().AddDate(11, 0, 0)

@@ -48,14 +48,20 @@ func (s *Service) Revoke(ctx context.Context, p Principal, id string, version in
 		if c.Source != store.SourceIssued {
 			return nil, &Problem{Kind: WrongState, Message: "certificate.revoke-uploaded"}
 		}
+		if in.Proof != "" {
+			if err := proves(in.Proof, c); err != nil {
+				return nil, err
+			}
+			if s.now().After(c.NotAfter) || c.State != order.CertificateValid && c.State != order.CertificateRevocationLetter {
+				// It is too late for this certificate, and not for its key.
+				return map[string]any{"reason": issuer.Reasons()[issuer.KeyCompromise], "proof": true}, s.compromised(tx, c)
+			}
+		}
 		if s.now().After(c.NotAfter) || c.State != order.CertificateValid && c.State != order.CertificateRevocationLetter {
 			return nil, &Problem{Kind: WrongState, Message: "certificate.revoke-state", Pairs: []any{"State", string(c.State)}}
 		}
 		why := reason
 		if in.Proof != "" {
-			if err := proves(in.Proof, c); err != nil {
-				return nil, err
-			}
 			why = issuer.KeyCompromise
 		}
 		data := map[string]any{"reason": issuer.Reasons()[why], "proof": in.Proof != ""}
@@ -72,19 +78,48 @@ func (s *Service) Revoke(ctx context.Context, p Principal, id string, version in
 			data["letter_until"] = until.UTC().Format(time.RFC3339)
 			return data, tx.SetCertificateDue(store.CertificateDue{Certificate: c.ID, Kind: store.DueRevoke, At: until})
 		}
-		if ca := s.issuerByID(c.Profile, c.Issuer); ca != nil && ca.Upstream() {
-			// It has happened when that CA knows.
-			if c.State == order.CertificateRevocationLetter {
-				data["letter"] = "not needed"
-			}
-			c.State, c.Reason, c.Asked = order.CertificateRevoking, int(why), s.now()
-			if err := tx.UpdateCertificate(c); err != nil {
+		spread := !owner
+		if owner && why == issuer.KeyCompromise {
+			// Whoever says so of a key without showing it says it of the own certificates.
+			elsewhere, err := tx.KeyElsewhere(c.Keyprint, c.Tenant, c.Account)
+			if err != nil {
 				return nil, err
 			}
-			return data, tx.SetCertificateDue(store.CertificateDue{Certificate: c.ID, Kind: store.DueRevoke, At: s.now()})
+			spread = !elsewhere
 		}
-		return data, s.revokeStates(tx, c, why)
+		return data, s.revoke(tx, c, why, spread)
 	})
+}
+
+// revoke revokes a certificate now, or has its upstream CA told: then it has
+// happened when that CA knows.
+func (s *Service) revoke(tx store.Tx, c *store.Certificate, why issuer.Reason, spread bool) error {
+	ca, ours := s.revoker(c)
+	if ca == nil && !ours {
+		return &Problem{Kind: WrongState, Message: "certificate.revoke-elsewhere", Pairs: []any{"Issuer", c.Issuer}}
+	}
+	if ca == nil {
+		return s.revokeStates(tx, c, why, spread)
+	}
+	c.State, c.Reason, c.Asked = order.CertificateRevoking, int(why), s.now()
+	if err := tx.UpdateCertificate(c); err != nil {
+		return err
+	}
+	if why == issuer.KeyCompromise && spread {
+		if err := s.compromised(tx, c); err != nil {
+			return err
+		}
+	}
+	return tx.SetCertificateDue(store.CertificateDue{Certificate: c.ID, Kind: store.DueRevoke, At: s.now()})
+}
+
+// compromised blocks a key for ever, and has every other certificate with it revoked
+// (BR 4.9.1.1 (3)).
+func (s *Service) compromised(tx store.Tx, c *store.Certificate) error {
+	if err := tx.BlockKey(c.Keyprint, c.ID, s.now()); err != nil {
+		return err
+	}
+	return tx.DueByKey(c.Keyprint, c.ID, s.now())
 }
 
 // ConfirmRevocation accepts the letter of an OV or EV revocation, or rejects it:
@@ -102,7 +137,7 @@ func (s *Service) ConfirmRevocation(ctx context.Context, p Principal, id string,
 			return nil, &Problem{Kind: Forbidden, Message: "certificate.revoke-own"}
 		}
 		if accept {
-			return nil, s.revokeStates(tx, c, issuer.Reason(c.Reason))
+			return nil, s.revoke(tx, c, issuer.Reason(c.Reason), true)
 		}
 		c.State, c.Asked, c.Reason = order.CertificateValid, time.Time{}, 0
 		if err := tx.UpdateCertificate(c); err != nil {
@@ -129,16 +164,16 @@ func (s *Service) letterMissed(ctx context.Context, d store.CertificateDue) erro
 
 // revokeNow is revokeStates with the audit entry of its own.
 func (s *Service) revokeNow(tx store.Tx, p Principal, c *store.Certificate, reason issuer.Reason) error {
-	if err := s.revokeStates(tx, c, reason); err != nil {
+	if err := s.revokeStates(tx, c, reason, true); err != nil {
 		return err
 	}
 	return s.auditCertificate(tx, p, c, "revoked", map[string]any{"reason": issuer.Reasons()[reason]})
 }
 
 // revokeStates takes a certificate to revoked with all that follows: the entry
-// in the list and what OCSP says are its row; a key that is compromised is blocked
-// for ever, and the other certificates that have it are due (BR 4.9.1.1 (3)).
-func (s *Service) revokeStates(tx store.Tx, c *store.Certificate, reason issuer.Reason) error {
+// in the list and what OCSP says are its row. Where it is to spread, a key that is
+// compromised is nobody's any more.
+func (s *Service) revokeStates(tx store.Tx, c *store.Certificate, reason issuer.Reason, spread bool) error {
 	now := s.now()
 	if c.Asked.IsZero() {
 		c.Asked = now
@@ -161,13 +196,10 @@ func (s *Service) revokeStates(tx store.Tx, c *store.Certificate, reason issuer.
 	if err := tx.ClearCertificateDue(c.ID); err != nil {
 		return err
 	}
-	if reason != issuer.KeyCompromise {
+	if reason != issuer.KeyCompromise || !spread {
 		return nil
 	}
-	if err := tx.BlockKey(c.Keyprint, c.ID, now); err != nil {
-		return err
-	}
-	return tx.DueByKey(c.Keyprint, c.ID, now)
+	return s.compromised(tx, c)
 }
 
 func reasonOf(word string) (issuer.Reason, error) {

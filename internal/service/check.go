@@ -49,6 +49,9 @@ func (s *Service) check(ctx context.Context, d store.Due) error {
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.ID, err)
 	}
+	if left, err := s.leftAttempt(ctx, d, o, p); err != nil || left {
+		return err
+	}
 	if open, err := s.openUpstream(ctx, d, o, p); err != nil || open {
 		return err // it is looked at with the values of that CA
 	}

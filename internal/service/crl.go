@@ -79,18 +79,22 @@ func (s *Service) publish(ctx context.Context) (wait time.Duration, err error) {
 		if err != nil {
 			return 0, err
 		}
-		signed := 0
 		for i := range due {
 			ok, err := s.signList(ctx, &due[i])
+			if ok && err == nil {
+				continue
+			}
+			if ctx.Err() != nil {
+				return 0, ctx.Err()
+			}
+			// The key is not here, or does not sign: the lists of other CAs go on.
 			if err != nil {
+				s.Log.Error("a list is not signed; it is tried again", "ca", due[i].Issuer, "shard", due[i].Shard, "error", err, "in", crlRetry.String())
+			}
+			at := now.Add(crlRetry)
+			if err := s.Store.Write(ctx, func(tx store.Tx) error { return tx.RestCRL(due[i].Issuer, due[i].Shard, at) }); err != nil {
 				return 0, err
 			}
-			if ok {
-				signed++
-			}
-		}
-		if signed == 0 {
-			return crlRetry, nil // the keys of those that are due are not here
 		}
 	}
 }

@@ -48,7 +48,8 @@ func (s *Service) adoptReady(ctx context.Context) {
 					if err != nil {
 						return err
 					}
-					if o.State != order.StateReady || o.Paused != "" || s.issuerOf(o) == nil {
+					lab := o.Paused == PausedLab && !s.inLab() // it is looked at anew
+					if o.State != order.StateReady || o.Paused != "" && !lab || s.issuerOf(o) == nil {
 						continue
 					}
 					if _, err := s.checkNow(tx, o); err != nil {
@@ -98,13 +99,20 @@ func (s *Service) issue(ctx context.Context, d store.Due, o *store.Order) error 
 	if err != nil {
 		return err
 	}
-	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: len(earlier) + 1}
+	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: 1}
+	if n := len(earlier); n > 0 {
+		i.seq = earlier[n-1].Seq + 1
+	}
 	if n := len(earlier); n > 0 && earlier[n-1].State == order.AttemptPrepared {
 		return i.resume(ctx, &earlier[n-1])
 	}
 	passed, err := i.gate(ctx)
 	if err != nil || !passed {
 		return err
+	}
+	if ca.Upstream() && i.request.State == nil {
+		// It passed before that CA was this service's: its values come first.
+		return i.reopen(ctx, nil, nil)
 	}
 	prepared, err := ca.Prepare(ctx, i.request)
 	if err != nil {
@@ -193,6 +201,13 @@ func (i *issuance) complete(ctx context.Context, prepared *issuer.Prepared) erro
 	if err != nil {
 		return err // still prepared: settled when it is due again
 	}
+	if !stored && i.ca.Upstream() {
+		// Nobody gets what that CA issued: it is told.
+		err := i.ca.Revoke(ctx, &issuer.Revocation{Certificate: issued.Certificate, Reason: issuer.Superseded, At: i.s.now()})
+		if err != nil {
+			return fmt.Errorf("a certificate that nobody gets is not revoked yet: %w", err)
+		}
+	}
 	if !stored {
 		// The order was cancelled, or opened again, while it was signed.
 		return i.abandon(ctx, a, "the order changed while it was signed", 0)
@@ -237,6 +252,14 @@ func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Is
 		}
 		if err := s.follow(tx, &written, i.p); err != nil {
 			return err
+		}
+		// A key that was blocked since the gate: what is signed is there, and revoked.
+		if blocked, err := tx.BlockedNow(written.Keyprint); err != nil {
+			return err
+		} else if !blocked.IsZero() {
+			if err := tx.SetCertificateDue(store.CertificateDue{Certificate: written.ID, Kind: store.DueRevoke, At: now}); err != nil {
+				return err
+			}
 		}
 		o.State, o.Phase, o.Paused, o.Ended = to, "", "", now
 		if err := s.update(tx, o); err != nil {
@@ -351,6 +374,14 @@ func (i *issuance) end(ctx context.Context, refusal *issuer.Refusal, attempt fun
 			return err
 		}
 		data := i.audited(map[string]any{"causes": causesAmong(findings)})
+		if !fails && i.ca.Upstream() && o.State == order.StateReady {
+			// The order at that CA is over: one more is begun, with values of its own.
+			if err := s.reopenUpstream(tx, o, i.ca.ID(), wait); err != nil {
+				return err
+			}
+			data["state"] = string(o.State)
+			return s.audit(tx, itself(o), o, "order.reopen", "", data)
+		}
 		if !fails || o.Version != i.o.Version {
 			if err := tx.SetDue(store.Due{Order: o.ID, Kind: store.DueCheck, At: s.now().Add(wait), Attempt: i.due.Attempt}); err != nil {
 				return err
@@ -477,4 +508,23 @@ func (s *Service) certifies(ctx context.Context, o *store.Order, beside *picture
 		}
 	}
 	return nil
+}
+
+// leftAttempt settles an attempt that was under way when its order went back: its
+// serial number is given up. One at an upstream CA goes on with the order.
+func (s *Service) leftAttempt(ctx context.Context, d store.Due, o *store.Order, p *profile.Profile) (bool, error) {
+	ca := s.issuerOf(o)
+	if ca == nil || o.State != order.StatePending || d.Kind != store.DueCheck {
+		return false, nil
+	}
+	all, err := s.Store.Attempts(ctx, o.ID)
+	if err != nil || len(all) == 0 {
+		return false, err
+	}
+	last := &all[len(all)-1]
+	if last.State != order.AttemptPrepared || last.Serial == "" {
+		return false, nil
+	}
+	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: last.Seq}
+	return true, i.abandon(ctx, last, "the order went back while it was signed", 0)
 }

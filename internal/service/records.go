@@ -58,6 +58,9 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 	if !around.Blocked.IsZero() {
 		r.Keys = append(r.Keys, evidence.Hit{List: "service", Kind: "compromised", Entry: keyOf(o.Order), Match: "exact", Reason: "revoked", Date: around.Blocked})
 	}
+	if !around.Made.IsZero() {
+		r.Keys = append(r.Keys, evidence.Hit{List: "service", Kind: "generated", Entry: keyOf(o.Order), Match: "exact", Date: around.Made})
+	}
 	if r.Certificate, err = s.replacedCertificate(ctx, o); err != nil {
 		return nil, nil, err
 	}
@@ -77,7 +80,7 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 	if err := s.decided(ctx, o, p, r); err != nil {
 		return nil, nil, err
 	}
-	r.Checks = s.checkState(o, action, s.validatedNames(o, p, names, around.Validations))
+	r.Checks = s.checkState(o, action, notUpstream(o, s.validatedNames(o, p, names, around.Validations)))
 	return r, sharing, nil
 }
 

@@ -156,7 +156,11 @@ func goodFor(r *review.Report, orderID string) string {
 // usable leaves those validations that count for an order here.
 func (s *Service) usable(found []store.Validation, o *store.Order) []store.Validation {
 	key := s.reusableKey(o.Profile)
-	return slices.DeleteFunc(found, func(v store.Validation) bool { return v.Profile != key && v.Order != o.ID })
+	lab := validationKey(o.Profile, forLab)
+	return slices.DeleteFunc(found, func(v store.Validation) bool {
+		// What a laboratory showed counts in one only, also for its own order.
+		return v.Profile != key && (v.Order != o.ID || v.Profile == lab)
+	})
 }
 
 // reusableKey is what validations are kept under that stand here for later orders

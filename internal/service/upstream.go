@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"assay/internal/issuer"
 	"assay/internal/store"
@@ -120,4 +121,32 @@ func (i *issuance) take(ctx context.Context, answer *issuer.Opened, given []orde
 	}
 	s.changed(i.o.ID)
 	return nil
+}
+
+// notUpstream leaves out the names that an upstream CA asks a value for: it looks for
+// that, whatever was validated here before, so that it is looked for here too.
+func notUpstream(o *store.Order, valid []string) []string {
+	return slices.DeleteFunc(valid, func(n string) bool {
+		return slices.ContainsFunc(o.Order.Challenges, func(c order.Challenge) bool {
+			return c.Origin == "upstream" && name.Parse(c.Name).Base == name.Parse(n).Base
+		})
+	})
+}
+
+// reopenUpstream sends an order back whose order at an upstream CA is over.
+func (s *Service) reopenUpstream(tx store.Tx, o *store.Order, ca string, wait time.Duration) error {
+	to, ok := o.State.Next(order.ActionReopen)
+	if !ok {
+		return fmt.Errorf("order %s is %s, which has no %q", o.ID, o.State, order.ActionReopen)
+	}
+	now := s.now()
+	o.State, o.Phase, o.ReadyAt, o.Validated = to, order.PhaseValidation, time.Time{}, time.Time{}
+	if err := s.update(tx, o); err != nil {
+		return err
+	}
+	u := &store.UpstreamOrder{Order: o.ID, Issuer: ca, Tenant: o.Tenant, Account: o.Account, Deadline: now, Changed: now}
+	if err := tx.PutUpstreamOrder(u); err != nil {
+		return err
+	}
+	return tx.SetDue(store.Due{Order: o.ID, Kind: store.DueCheck, At: now.Add(wait)})
 }

@@ -25,9 +25,11 @@ type Authority struct {
 	// Parent is whose signature it bears, "" where that is its own or not here.
 	Parent, Kind, State string
 	Subject             string
-	DER                 []byte
-	KeyPlace            string
-	Sealed              []byte
+	// URL is where its lists and OCSP are, for as long as it lives: certificates name it.
+	URL      string
+	DER      []byte
+	KeyPlace string
+	Sealed   []byte
 	// Blocks counts the blocks of places in CRL shards that were given out.
 	Blocks            int64
 	NotAfter, Created time.Time
@@ -173,12 +175,14 @@ type CSR struct {
 	Names               int
 	KeyType             string
 	DER                 []byte
-	Digest              string
-	Note                string
-	Sealed              []byte
-	Taken               time.Time
-	Created, Deleted    time.Time
-	Version             int64
+	Digest, Keyprint    string
+	// Made says that the key was made here.
+	Made             bool
+	Note             string
+	Sealed           []byte
+	Taken            time.Time
+	Created, Deleted time.Time
+	Version          int64
 }
 
 // CSRFilter says which requests to list, newest first.
@@ -270,6 +274,12 @@ type CertificateTx interface {
 	PutCRL(c *CRL, before int64) error
 	// BlockKey blocks a key for ever.
 	BlockKey(keyprint, certificate string, at time.Time) error
+	// BlockedNow is [CertificateReader.Blocked] as of now.
+	BlockedNow(keyprint string) (time.Time, error)
+	// KeyElsewhere reports whether a certificate of another account has a key.
+	KeyElsewhere(keyprint, tenant, account string) (bool, error)
+	// RestCRL has a list that could not be signed due at another time.
+	RestCRL(issuer string, shard int64, at time.Time) error
 	CSRNow(tenant, id string) (*CSR, error)
 	InsertCSR(c *CSR) error
 	UpdateCSR(c *CSR) error

@@ -139,7 +139,9 @@ type AroundQuery struct {
 type Around struct {
 	Account *Account
 	// Blocked is since when the order's key is blocked for ever; zero: it is not.
-	Blocked     time.Time
+	Blocked time.Time
+	// Made is when the order's key was made here; zero: it was not.
+	Made        time.Time
 	Past        []PastOrder
 	Validations []Validation
 }

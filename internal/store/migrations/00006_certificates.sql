@@ -9,6 +9,7 @@ CREATE TABLE authorities (
     kind       TEXT NOT NULL CHECK (kind IN ('root', 'issuing')),
     state      TEXT NOT NULL CHECK (state IN ('active', 'retired')),
     subject    TEXT NOT NULL,
+    url        TEXT NOT NULL,            -- of its lists and OCSP, for as long as it lives
     der        BLOB NOT NULL,
     key_place  TEXT NOT NULL,            -- 'sealed': here; 'away': taken elsewhere; else where to find it
     sealed     BLOB NOT NULL,            -- its key, sealed; empty unless key_place says so
@@ -170,6 +171,8 @@ CREATE TABLE csrs (
     key_type   TEXT NOT NULL,
     der        BLOB NOT NULL,
     digest     TEXT NOT NULL,
+    keyprint   TEXT NOT NULL,
+    made       BIGINT NOT NULL,          -- 1: the key was made here
     note       TEXT NOT NULL DEFAULT '',
     sealed     BLOB NOT NULL,            -- its key where it is kept here, sealed
     taken_at   BIGINT NOT NULL DEFAULT 0, -- when the key was taken away
@@ -179,7 +182,7 @@ CREATE TABLE csrs (
 );
 CREATE INDEX csrs_account ON csrs (tenant, account, created_at DESC, id DESC) WHERE deleted_at = 0;
 CREATE INDEX csrs_tenant ON csrs (tenant, created_at DESC, id DESC) WHERE deleted_at = 0;
-CREATE INDEX csrs_digest ON csrs (digest, tenant);
+CREATE INDEX csrs_made ON csrs (keyprint) WHERE made = 1;
 
 -- +goose Down
 -- Down keeps every row but those of authorities, attempts, upstream_orders, chains, certificates, certificate_names, certificate_due, revocations, crls, blocked_keys, csrs.

@@ -52,6 +52,13 @@ func (r reader) Around(ctx context.Context, q store.AroundQuery) (*store.Around,
 			return err
 		}})
 	}
+	if q.Past.Key != "" {
+		list = append(list, reading{`SELECT created_at FROM csrs WHERE keyprint = $1 AND made = 1 LIMIT 1`, []any{q.Past.Key}, func(scan func(...any) error) error {
+			at, err := scanMicros(scan)
+			a.Made = fromMicros(at)
+			return err
+		}})
+	}
 	s := newSearch(&q.Past)
 	if err := r.all(ctx, append(list, s.reads()...)); err != nil {
 		return nil, err

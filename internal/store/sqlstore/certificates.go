@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,17 +10,17 @@ import (
 )
 
 const (
-	authorityColumns = `id, parent, kind, state, subject, der, key_place, sealed, blocks, not_after, created_at, version`
+	authorityColumns = `id, parent, kind, state, subject, url, der, key_place, sealed, blocks, not_after, created_at, version`
 	attemptColumns   = `order_id, seq, issuer, state, serial, tbs, data, shard, review, lints, detail, created_at, ended_at`
 	certRowColumns   = `id, tenant, account, source, issuer, serial, shard, state, reason, product, profile, name, names, fingerprint, keyprint, not_before, not_after, alias, tags, auto_renew, muted, renews, replaced_by, asked_at, revoked_at, created_at, deleted_at, looked_at, version`
 	certColumns      = certRowColumns + `, der, sealed, findings`
 	crlColumns       = `issuer, shard, number, changes, published, this_update, next_update, due_at`
-	csrColumns       = `id, tenant, account, name, names, key_type, der, digest, note, sealed, taken_at, created_at, deleted_at, version`
+	csrColumns       = `id, tenant, account, name, names, key_type, der, digest, keyprint, made, note, sealed, taken_at, created_at, deleted_at, version`
 )
 
 func scanAuthority(scan func(...any) error) (a store.Authority, err error) {
 	var end, created int64
-	err = scan(&a.ID, &a.Parent, &a.Kind, &a.State, &a.Subject, &a.DER, &a.KeyPlace, &a.Sealed, &a.Blocks, &end, &created, &a.Version)
+	err = scan(&a.ID, &a.Parent, &a.Kind, &a.State, &a.Subject, &a.URL, &a.DER, &a.KeyPlace, &a.Sealed, &a.Blocks, &end, &created, &a.Version)
 	a.NotAfter, a.Created = fromMicros(end), fromMicros(created)
 	return a, err
 }
@@ -75,8 +76,9 @@ func scanCRL(scan func(...any) error, more ...any) (c store.CRL, err error) {
 func scanBareCRL(scan func(...any) error) (store.CRL, error) { return scanCRL(scan) }
 
 func scanCSR(scan func(...any) error) (c store.CSR, err error) {
-	var taken, created, deleted int64
-	err = scan(&c.ID, &c.Tenant, &c.Account, &c.Name, &c.Names, &c.KeyType, &c.DER, &c.Digest, &c.Note, &c.Sealed, &taken, &created, &deleted, &c.Version)
+	var taken, created, deleted, made int64
+	err = scan(&c.ID, &c.Tenant, &c.Account, &c.Name, &c.Names, &c.KeyType, &c.DER, &c.Digest, &c.Keyprint, &made, &c.Note, &c.Sealed, &taken, &created, &deleted, &c.Version)
+	c.Made = made != 0
 	c.Taken, c.Created, c.Deleted = fromMicros(taken), fromMicros(created), fromMicros(deleted)
 	return c, err
 }
@@ -97,11 +99,13 @@ func (r reader) Authorities(ctx context.Context) ([]store.Authority, error) {
 	return collect(ctx, r.q, r.dialect, scanAuthority, `SELECT `+authorityColumns+` FROM authorities ORDER BY id LIMIT 1000`)
 }
 
-const attemptsQuery = `SELECT ` + attemptColumns + ` FROM attempts WHERE order_id = $1 ORDER BY seq LIMIT 1000`
+const attemptsQuery = `SELECT ` + attemptColumns + ` FROM attempts WHERE order_id = $1 ORDER BY seq DESC LIMIT 1000`
 
-// Attempts are those of an order, oldest first.
+// Attempts are the newest 1,000 of an order, oldest first.
 func (r reader) Attempts(ctx context.Context, orderID string) ([]store.Attempt, error) {
-	return collect(ctx, r.q, r.dialect, scanAttempt, attemptsQuery, orderID)
+	list, err := collect(ctx, r.q, r.dialect, scanAttempt, attemptsQuery, orderID)
+	slices.Reverse(list)
+	return list, err
 }
 
 // UpstreamOrder is the order at an upstream CA.

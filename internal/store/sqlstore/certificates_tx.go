@@ -14,8 +14,8 @@ import (
 )
 
 func (t *tx) InsertAuthority(a *store.Authority) error {
-	n, err := t.execN(`INSERT INTO authorities (`+authorityColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,1) ON CONFLICT (id) DO NOTHING`,
-		a.ID, a.Parent, a.Kind, a.State, a.Subject, a.DER, a.KeyPlace, blob(a.Sealed), a.Blocks, micros(a.NotAfter), micros(a.Created))
+	n, err := t.execN(`INSERT INTO authorities (`+authorityColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,1) ON CONFLICT (id) DO NOTHING`,
+		a.ID, a.Parent, a.Kind, a.State, a.Subject, a.URL, a.DER, a.KeyPlace, blob(a.Sealed), a.Blocks, micros(a.NotAfter), micros(a.Created))
 	return t.met(n, err, "CA "+a.ID, store.ErrConflict)
 }
 
@@ -38,7 +38,9 @@ func (t *tx) NextBlock(authority string) (int64, error) {
 }
 
 func (t *tx) AttemptsNow(orderID string) ([]store.Attempt, error) {
-	return read(t, scanAttempt, attemptsQuery, orderID)
+	list, err := read(t, scanAttempt, attemptsQuery, orderID)
+	slices.Reverse(list)
+	return list, err
 }
 
 func (t *tx) InsertAttempt(a *store.Attempt) error {
@@ -205,6 +207,23 @@ func (t *tx) DueByKey(keyprint, except string, at time.Time) error {
 		ON CONFLICT (certificate, kind) DO UPDATE SET due_at=excluded.due_at, lease='', attempt=0`, micros(at), keyprint, except)
 }
 
+func (t *tx) BlockedNow(keyprint string) (time.Time, error) {
+	list, err := read(t, scanMicros, `SELECT blocked_at FROM blocked_keys WHERE keyprint = $1`, keyprint)
+	if err != nil || len(list) == 0 {
+		return time.Time{}, err
+	}
+	return fromMicros(list[0]), nil
+}
+
+func (t *tx) KeyElsewhere(keyprint, tenant, account string) (bool, error) {
+	list, err := read(t, scanText, `SELECT id FROM certificates WHERE keyprint = $1 AND (tenant <> $2 OR account <> $3) LIMIT 1`, keyprint, tenant, account)
+	return len(list) > 0, err
+}
+
+func (t *tx) RestCRL(issuer string, shard int64, at time.Time) error {
+	return t.exec(`UPDATE crls SET due_at = $1 WHERE issuer = $2 AND shard = $3`, micros(at), issuer, shard)
+}
+
 func (t *tx) CSRNow(tenant, id string) (*store.CSR, error) {
 	if err := t.usable(); err != nil {
 		return nil, err
@@ -217,8 +236,8 @@ func (t *tx) CSRNow(tenant, id string) (*store.CSR, error) {
 }
 
 func (t *tx) InsertCSR(c *store.CSR) error {
-	n, err := t.execN(`INSERT INTO csrs (`+csrColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,1) ON CONFLICT (id) DO NOTHING`,
-		c.ID, c.Tenant, c.Account, c.Name, c.Names, c.KeyType, c.DER, c.Digest, c.Note, blob(c.Sealed), micros(c.Taken), micros(c.Created), micros(c.Deleted))
+	n, err := t.execN(`INSERT INTO csrs (`+csrColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,1) ON CONFLICT (id) DO NOTHING`,
+		c.ID, c.Tenant, c.Account, c.Name, c.Names, c.KeyType, c.DER, c.Digest, c.Keyprint, flag(c.Made), c.Note, blob(c.Sealed), micros(c.Taken), micros(c.Created), micros(c.Deleted))
 	return t.met(n, err, "CSR "+c.ID, store.ErrConflict)
 }
 
