@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"assay/internal/store"
 	"assay/key"
@@ -69,7 +70,7 @@ func TestUpload(t *testing.T) {
 		t.Fatalf("%+v, %v", v, err)
 	}
 	due, err := h.Store.CertificateDueOf(ctx, v.Certificate.ID)
-	if err != nil || len(due) != 1 || due[0].Kind != store.DueEnd || !due[0].At.Equal(v.Certificate.NotAfter.Add(-30*day)) {
+	if err != nil || len(due) != 1 || due[0].Kind != store.DueEnd || !due[0].At.Equal(v.Certificate.NotAfter.Add(time.Second-30*day)) {
 		t.Errorf("%+v, %v", due, err)
 	}
 	// Again: it is there, and now its key is, too; the chain is known.

@@ -82,6 +82,14 @@ func (deaf) Answer(_ context.Context, questions []evidence.Question) []evidence.
 	return list
 }
 
+// deafHere is deaf with the settings of a place.
+type deafHere struct {
+	deaf
+	about evidence.Perspective
+}
+
+func (d deafHere) About() evidence.Perspective { return d.about }
+
 // broken is a place with a fault in its program.
 type broken struct{ deaf }
 

@@ -476,7 +476,7 @@ func TestPersonDecides(t *testing.T) {
 		t.Errorf("after it: %s %s %v", v.State, v.Reason, causesIn(v))
 	}
 	h.pass(time.Hour)
-	h.window.into(deaf{})
+	h.window.into(deafHere{about: h.window.About()})
 	if v = h.run(t, v.ID); v.State != order.StatePending || v.Phase != order.PhaseReview || v.NextCheck == nil {
 		t.Errorf("where nothing is seen: %s %s %v", v.State, v.Phase, v.NextCheck)
 	}
