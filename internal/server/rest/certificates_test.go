@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"assay/csr"
+	"assay/internal/issuer"
 	"assay/internal/service"
 	"assay/internal/store"
 	"assay/key"
@@ -229,6 +230,12 @@ func (w *world) files(t *testing.T, path, secret string) {
 	}
 }
 
+// ownCA is a CA of the service's own that issues nothing.
+type ownCA struct{ issuer.Issuer }
+
+func (ownCA) ID() string     { return "own" }
+func (ownCA) Upstream() bool { return false }
+
 // TestRevokeLetter: what is wrong of a revocation is said; one with a reason is done
 // for ever.
 func TestRevokeLetter(t *testing.T) {
@@ -241,6 +248,7 @@ func TestRevokeLetter(t *testing.T) {
 	if _, err := w.service.NewTenant(t.Context(), root, "orchard", "Orchard"); err != nil {
 		t.Fatal(err)
 	}
+	w.service.Issuer = func(string) issuer.Issuer { return ownCA{} }
 	path := Base + "/certificates/" + w.certified()
 	reviewer, shop := w.token(service.RoleReviewer, "orchard", "boss"), w.token(service.RoleApplicant, "orchard", "shop")
 	if p := w.ask(http.MethodPost, path+"/revoke", shop, `{"reason":"boredom"}`).problem(t); p.Kind != service.Invalid || !strings.Contains(p.Detail, "superseded") {
