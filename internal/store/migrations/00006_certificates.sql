@@ -97,6 +97,7 @@ CREATE TABLE certificates (
 CREATE INDEX certificates_newest ON certificates (tenant, created_at DESC, id DESC) WHERE deleted_at = 0;
 CREATE INDEX certificates_account ON certificates (tenant, account, created_at DESC, id DESC) WHERE deleted_at = 0;
 CREATE INDEX certificates_state ON certificates (tenant, state, created_at DESC, id DESC) WHERE deleted_at = 0;
+CREATE INDEX certificates_account_state ON certificates (tenant, account, state, created_at DESC, id DESC) WHERE deleted_at = 0;
 CREATE INDEX certificates_ends ON certificates (tenant, not_after, id) WHERE deleted_at = 0;
 CREATE INDEX certificates_account_ends ON certificates (tenant, account, not_after, id) WHERE deleted_at = 0;
 CREATE INDEX certificates_fingerprint ON certificates (fingerprint, tenant);

@@ -182,10 +182,8 @@ func (r reader) Certificates(ctx context.Context, f store.CertificateFilter) ([]
 		}
 		w.equal("account", f.Account)
 		w.equal("COALESCE(state, '')", string(f.State))
-	case f.Account != "":
-		w.equal("account", f.Account)
-		w.equal("COALESCE(state, '')", string(f.State))
 	default:
+		w.equal("account", f.Account)
 		w.equal("state", string(f.State))
 	}
 	w.equal("COALESCE(source, '')", f.Source)
