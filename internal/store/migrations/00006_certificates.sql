@@ -138,7 +138,8 @@ CREATE TABLE revocations (
     revoked_at BIGINT NOT NULL,
     PRIMARY KEY (issuer, serial)
 ) WITHOUT ROWID;
-CREATE INDEX revocations_shard ON revocations (issuer, shard, serial);
+-- With all that a list says, which so is read in one go.
+CREATE INDEX revocations_shard ON revocations (issuer, shard, serial, reason, not_after, revoked_at);
 CREATE INDEX revocations_recent ON revocations (revoked_at, issuer, serial);
 
 CREATE TABLE crls (
