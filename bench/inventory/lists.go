@@ -86,7 +86,8 @@ func times(ctx context.Context, s *service.Service, n int, query func() service.
 			return nil, err
 		}
 		took = append(took, time.Since(began))
-		if len(items) == 0 && q.State != order.CertificateRevoking && (q.State == "" || q.Account == "") {
+		// Few rows may have none of a state, and the page after a full one may be empty.
+		if len(items) == 0 && cursor == "" && (q.State == "" || q.Account == "" && q.State != order.CertificateRevoking) {
 			return nil, fmt.Errorf("no rows, call %d", len(took))
 		}
 		if turn {
