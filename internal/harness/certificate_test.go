@@ -127,18 +127,37 @@ func (b *book) look(ctx context.Context, client *http.Client, server string, r *
 		return
 	}
 	id := orders[r.IntN(len(orders))]
-	switch r.IntN(5) {
-	case 0, 1:
+	switch r.IntN(6) {
+	case 0:
 		b.showOrder(id, b.get(ctx, client, server+"/api/v1/orders/"+id))
-	case 2:
+	case 1, 2:
+		id = b.awaited(r, id)
 		b.handedOut(id, b.get(ctx, client, server+"/api/v1/certificates/"+id+"/file?format=pem"))
 	case 3:
 		b.list(ctx, client, server, int64(r.IntN(2)))
 	case 4:
+		b.list(ctx, client, server, 0)
+	case 5:
 		if id = b.pick(r); id != "" {
 			b.ocsp(ctx, client, server, id)
 		}
 	}
+}
+
+// awaited is an order whose certificate is still waited for, if there is one.
+func (b *book) awaited(r *mathrand.Rand, otherwise string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var ids []string
+	for _, d := range b.sent {
+		if a, told := b.done[d.key]; told && d.does == "apply" && b.seen[a.ID] == nil && (fateOf(d.name) == passes || fateOf(d.name) == asks) {
+			ids = append(ids, a.ID)
+		}
+	}
+	if len(ids) == 0 || r.IntN(4) == 0 {
+		return otherwise
+	}
+	return ids[r.IntN(len(ids))]
 }
 
 // get is the body of an answer 200, nil of any other.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -49,7 +50,7 @@ type part struct {
 	Defect string
 	// Jump has its clock jump forth and back under way, see [jump].
 	Jump bool
-	// Fickle has the key of its CA not sign now and then, see [fickle].
+	// Fickle has the key of its CA not sign now and then, by a file that is there or not.
 	Fickle bool
 }
 
@@ -184,7 +185,7 @@ const (
 	again = "again"
 	// eager hands certificates out before they are stored.
 	eager = "eager"
-	// still does not count a list on.
+	// still signs lists over and over, and does not count them on.
 	still = "still"
 	// lenient acknowledges revocations and forgets them.
 	lenient = "lenient"
@@ -195,16 +196,18 @@ func broken(db store.Store, defect string) store.Store {
 	if defect == "" {
 		return db
 	}
-	return &faulty{db, defect}
+	return &faulty{Store: db, defect: defect}
 }
 
 type faulty struct {
 	store.Store
 	defect string
+	// numbers are those of the lists that are signed, by issuer and shard.
+	numbers sync.Map
 }
 
 func (f *faulty) Write(ctx context.Context, fn func(store.Tx) error) error {
-	inner := func(tx store.Tx) error { return fn(&faultyTx{tx, f.defect}) }
+	inner := func(tx store.Tx) error { return fn(&faultyTx{tx, f.defect, &f.numbers}) }
 	if f.defect != early {
 		return f.Store.Write(ctx, inner)
 	}
@@ -225,7 +228,8 @@ func (f *faulty) Write(ctx context.Context, fn func(store.Tx) error) error {
 
 type faultyTx struct {
 	store.Tx
-	defect string
+	defect  string
+	numbers *sync.Map
 }
 
 func (f *faultyTx) PutRequest(r store.Request) error {
@@ -277,18 +281,25 @@ func (f *faultyTx) TakeNotices(now time.Time, owner string, until time.Time, lim
 func (f *faulty) CRLsDue(ctx context.Context, now time.Time, limit int) ([]store.CRL, error) {
 	list, err := f.Store.CRLsDue(ctx, now, limit)
 	for i := range list {
-		if f.defect == still && list[i].Number > 0 {
-			list[i].Number--
+		if f.defect == still {
+			f.numbers.Store(fmt.Sprint(list[i].Issuer, list[i].Shard), list[i].Number)
+			list[i].Number = 0
 		}
 	}
 	return list, err
 }
 
 func (f *faultyTx) PutCRL(c *store.CRL, before int64) error {
-	if f.defect == still && before > 0 {
-		before++
+	if f.defect != still {
+		return f.Tx.PutCRL(c, before)
 	}
-	return f.Tx.PutCRL(c, before)
+	soon := *c
+	if n, taken := f.numbers.Load(fmt.Sprint(c.Issuer, c.Shard)); taken {
+		before = n.(int64)
+		soon.Number = max(before+1, c.Number) // as the row has it, and not the list
+	}
+	soon.Due = time.Now().Add(20 * time.Millisecond) // more than one comes in a second, whose number is the least
+	return f.Tx.PutCRL(&soon, before)
 }
 
 func (f *faultyTx) Revoke(r store.Revocation) error {

@@ -395,5 +395,5 @@ func (s *siege) finds(t *testing.T, want string) {
 			}
 		}
 	}
-	t.Error("not found")
+	t.Errorf("not found: %s", s.book.certificates.describe())
 }
