@@ -73,7 +73,8 @@ func (s *Service) publish(ctx context.Context) (wait time.Duration, err error) {
 			return err
 		})
 		if err != nil || !mine {
-			return max(wait, pollShared), err
+			// Who has the lease may have died: on a database of our own, too.
+			return pollShared, err
 		}
 		due, err := s.Store.CRLsDue(ctx, now, crlBatch)
 		if err != nil {
