@@ -289,7 +289,7 @@ func (i *issuance) abandon(ctx context.Context, a *store.Attempt, why string, wa
 			return err
 		}
 		if a.Serial != "" {
-			r := store.Revocation{Issuer: a.Issuer, Serial: a.Serial, Shard: a.Shard, Reason: int(issuer.Superseded), NotAfter: now.AddDate(2, 0, 0), At: now}
+			r := store.Revocation{Issuer: a.Issuer, Serial: a.Serial, Shard: a.Shard, Reason: int(issuer.Superseded), NotAfter: now.AddDate(30, 0, 0), At: now} // longer than any CA lives
 			if err := tx.Revoke(r); err != nil {
 				return err
 			}
