@@ -37,6 +37,11 @@ func check(id cause.ID, rule bool, name, profile string) (command, needs string)
 		return "assay causes " + string(id) + "  # what to do (this release has no check for it)", NeedsLater
 	case stage == "dns" || stage == "caa" || stage == "perspective" || stage == "file" || stage == "tls":
 		return "assay check " + name + profile, NeedsNetwork
+	case stage == "upload":
+		if command = "assay cert inspect FILE.pem"; id == cause.UploadKeyMismatch {
+			command += " --key FILE.key"
+		}
+		return command + profile, NeedsNothing
 	case stage == "key" || stage == "csr":
 		command = "assay check --offline " + name + " --csr FILE.csr" + profile
 	case stage == "organization" || stage == "request":

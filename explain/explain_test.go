@@ -143,7 +143,7 @@ func TestText(t *testing.T) {
 			"upload",
 			"FailedOperation.CertificateMismatch",
 			cause.UploadKeyMismatch, Certain, nil,
-			"assay causes upload.key-mismatch  # what to do (this release has no check for it)",
+			"assay cert inspect FILE.pem --key FILE.key --profile cloud",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -179,6 +179,7 @@ func TestCheck(t *testing.T) {
 		{cause.OrganizationPhoneEmpty, true, "", "assay check --offline --order ORDER.yaml --profile cloud", NeedsNothing},
 		{cause.LimitQuotaExceeded, true, "orchard.net", "assay check --offline --order ORDER.yaml --history HISTORY.yaml --profile cloud", NeedsNothing},
 		{cause.DNSRecordMissing, false, "_acme-challenge.orchard.net", "assay check orchard.net --profile cloud  # needs the live network review, which the next release brings", NeedsNetwork},
+		{cause.UploadUnreadable, true, "", "assay cert inspect FILE.pem --profile cloud", NeedsNothing},
 		{cause.UploadDuplicate, false, "", "assay causes upload.duplicate  # what to do (this release has no check for it)", NeedsLater},
 	} {
 		command, needs := check(test.id, test.rule, test.name, "cloud")

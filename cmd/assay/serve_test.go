@@ -49,6 +49,12 @@ var settings = map[string]struct{ file, shown, environment, flag, otherwise stri
 
 	"letter-scan": {`"scan file"`, "scan file", "scan env", "scan flag", ""},
 	"letter-max":  {`2000`, "2000", "3000", "4000", "0"},
+
+	"ca-permit":     {`["file.net", "10.1.0.0/16"]`, "[file.net,10.1.0.0/16]", "env.net", "flag.net", "[]"},
+	"ca-name":       {`"File CA"`, "File CA", "Env CA", "Flag CA", "Assay Private CA"},
+	"ca-url":        {`"http://file.orchard.net"`, "http://file.orchard.net", "http://env.orchard.net", "http://flag.orchard.net", ""},
+	"status-listen": {`"127.0.0.1:4"`, "127.0.0.1:4", "127.0.0.1:5", "127.0.0.1:6", ""},
+	"server-keys":   {`true`, "true", "false", "true", "false"},
 }
 
 // settled are the settings as assay serve takes them from a file, an environment
@@ -86,13 +92,13 @@ func TestServeSettings(t *testing.T) {
 		}
 		file += key + " = " + v.file + "\n"
 		env["ASSAY_SERVE_"+strings.ToUpper(strings.ReplaceAll(key, "-", "_"))] = v.environment
-		args = append(args, "--"+key, v.flag)
+		args = append(args, "--"+key+"="+v.flag)
 	}
 	if len(settings) != len(config.ServeKeys()) {
 		t.Errorf("%d values for %d settings", len(settings), len(config.ServeKeys()))
 	}
 	list := func(key, text string) string {
-		if key == "listen" || key == "profiles" {
+		if key == "listen" || key == "profiles" || key == "ca-permit" {
 			return "[" + text + "]"
 		}
 		return text

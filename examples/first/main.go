@@ -25,6 +25,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -51,7 +52,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	j := &journey{dir: dir, out: out}
+	j := &journey{dir: dir, out: &oneAtATime{to: out}}
 	defer func() { err = errors.Join(err, j.end(), os.RemoveAll(dir)) }()
 	j.say("Building assay.")
 	if j.binary, err = built(ctx, dir); err != nil {
@@ -130,6 +131,18 @@ func built(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return binary, nil
+}
+
+// oneAtATime lets what a command prints on both its outputs come one after the other.
+type oneAtATime struct {
+	writing sync.Mutex
+	to      io.Writer
+}
+
+func (o *oneAtATime) Write(text []byte) (int, error) {
+	o.writing.Lock()
+	defer o.writing.Unlock()
+	return o.to.Write(text)
 }
 
 // A journey is one run: what it started, and where.
