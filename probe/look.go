@@ -80,6 +80,9 @@ func (l *Look) answer(ctx context.Context, q evidence.Question, hosts *hosts) ev
 
 func (l *Look) dns(ctx context.Context, q evidence.DNSQuestion, hosts *hosts) evidence.Observation {
 	began := l.p.now()
+	if o, ok := l.p.tops.get(q, began); ok {
+		return o
+	}
 	find := l.r.Answer
 	if shared(q) {
 		find = hosts.answer
@@ -87,5 +90,7 @@ func (l *Look) dns(ctx context.Context, q evidence.DNSQuestion, hosts *hosts) ev
 	answer, unknown := find(ctx, q)
 	o := l.p.observation(evidence.Question{Kind: evidence.KindDNS, Perspective: l.p.about.ID, DNS: &q}, began)
 	o.DNS, o.Unknown = answer, unknown
-	return o.Identify()
+	o = o.Identify()
+	l.p.tops.put(o)
+	return o
 }

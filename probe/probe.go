@@ -44,6 +44,7 @@ type Prober struct {
 	now      func() time.Time
 	resolver *resolver.Resolver
 	onDefect func(*contain.Panic)
+	tops     tops
 
 	mu      sync.Mutex
 	missing []evidence.Missing

@@ -24,6 +24,9 @@ type sight struct {
 	validated bool
 	// sharing are the orders with the same CSR or key that the review knew of.
 	sharing map[string]bool
+	// began is when it began; attempts is how many attempts to issue there were.
+	began    time.Time
+	attempts int
 	// final is set for the check at the deadline: what does not pass now fails.
 	final bool
 }
@@ -49,7 +52,8 @@ func (s *Service) check(ctx context.Context, d store.Due) error {
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.ID, err)
 	}
-	if left, err := s.leftAttempt(ctx, d, o, p); err != nil || left {
+	left, attempts, err := s.leftAttempt(ctx, d, o, p)
+	if err != nil || left {
 		return err
 	}
 	if open, err := s.openUpstream(ctx, d, o, p); err != nil || open {
@@ -69,6 +73,7 @@ func (s *Service) check(ctx context.Context, d store.Due) error {
 	if err != nil {
 		return err
 	}
+	seen.began, seen.attempts = began, attempts
 	verdict = seen.report.Verdict
 	return s.settle(ctx, d, o, last, seen)
 }

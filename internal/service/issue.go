@@ -132,7 +132,7 @@ func (i *issuance) resume(ctx context.Context, a *store.Attempt) error {
 	if a.Issuer != i.ca.ID() {
 		return i.abandon(ctx, a, "the issuer is another one now", 0)
 	}
-	if err := i.asked(ctx, nil); err != nil {
+	if err := i.asked(ctx); err != nil {
 		return err
 	}
 	prepared, err := i.ca.Resume(ctx, i.request, &issuer.Attempt{Serial: a.Serial, TBS: a.TBS, State: a.Data, Shard: int(a.Shard)})
@@ -149,11 +149,6 @@ func (i *issuance) resume(ctx context.Context, a *store.Attempt) error {
 // gate, or an order came meanwhile that shares its key.
 func (i *issuance) prepare(ctx context.Context, prepared *issuer.Prepared) (kept bool, err error) {
 	s := i.s
-	now := s.now()
-	a := &store.Attempt{
-		Order: i.o.ID, Seq: i.seq, Issuer: i.ca.ID(), State: order.AttemptPrepared, Serial: prepared.Serial, TBS: prepared.TBS, Data: prepared.State,
-		Shard: int64(prepared.Shard), Review: i.review, Lints: prepared.Lints, Created: now,
-	}
 	err = s.Store.Write(ctx, func(tx store.Tx) error {
 		kept = false
 		cur, err := tx.Order("", i.o.ID)
@@ -168,11 +163,8 @@ func (i *issuance) prepare(ctx context.Context, prepared *issuer.Prepared) (kept
 		} else if err != nil {
 			return err
 		}
-		if err := tx.InsertAttempt(a); err != nil {
-			return err
-		}
 		kept = true
-		return s.audit(tx, itself(cur), nil, "issuance.prepare", "order:"+cur.ID, i.audited(map[string]any{"serial": a.Serial, "lints": a.Lints, "review": i.review}))
+		return i.insert(tx, cur, prepared)
 	})
 	if errors.Is(err, store.ErrConflict) {
 		return false, i.later(ctx, 0) // another process is at it
@@ -181,6 +173,18 @@ func (i *issuance) prepare(ctx context.Context, prepared *issuer.Prepared) (kept
 		return false, i.later(ctx, 0)
 	}
 	return kept, err
+}
+
+// insert stores an attempt that is prepared.
+func (i *issuance) insert(tx store.Tx, o *store.Order, prepared *issuer.Prepared) error {
+	a := &store.Attempt{
+		Order: o.ID, Seq: i.seq, Issuer: i.ca.ID(), State: order.AttemptPrepared, Serial: prepared.Serial, TBS: prepared.TBS, Data: prepared.State,
+		Shard: int64(prepared.Shard), Review: i.review, Lints: prepared.Lints, Created: i.s.now(),
+	}
+	if err := tx.InsertAttempt(a); err != nil {
+		return err
+	}
+	return i.s.audit(tx, itself(o), nil, "issuance.prepare", "order:"+o.ID, i.audited(map[string]any{"serial": a.Serial, "lints": a.Lints, "review": i.review}))
 }
 
 func (i *issuance) audited(data map[string]any) map[string]any {
@@ -511,20 +515,21 @@ func (s *Service) certifies(ctx context.Context, o *store.Order, beside *picture
 }
 
 // leftAttempt settles an attempt that was under way when its order went back: its
-// serial number is given up. One at an upstream CA goes on with the order.
-func (s *Service) leftAttempt(ctx context.Context, d store.Due, o *store.Order, p *profile.Profile) (bool, error) {
+// serial number is given up. One at an upstream CA goes on with the order. seq is the
+// number of the newest attempt, 0 where there was none.
+func (s *Service) leftAttempt(ctx context.Context, d store.Due, o *store.Order, p *profile.Profile) (left bool, seq int, err error) {
 	ca := s.issuerOf(o)
 	if ca == nil || o.State != order.StatePending || d.Kind != store.DueCheck {
-		return false, nil
+		return false, 0, nil
 	}
 	all, err := s.Store.Attempts(ctx, o.ID)
 	if err != nil || len(all) == 0 {
-		return false, err
+		return false, 0, err
 	}
 	last := &all[len(all)-1]
 	if last.State != order.AttemptPrepared || last.Serial == "" {
-		return false, nil
+		return false, last.Seq, nil
 	}
 	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: last.Seq}
-	return true, i.abandon(ctx, last, "the order went back while it was signed", 0)
+	return true, last.Seq, i.abandon(ctx, last, "the order went back while it was signed", 0)
 }

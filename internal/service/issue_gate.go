@@ -75,7 +75,7 @@ func (i *issuance) gate(ctx context.Context) (passed bool, err error) {
 	if _, validated := l.Proven(r); !validated {
 		return false, i.reopen(ctx, r, last)
 	}
-	return true, i.asked(ctx, r)
+	return true, i.asked(ctx)
 }
 
 // current reports whether the stored review is one that a certificate may rest
@@ -111,7 +111,7 @@ func (i *issuance) seen(ctx context.Context, last *store.Review, now time.Time) 
 }
 
 // asked makes the request that the issuer gets.
-func (i *issuance) asked(ctx context.Context, _ *review.Report) error {
+func (i *issuance) asked(ctx context.Context) error {
 	o := i.o.Order
 	_, request, problem := csr.Load(o.CSR)
 	if request == nil || problem != nil {

@@ -94,15 +94,24 @@ func newCAHouse(t *testing.T) *caHouse {
 	return h
 }
 
-// ready is an order that passed, whose certificate is due.
+// ready is an order that passed, whose certificate is due: the CA was away.
 func (h *caHouse) ready(t *testing.T, a Application) *View {
 	t.Helper()
-	v := h.apply(t, h.who[RoleApplicant], a)
-	h.world(t, v, lab.Change{})
+	v := h.passes(t, a)
+	h.ca.set(func() error { return &issuer.Unavailable{Problem: "busy", Err: errors.New("503")} }, nil)
 	h.once(t)
+	h.ca.set(nil, nil)
 	if v = h.read(t, v.ID); v.State != order.StateReady {
 		t.Fatalf("%s %s %v", v.State, v.Reason, causesIn(v))
 	}
+	return v
+}
+
+// passes is an order that will pass when it is looked at.
+func (h *caHouse) passes(t *testing.T, a Application) *View {
+	t.Helper()
+	v := h.apply(t, h.who[RoleApplicant], a)
+	h.world(t, v, lab.Change{})
 	return v
 }
 
@@ -348,37 +357,102 @@ func TestSigningCrash(t *testing.T) {
 			states: []order.AttemptState{order.AttemptAbandoned, order.AttemptIssued}, state: order.StateIssued,
 		},
 	} {
+		for way, begin := range map[string]func(h *caHouse) *View{
+			"through the gate": func(h *caHouse) *View { return h.ready(t, dv(t, "orchard.net")) },
+			"at once":          func(h *caHouse) *View { return h.passes(t, dv(t, "orchard.net")) },
+		} {
+			t.Run(name+", "+way, func(t *testing.T) {
+				t.Parallel()
+				h := newCAHouse(t)
+				v := begin(h)
+				first := true
+				h.ca.set(nil, func() error {
+					if !first {
+						return nil
+					}
+					first = false
+					return c.complete(h, v)
+				})
+				for range 6 {
+					h.once(t)
+					h.pass(20 * time.Minute)
+				}
+				v = h.read(t, v.ID)
+				states, serials := h.attempts(t, v.ID)
+				if v.State != c.state || !slices.Equal(states, c.states) {
+					t.Fatalf("%s, attempts %v", v.State, states)
+				}
+				cert := h.certified(t, v)
+				if cert.Serial != serials[1] || serials[0] == serials[1] {
+					t.Errorf("%s of %v", cert.Serial, serials)
+				}
+				if s, err := h.Store.Serial(context.Background(), cert.Issuer, serials[0]); err != nil || s.Revoked.IsZero() {
+					t.Errorf("the serial number that was given up: %+v, %v", s, err)
+				}
+				list, _, err := h.Certificates(context.Background(), h.who[RoleAuditor], CertificateQuery{})
+				if err != nil || len(list) != 1 {
+					t.Errorf("%d certificates, %v", len(list), err)
+				}
+			})
+		}
+	}
+}
+
+// TestAtOnce: an order is certified by the check that passes it. What changes between
+// the look and the unit in which it passes keeps its signature back; without the
+// change it is signed: the near miss.
+func TestAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(t *testing.T, h *caHouse, v *View)
+		state  order.State // after what is due then
+	}{
+		"nothing": {func(*testing.T, *caHouse, *View) {}, order.StateIssued},
+		"the key was blocked": {func(t *testing.T, h *caHouse, v *View) {
+			h.do(t, func(tx store.Tx) error { return tx.BlockKey(keyOf(v.Order), "x", h.clock()) })
+		}, order.StateFailed},
+		"the account was ended": {func(t *testing.T, h *caHouse, _ *View) {
+			h.do(t, func(tx store.Tx) error {
+				return tx.PutAccount(store.Account{Tenant: RootTenant, ID: "shop", Verified: true, Created: h.clock(), Deactivated: h.clock()})
+			})
+		}, order.StateFailed},
+		"it was cancelled": {func(t *testing.T, h *caHouse, v *View) {
+			if _, err := h.Cancel(context.Background(), h.who[RoleApplicant], v.ID, 0); err != nil {
+				t.Error(err)
+			}
+		}, order.StateCancelled},
+		"it took too long": {func(_ *testing.T, h *caHouse, _ *View) { h.pass(2 * freshLook) }, order.StateIssued},
+		"its lease is another's": {func(t *testing.T, h *caHouse, v *View) {
+			h.do(t, func(tx store.Tx) error {
+				return tx.SetDue(store.Due{Order: v.ID, Kind: store.DueCheck, At: h.clock().Add(time.Minute)})
+			})
+		}, order.StateIssued},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newCAHouse(t)
-			v := h.ready(t, dv(t, "orchard.net"))
+			v := h.passes(t, dv(t, "orchard.net"))
 			first := true
-			h.ca.set(nil, func() error {
-				if !first {
-					return nil
+			h.ca.set(func() error {
+				if first {
+					first = false
+					c.change(t, h, v)
 				}
-				first = false
-				return c.complete(h, v)
-			})
-			for range 6 {
+				return nil
+			}, nil)
+			h.once(t)
+			if signed := len(h.ca.made) > 0; signed != (name == "nothing") {
+				t.Fatalf("%s with %d signatures", h.read(t, v.ID).State, len(h.ca.made))
+			}
+			if states, _ := h.attempts(t, v.ID); name != "nothing" && len(states) > 0 {
+				t.Errorf("attempts %v", states)
+			}
+			for range 3 {
+				h.pass(time.Minute)
 				h.once(t)
-				h.pass(20 * time.Minute)
 			}
-			v = h.read(t, v.ID)
-			states, serials := h.attempts(t, v.ID)
-			if v.State != c.state || !slices.Equal(states, c.states) {
-				t.Fatalf("%s, attempts %v", v.State, states)
-			}
-			cert := h.certified(t, v)
-			if cert.Serial != serials[1] || serials[0] == serials[1] {
-				t.Errorf("%s of %v", cert.Serial, serials)
-			}
-			if s, err := h.Store.Serial(context.Background(), cert.Issuer, serials[0]); err != nil || s.Revoked.IsZero() {
-				t.Errorf("the serial number that was given up: %+v, %v", s, err)
-			}
-			list, _, err := h.Certificates(context.Background(), h.who[RoleAuditor], CertificateQuery{})
-			if err != nil || len(list) != 1 {
-				t.Errorf("%d certificates, %v", len(list), err)
+			if v = h.read(t, v.ID); v.State != c.state || len(h.ca.made) > 0 != (c.state == order.StateIssued) {
+				t.Errorf("%s with %d signatures, %v", v.State, len(h.ca.made), causesIn(v))
 			}
 		})
 	}

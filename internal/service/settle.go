@@ -123,10 +123,11 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 		}
 	}
 	keys := orderKeys(o.Order)
-	changed := false
+	at := s.atOnce(ctx, d, o, seen, out, keys)
+	changed, issues := false, false
 	err := s.Store.Write(ctx, func(tx store.Tx) error {
-		changed = false
-		if err := tx.FinishDue(d, s.Owner); err != nil {
+		changed, issues = false, at != nil
+		if err := s.holdDue(tx, d, &issues, at, o); err != nil {
 			return err
 		}
 		cur, err := tx.Order("", o.ID)
@@ -134,6 +135,7 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 			return err
 		}
 		if cur.Version != o.Version {
+			issues = false
 			if !toCheck(cur, d.Kind) {
 				return nil
 			}
@@ -142,6 +144,7 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 		before := *cur
 		if err := validated(tx, cur, out, seen, keys, now); errors.Is(err, errRaced) {
 			// What was seen is true, but for another order that came meanwhile.
+			issues = false
 			return tx.SetDue(store.Due{Order: o.ID, Kind: d.Kind, At: now, Attempt: d.Attempt})
 		} else if err != nil {
 			return err
@@ -160,18 +163,43 @@ func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last 
 				return err
 			}
 		}
-		if err := s.dueNext(tx, o, out, seen.final); err != nil {
+		if !issues {
+			err = s.dueNext(tx, o, out, seen.final)
+		} else {
+			err = tx.ClearDue(o.ID, store.DueDeadline, store.DueReminder)
+		}
+		if err != nil {
 			return err
 		}
 		if changed, err = s.change(tx, cur, &before, out, seen, last); err != nil {
 			return err
 		}
-		return s.queue(tx, cur, before.Phase, seen)
+		if err := s.queue(tx, cur, before.Phase, seen); err != nil || !issues {
+			return err
+		}
+		return at.keep(tx, cur, id)
 	})
 	if err == nil && changed {
 		s.changed(o.ID)
 	}
+	if err == nil && issues {
+		err = at.complete(ctx, at.prepared)
+	}
 	return err
+}
+
+// holdDue ends the lease of a check, or keeps it for the certificate that follows at
+// once. That does not follow where it stands no more: then issues is false.
+func (s *Service) holdDue(tx store.Tx, d store.Due, issues *bool, w *atOnce, o *store.Order) (err error) {
+	if *issues {
+		if *issues, err = w.stands(tx, o); err != nil {
+			return err
+		}
+	}
+	if *issues {
+		return tx.KeepDue(d, s.Owner)
+	}
+	return tx.FinishDue(d, s.Owner)
 }
 
 // validated notes that every name of an order is validated, from when on its CSR

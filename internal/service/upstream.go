@@ -36,7 +36,7 @@ func (s *Service) openUpstream(ctx context.Context, d store.Due, o *store.Order,
 		return false, err
 	}
 	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: len(earlier) + 1, review: o.Review}
-	if err := i.asked(ctx, nil); err != nil {
+	if err := i.asked(ctx); err != nil {
 		return false, err
 	}
 	i.request.State = nil

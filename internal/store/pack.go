@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	deflate "github.com/klauspost/compress/flate"
 
@@ -22,6 +23,9 @@ const (
 	// The first byte of a packed body.
 	plain, deflated = 0, 1
 )
+
+// inflaters are readers to be used again: their window is much larger than a body.
+var inflaters sync.Pool
 
 var errDamaged = errors.New("it is damaged")
 
@@ -49,7 +53,15 @@ func Unpack(packed []byte) ([]byte, error) {
 	case packed[0] != deflated:
 		return nil, fmt.Errorf("%w: it is in form %d, which this program does not know", errDamaged, packed[0])
 	}
-	raw, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed[1:])), maxUnpacked+1))
+	r, _ := inflaters.Get().(io.ReadCloser)
+	from := bytes.NewReader(packed[1:])
+	if again, ok := r.(flate.Resetter); !ok {
+		r = flate.NewReader(from)
+	} else if err := again.Reset(from, nil); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	defer inflaters.Put(r)
+	raw, err := io.ReadAll(io.LimitReader(r, maxUnpacked+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}

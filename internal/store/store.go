@@ -128,7 +128,7 @@ type Reader interface {
 // After an error of a method that writes the unit is lost: whatever follows gives
 // that error, and so does Write where fn returns nil. Statements are sent
 // together, so that the error of one may come from the next method or from Write;
-// InsertOrder, UpdateOrder, ReplaceOrder, FinishDue, Seal, PutRequest and
+// InsertOrder, UpdateOrder, ReplaceOrder, FinishDue, KeepDue, Seal, PutRequest and
 // TakeLease tell theirs themselves.
 type Tx interface {
 	DeskTx
@@ -169,6 +169,8 @@ type Tx interface {
 	// its Attempt) and removes the row.
 	// ErrLeaseLost: it does not, and the unit must be given up.
 	FinishDue(d Due, owner string) error
+	// KeepDue checks the same and leaves the row leased.
+	KeepDue(d Due, owner string) error
 
 	// InsertReview writes a review and those observations that are new.
 	InsertReview(r *PackedReview) error

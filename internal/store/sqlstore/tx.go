@@ -239,7 +239,16 @@ func (t *tx) TakeDue(now time.Time, owner string, until time.Time, limit int) ([
 }
 
 func (t *tx) FinishDue(d store.Due, owner string) error {
-	n, err := t.execN(`DELETE FROM due WHERE order_id=$1 AND kind=$2 AND lease=$3 AND attempt=$4`, d.Order, string(d.Kind), owner, d.Attempt)
+	return t.leased(d, owner, `DELETE FROM due`)
+}
+
+func (t *tx) KeepDue(d store.Due, owner string) error {
+	return t.leased(d, owner, `UPDATE due SET attempt=attempt`)
+}
+
+// leased does something with a row that owner holds.
+func (t *tx) leased(d store.Due, owner, what string) error {
+	n, err := t.execN(what+` WHERE order_id=$1 AND kind=$2 AND lease=$3 AND attempt=$4`, d.Order, string(d.Kind), owner, d.Attempt)
 	if err == nil && n == 0 {
 		err = t.fail(fmt.Errorf("%s of order %s: %w", d.Kind, d.Order, store.ErrLeaseLost))
 	}

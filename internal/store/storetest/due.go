@@ -98,6 +98,18 @@ func testTakenOver(t *testing.T, w *world) {
 			return tx.FinishDue(d, owner)
 		})
 	}
+	keep := func(d store.Due, owner string) error {
+		return w.Write(ctx, func(tx store.Tx) error { return tx.KeepDue(d, owner) })
+	}
+	if err := keep(first[0], "one"); !errors.Is(err, store.ErrLeaseLost) {
+		t.Error("kept after the lease was lost:", err)
+	}
+	if err := keep(second[0], "two"); err != nil {
+		t.Error("a lease that is held cannot be kept:", err)
+	}
+	if got := w.take(noon.Add(2*time.Minute), "one", noon.Add(time.Hour), 10); len(got) != 0 {
+		t.Errorf("taken while it is kept: %+v", got)
+	}
 	if err := finish(first[0], "one"); !errors.Is(err, store.ErrLeaseLost) {
 		t.Error("finished after the lease was lost:", err)
 	}
