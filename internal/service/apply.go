@@ -113,6 +113,11 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 	if report.Verdict == review.VerdictRefuse && !in.Draft {
 		return nil, &Problem{Kind: Refused, Message: "service.refused", Report: report}
 	}
+	if !in.Draft {
+		if err := s.checkReissue(ctx, o); err != nil {
+			return nil, err
+		}
+	}
 	extra := store.NewOrder{Names: s.orderNames(o.Order), Keys: orderKeys(o.Order), Challenges: challenges}
 	if !in.Draft {
 		extra.Due = s.firstDue(o, o.Submitted)
@@ -213,6 +218,25 @@ func (s *Service) checkReplaced(ctx context.Context, o *store.Order) error {
 		return unknown
 	}
 	return nil
+}
+
+// checkReissue refuses the reissue of a certificate that has ended: it would end with
+// that one, and a profile may have no rule about it.
+func (s *Service) checkReissue(ctx context.Context, o *store.Order) error {
+	if o.Kind != order.Reissue || o.Order.Replaces == "" {
+		return nil
+	}
+	c, err := s.Store.Certificate(ctx, o.Tenant, o.Order.Replaces)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return problemOf(err)
+	}
+	if c.NotAfter.After(s.now()) {
+		return nil
+	}
+	return &Problem{Kind: WrongState, Message: "service.reissue-ended", Pairs: []any{"ID", c.ID, "End", c.NotAfter.UTC().Format(time.RFC3339)}}
 }
 
 // checkDrafts refuses one draft more than an account may have.

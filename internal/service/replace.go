@@ -107,6 +107,11 @@ func (s *Service) replaceOnce(ctx context.Context, p Principal, was *store.Order
 	if report.Verdict == review.VerdictRefuse && submit {
 		return nil, &Problem{Kind: Refused, Message: "service.refused", Report: report}
 	}
+	if submit {
+		if err := s.checkReissue(ctx, &o); err != nil {
+			return nil, err
+		}
+	}
 	last, err := s.Store.Review(ctx, o.ID, 0)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err

@@ -232,6 +232,7 @@ func TestNotIssuable(t *testing.T) {
 			r.Product, r.Subject = order.OV, orchard()
 			r.Subject.Country = "Germany"
 		}, cause.OrganizationFieldInvalid},
+		{"an end before it is signed", func(r *issuer.Request) { r.NotAfter = r.Now.Add(-time.Hour) }, cause.RequestValidityTooLong},
 		{"an internal name under a public profile", func(r *issuer.Request) { r.Names = []string{"printer.corp"} }, cause.IssuanceLintError},
 	}
 	for _, c := range cases {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"assay/cause"
 	"assay/internal/issuer"
 	"assay/profile"
 )
@@ -48,9 +49,18 @@ func (a *Authority) validity(r *issuer.Request) (first, last time.Time, err erro
 		last = earlier(last, r.NotAfter.UTC().Truncate(time.Second))
 	}
 	if !last.After(now) {
-		return first, last, errors.New("the certificate would end at " + last.Format(time.RFC3339) + ", before it is signed: ask for a later end")
+		return first, last, ended(last)
 	}
 	return first, last, nil
+}
+
+// ended is the refusal of a certificate that would end before it is signed: time does
+// not make that good.
+func ended(last time.Time) error {
+	return &issuer.Refusal{
+		Problems: []issuer.Problem{{Cause: cause.RequestValidityTooLong, Subject: "validity", Parameters: map[string]any{"rule": "ended", "end": last}}},
+		Err:      errors.New("the certificate would end at " + last.Format(time.RFC3339) + ", before it is signed: ask for a later end"),
+	}
 }
 
 // longest is the longest validity, the lesser where days and hours are both set.

@@ -1,0 +1,69 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"assay/cause"
+	"assay/internal/issuer"
+	"assay/lab"
+	"assay/order"
+	"assay/profile"
+)
+
+// anyTime is the cloud's profile without its rule about the time of a reissue.
+func anyTime(string) (*profile.Profile, error) {
+	return profile.Parse([]byte("name = \"cloud\"\nversion = \"1\"\ninherits = \"cloud\"\npublic = false\n[levels]\n\"limit.reissue-or-renewal-closed\" = \"pass\"\n"))
+}
+
+// TestReissueEnded: a reissue ends with the certificate that it replaces. One that
+// has ended is not reissued, which is told when it is asked for; one that ends
+// meanwhile fails, and says why, instead of being tried for ever.
+func TestReissueEnded(t *testing.T) {
+	t.Parallel()
+	h, ctx := newCAHouse(t), context.Background()
+	h.Profiles = anyTime
+	short := dv(t, "orchard.net")
+	short.Order.Validity = &order.Validity{Days: 2}
+	v := h.issuedFor(t, short)
+	h.pass(v.Certificate.NotAfter.Sub(h.clock()) - time.Hour)
+	next, err := h.Reissue(ctx, h.who[RoleApplicant], v.ID, RenewalRequest{CSR: request(t, "orchard.net")})
+	if err != nil {
+		t.Fatal(err, findings(err))
+	}
+	h.world(t, next, lab.Change{})
+	h.ca.set(func() error { return &issuer.Unavailable{Problem: "busy", Err: errors.New("503")} }, nil)
+	h.once(t)
+	h.once(t)
+	if next = h.read(t, next.ID); next.State != order.StateReady {
+		t.Fatalf("%s %v", next.State, causesIn(next))
+	}
+	h.ca.set(nil, nil)
+	h.pass(2 * time.Hour)
+	h.once(t)
+	next = h.read(t, next.ID)
+	if next.State != order.StateFailed || next.Reason != order.FailIssuance || !slices.Contains(causesIn(next), cause.RequestValidityTooLong) {
+		t.Errorf("%s %s %v", next.State, next.Reason, causesIn(next))
+	}
+	if due := h.due(t, next.ID); len(due) != 0 {
+		t.Errorf("still due: %v", due)
+	}
+	ended := func(what string, err error) {
+		t.Helper()
+		var p *Problem
+		if !errors.As(err, &p) || p.Kind != WrongState || p.Message != "service.reissue-ended" {
+			t.Errorf("%s: %v %v", what, err, findings(err))
+		}
+	}
+	_, err = h.Reissue(ctx, h.who[RoleApplicant], v.ID, RenewalRequest{CSR: request(t, "orchard.net")})
+	ended("a reissue", err)
+	_, err = h.Resubmit(ctx, h.who[RoleApplicant], next.ID, 0, nil)
+	ended("submitted again", err)
+	// A renewal has a time of its own.
+	if _, err := h.Renew(ctx, h.who[RoleApplicant], v.ID, RenewalRequest{CSR: request(t, "orchard.net")}); err != nil {
+		t.Errorf("a renewal: %v %v", err, findings(err))
+	}
+}
