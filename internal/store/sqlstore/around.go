@@ -39,26 +39,7 @@ func (r reader) all(ctx context.Context, list []reading) error {
 // Around reads what stands around an order.
 func (r reader) Around(ctx context.Context, q store.AroundQuery) (*store.Around, error) {
 	a := &store.Around{}
-	list := []reading{{accountQuery, []any{q.Tenant, q.Account}, func(scan func(...any) error) error {
-		account, err := scanAccount(scan)
-		a.Account = &account
-		return err
-	}}}
-	list = append(list, validationReads(q.Tenant, q.Account, q.Profiles, q.Domains, &a.Validations)...)
-	if q.Past.Key != "" {
-		list = append(list, reading{`SELECT blocked_at FROM blocked_keys WHERE keyprint = $1`, []any{q.Past.Key}, func(scan func(...any) error) error {
-			at, err := scanMicros(scan)
-			a.Blocked = fromMicros(at)
-			return err
-		}})
-	}
-	if q.Past.Key != "" {
-		list = append(list, reading{`SELECT created_at FROM csrs WHERE keyprint = $1 AND made = 1 LIMIT 1`, []any{q.Past.Key}, func(scan func(...any) error) error {
-			at, err := scanMicros(scan)
-			a.Made = fromMicros(at)
-			return err
-		}})
-	}
+	list := append([]reading{standing(&q, a)}, validationReads(q.Tenant, q.Account, q.Profiles, q.Domains, &a.Validations)...)
 	s := newSearch(&q.Past)
 	if err := r.all(ctx, append(list, s.reads()...)); err != nil {
 		return nil, err
@@ -69,6 +50,25 @@ func (r reader) Around(ctx context.Context, q store.AroundQuery) (*store.Around,
 	var err error
 	a.Past, err = r.found(ctx, s)
 	return a, err
+}
+
+// standing reads an account, and beside it what is known of a key: a statement costs
+// more than what it looks for.
+func standing(q *store.AroundQuery, a *store.Around) reading {
+	query, args := accountQuery, []any{q.Tenant, q.Account}
+	if q.Past.Key != "" {
+		query, args = keyedAccountQuery, append(args, q.Past.Key)
+	}
+	return reading{query, args, func(scan func(...any) error) error {
+		var blocked, made int64
+		var more []any
+		if q.Past.Key != "" {
+			more = []any{&blocked, &made}
+		}
+		account, err := scanAccountAnd(scan, more...)
+		a.Account, a.Blocked, a.Made = &account, fromMicros(blocked), fromMicros(made)
+		return err
+	}}
 }
 
 // validationReads read the validations of an applicant for domains, the newest

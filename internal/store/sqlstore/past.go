@@ -111,54 +111,68 @@ func (r reader) found(ctx context.Context, s *search) ([]store.PastOrder, error)
 
 func scanText(scan func(...any) error) (s string, err error) { return s, scan(&s) }
 
-// pair is a row of two texts of an order.
-type pair struct {
-	id, a, b  string
-	validated int64
+// A part is a row of what belongs to an order: of a kind, with two texts.
+type part struct {
+	kind, id, a, b string
+	validated      int64
 }
 
-// past reads orders and what belongs to them, one query a table.
+// partsOf reads the names, keys and values of orders at once, each kind in an order
+// that is always the same.
+func partsOf(in string) string {
+	return `SELECT 'name' AS part, order_id, name AS a, '' AS b, 0 AS validated FROM order_names WHERE order_id IN ` + in + `
+		UNION ALL SELECT 'key', order_id, kind, digest, validated_at FROM order_keys WHERE order_id IN ` + in + `
+		UNION ALL SELECT 'value', order_id, value, '', 0 FROM challenge_values WHERE order_id IN ` + in + ` ORDER BY part, order_id, a, b`
+}
+
+// put adds a part to its order.
+func (v *part) put(p *store.PastOrder, q *store.PastQuery) {
+	switch v.kind {
+	case "name":
+		p.AllNames = append(p.AllNames, v.a)
+		return
+	case "value":
+		p.Values = append(p.Values, v.a)
+		return
+	}
+	had, asked := &p.Key, q.Key
+	if v.a == "csr" {
+		had, asked = &p.CSR, q.CSR
+	}
+	if *had == "" || v.b == asked {
+		*had = v.b
+	}
+	p.Validated = p.Validated || v.b == asked && v.validated > 0
+}
+
+// past reads orders and what belongs to them.
 func (r reader) past(ctx context.Context, ids []string, shares map[string]bool, q *store.PastQuery) ([]store.PastOrder, error) {
 	if len(ids) > maxRows {
 		ids = ids[:maxRows]
 	}
 	in, args := listOf(ids)
-	rows, err := collect(ctx, r.q, r.dialect, scanOrderRow, `SELECT `+rowColumns+` FROM orders WHERE id IN `+in+` AND submitted_at > 0`, args...)
+	list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (p store.PastOrder, err error) {
+		var validated int64
+		p.OrderRow, err = scanRow(scan, &validated)
+		p.Shares, p.Validated = shares[p.ID], validated > 0
+		return p, err
+	}, `SELECT `+rowColumns+`, validated_at FROM orders WHERE id IN `+in+` AND submitted_at > 0`, args...)
 	if err != nil {
 		return nil, err
 	}
-	at := map[string]*store.PastOrder{}
-	list := make([]store.PastOrder, len(rows))
-	for i := range rows {
-		list[i].OrderRow, list[i].Shares = rows[i], shares[rows[i].ID]
-		at[rows[i].ID] = &list[i]
+	at := make(map[string]*store.PastOrder, len(list))
+	for i := range list {
+		at[list[i].ID] = &list[i]
 	}
-	for _, part := range []struct {
-		query string
-		put   func(*store.PastOrder, pair)
-	}{
-		{`SELECT order_id, name, '', 0 FROM order_names WHERE order_id IN ` + in + ` ORDER BY order_id, name`, func(p *store.PastOrder, v pair) { p.AllNames = append(p.AllNames, v.a) }},
-		{`SELECT order_id, kind, digest, validated_at FROM order_keys WHERE order_id IN ` + in + ` ORDER BY order_id, digest`, func(p *store.PastOrder, v pair) {
-			had, asked := &p.Key, q.Key
-			if v.a == "csr" {
-				had, asked = &p.CSR, q.CSR
-			}
-			if *had == "" || v.b == asked {
-				*had = v.b
-			}
-			p.Validated = p.Validated || v.b == asked && v.validated > 0
-		}},
-		{`SELECT order_id, value, '', 0 FROM challenge_values WHERE order_id IN ` + in + ` ORDER BY order_id, value`, func(p *store.PastOrder, v pair) { p.Values = append(p.Values, v.a) }},
-		{`SELECT id, '', '', validated_at FROM orders WHERE id IN ` + in, func(p *store.PastOrder, v pair) { p.Validated = p.Validated || v.validated > 0 }},
-	} {
-		pairs, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v pair, err error) { return v, scan(&v.id, &v.a, &v.b, &v.validated) }, part.query, args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range pairs {
-			if p := at[v.id]; p != nil {
-				part.put(p, v)
-			}
+	parts, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v part, err error) {
+		return v, scan(&v.kind, &v.id, &v.a, &v.b, &v.validated)
+	}, partsOf(in), args...)
+	if err != nil {
+		return nil, err
+	}
+	for i := range parts {
+		if p := at[parts[i].id]; p != nil {
+			parts[i].put(p, q)
 		}
 	}
 	slices.SortFunc(list, func(a, b store.PastOrder) int {

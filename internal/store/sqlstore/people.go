@@ -54,11 +54,19 @@ func (r reader) account(ctx context.Context, tenant, id, lock string) (*store.Ac
 	return one(ctx, r.q, r.dialect, scanAccount, accountQuery+lock, tenant, id)
 }
 
-const accountQuery = `SELECT tenant, id, verified, agreement, created_at, deactivated_at FROM accounts WHERE tenant = $1 AND id = $2`
+const (
+	accountColumns = `tenant, id, verified, agreement, created_at, deactivated_at`
+	accountQuery   = `SELECT ` + accountColumns + ` FROM accounts WHERE tenant = $1 AND id = $2`
+	// keyedAccountQuery also says since when a key is blocked, and when it was made here.
+	keyedAccountQuery = `SELECT ` + accountColumns + `, COALESCE((SELECT blocked_at FROM blocked_keys WHERE keyprint = $3), 0),
+		COALESCE((SELECT created_at FROM csrs WHERE keyprint = $3 AND made = 1 LIMIT 1), 0) FROM accounts WHERE tenant = $1 AND id = $2`
+)
 
-func scanAccount(scan func(...any) error) (a store.Account, err error) {
+func scanAccount(scan func(...any) error) (store.Account, error) { return scanAccountAnd(scan) }
+
+func scanAccountAnd(scan func(...any) error, more ...any) (a store.Account, err error) {
 	var verified, created, deactivated int64
-	err = scan(&a.Tenant, &a.ID, &verified, &a.Agreement, &created, &deactivated)
+	err = scan(append([]any{&a.Tenant, &a.ID, &verified, &a.Agreement, &created, &deactivated}, more...)...)
 	a.Verified, a.Created, a.Deactivated = verified != 0, fromMicros(created), fromMicros(deactivated)
 	return a, err
 }
