@@ -104,102 +104,112 @@ func found(r *review.Report, id cause.ID) bool {
 // settle writes down what a check saw: the review, the state, what is due next,
 // the validations and the audit entry, and ends the lease. Where the order was
 // changed while it was looked at, what was seen is of another order: it is
-// looked at again.
+// looked at again. An order that passes gets its certificate at once where it can.
 func (s *Service) settle(ctx context.Context, d store.Due, o *store.Order, last *store.Review, seen *sight) error {
-	now := s.now()
-	out := s.outcome(o, last, seen, d, now)
-	same := sameReview(last, seen.report)
-	var id string
-	var packed *store.PackedReview
-	if same {
-		id = last.ID
+	t := &settling{s: s, due: d, o: o, last: last, seen: seen, now: s.now(), keys: orderKeys(o.Order)}
+	t.out = s.outcome(o, last, seen, d, t.now)
+	if sameReview(last, seen.report) {
+		t.id = last.ID
 	} else {
 		var err error
-		if id, err = s.timed(); err != nil {
+		if t.id, err = s.timed(); err != nil {
 			return err
 		}
-		if packed, err = packReview(o, seen.report, trigger(o, last), last); err != nil {
+		if t.packed, err = packReview(o, seen.report, trigger(o, last), last); err != nil {
 			return err
 		}
 	}
-	keys := orderKeys(o.Order)
-	at := s.atOnce(ctx, d, o, seen, out, keys)
-	changed, issues := false, false
-	err := s.Store.Write(ctx, func(tx store.Tx) error {
-		changed, issues = false, at != nil
-		if err := s.holdDue(tx, d, &issues, at, o); err != nil {
-			return err
-		}
-		cur, err := tx.Order("", o.ID)
-		if err != nil {
-			return err
-		}
-		if cur.Version != o.Version {
-			issues = false
-			if !toCheck(cur, d.Kind) {
-				return nil
-			}
-			return tx.SetDue(store.Due{Order: o.ID, Kind: d.Kind, At: now, Attempt: d.Attempt})
-		}
-		before := *cur
-		if err := validated(tx, cur, out, seen, keys, now); errors.Is(err, errRaced) {
-			// What was seen is true, but for another order that came meanwhile.
-			issues = false
-			return tx.SetDue(store.Due{Order: o.ID, Kind: d.Kind, At: now, Attempt: d.Attempt})
-		} else if err != nil {
-			return err
-		}
-		cur.Verdict, cur.Review = string(seen.report.Verdict), id
-		if same {
-			err = tx.RepeatReview(id, now)
-		} else {
-			err = keepReview(tx, packed, id, now)
-		}
-		if err != nil {
-			return err
-		}
-		for _, v := range validations(o, seen, id, now) {
-			if err := tx.PutValidation(v); err != nil {
-				return err
-			}
-		}
-		if !issues {
-			err = s.dueNext(tx, o, out, seen.final)
-		} else {
-			err = tx.ClearDue(o.ID, store.DueDeadline, store.DueReminder)
-		}
-		if err != nil {
-			return err
-		}
-		if changed, err = s.change(tx, cur, &before, out, seen, last); err != nil {
-			return err
-		}
-		if err := s.queue(tx, cur, before.Phase, seen); err != nil || !issues {
-			return err
-		}
-		return at.keep(tx, cur, id)
-	})
-	if err == nil && changed {
+	at := s.atOnce(ctx, d, o, seen, t.out, t.keys)
+	err := s.Store.Write(ctx, func(tx store.Tx) error { return t.unit(tx, at) })
+	if err == nil && t.changed {
 		s.changed(o.ID)
 	}
-	if err == nil && issues {
+	if err == nil && t.issues {
 		err = at.complete(ctx, at.prepared)
 	}
 	return err
 }
 
-// holdDue ends the lease of a check, or keeps it for the certificate that follows at
-// once. That does not follow where it stands no more: then issues is false.
-func (s *Service) holdDue(tx store.Tx, d store.Due, issues *bool, w *atOnce, o *store.Order) (err error) {
-	if *issues {
-		if *issues, err = w.stands(tx, o); err != nil {
+// A settling is what one check writes down in one unit.
+type settling struct {
+	s    *Service
+	due  store.Due
+	o    *store.Order // as it was looked at
+	last *store.Review
+	seen *sight
+	out  outcome
+	now  time.Time
+	keys []store.OrderKey
+	// id is the review's; packed is nil where it says what the last one said.
+	id     string
+	packed *store.PackedReview
+	// changed and issues are what became of it: something about the order itself
+	// changed; an attempt to issue is stored, and its lease kept.
+	changed, issues bool
+}
+
+func (t *settling) unit(tx store.Tx, at *atOnce) error {
+	t.changed, t.issues = false, false // a unit may run twice
+	cur, err := tx.Order("", t.o.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err != nil || cur.Version != t.o.Version {
+		if err := tx.FinishDue(t.due, t.s.Owner); err != nil || cur == nil || !toCheck(cur, t.due.Kind) {
+			return err
+		}
+		return t.again(tx)
+	}
+	before := *cur
+	if err := validated(tx, cur, t.out, t.seen, t.keys, t.now); errors.Is(err, errRaced) {
+		// What was seen is true, but for another order that came meanwhile.
+		return errors.Join(tx.FinishDue(t.due, t.s.Owner), t.again(tx))
+	} else if err != nil {
+		return err
+	}
+	if err := t.next(tx, at); err != nil {
+		return err
+	}
+	cur.Verdict, cur.Review = string(t.seen.report.Verdict), t.id
+	if t.packed == nil {
+		err = tx.RepeatReview(t.id, t.now)
+	} else {
+		err = keepReview(tx, t.packed, t.id, t.now)
+	}
+	if err != nil {
+		return err
+	}
+	for _, v := range validations(t.o, t.seen, t.id, t.now) {
+		if err := tx.PutValidation(v); err != nil {
 			return err
 		}
 	}
-	if *issues {
-		return tx.KeepDue(d, s.Owner)
+	if t.changed, err = t.s.change(tx, cur, &before, t.out, t.seen, t.last); err != nil {
+		return err
 	}
-	return tx.FinishDue(d, s.Owner)
+	if err := t.s.queue(tx, cur, before.Phase, t.seen); err != nil || !t.issues {
+		return err
+	}
+	return at.keep(tx, cur, t.id)
+}
+
+// again has the order looked at again at once.
+func (t *settling) again(tx store.Tx) error {
+	return tx.SetDue(store.Due{Order: t.o.ID, Kind: t.due.Kind, At: t.now, Attempt: t.due.Attempt})
+}
+
+// next ends the lease of the check and says what is due next; for a certificate at
+// once it keeps the lease.
+func (t *settling) next(tx store.Tx, at *atOnce) (err error) {
+	if at != nil {
+		if t.issues, err = at.stands(tx, t.o); err != nil {
+			return err
+		}
+	}
+	if t.issues {
+		return errors.Join(tx.KeepDue(t.due, t.s.Owner), tx.ClearDue(t.o.ID, store.DueDeadline, store.DueReminder))
+	}
+	return errors.Join(tx.FinishDue(t.due, t.s.Owner), t.s.dueNext(tx, t.o, t.out, t.seen.final))
 }
 
 // validated notes that every name of an order is validated, from when on its CSR
