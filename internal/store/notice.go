@@ -50,8 +50,11 @@ type Notice struct {
 	// Entry is the audit entry of the event.
 	Entry, Channel, Tenant string
 	// Account is whose applicants see it: that of a channel that speaks to them.
-	Account, Event, Order string
-	At                    time.Time
+	Account, Event string
+	// Order and Certificate are what it is about: one of them, or a certificate with
+	// the order that it was issued for.
+	Order, Certificate string
+	At                 time.Time
 	State                 NoticeState
 	// Due is when it is tried next, Attempt how often it was taken.
 	Due     time.Time
@@ -77,8 +80,10 @@ type ChannelFilter struct {
 
 // NewNotice is an event that channels may want to hear of.
 type NewNotice struct {
-	Entry, Tenant, Event, Order string
-	// Account is the order's.
+	Entry, Tenant, Event string
+	// Order and Certificate are what it is about; at least one is given.
+	Order, Certificate string
+	// Account is whose they are.
 	Account string
 	At      time.Time
 }
@@ -95,10 +100,10 @@ type NoticeTry struct {
 
 // NoticeFilter says which notices to list. Tenant is always given.
 type NoticeFilter struct {
-	Tenant         string
-	Account, Order string
-	Channel        string
-	State          NoticeState
+	Tenant, Account    string
+	Order, Certificate string
+	Channel            string
+	State              NoticeState
 	// Before is the key of the last row of the page before.
 	Before NoticeKey
 	Limit  int // 1 to 200

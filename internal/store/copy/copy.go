@@ -22,9 +22,9 @@ import (
 var tables = []string{
 	"tenants", "accounts", "tokens", "orders", "order_names", "order_keys", "challenges", "challenge_values", "due",
 	"reviews", "observations", "validations", "desk", "decisions", "audit", "audit_heads", "requests", "secrets", "leases",
-	"channels", "channel_events", "notices", "notice_tries",
 	"dossiers", "claims", "calls", "letters", "letter_parts",
 	"authorities", "attempts", "upstream_orders", "chains", "certificates", "certificate_names", "certificate_due", "revocations", "crls", "blocked_keys", "csrs",
+	"channels", "channel_events", "notices", "notice_tries",
 }
 
 // A Database is what is copied from and to: an open store, or a

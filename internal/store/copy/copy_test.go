@@ -91,7 +91,7 @@ func fill(t *testing.T, db *sqlstore.DB) {
 			tx.OpenDesk(store.DeskItem{Order: "o1", Tenant: "root", Account: "a", Causes: []string{"x"}, Opened: noon}),
 			tx.AddDecision(store.Decision{ID: "d1", Order: "o1", Tenant: "root", Account: "a", Kind: store.DecisionAsk, Note: "果园\n'\"\\", At: noon}),
 			tx.Seal([]store.Entry{{ID: "e0", Seq: 1, Hash: []byte{9}}}),
-			fillNotices(tx), fillCertificates(tx))
+			fillCertificates(tx), fillNotices(tx))
 		_, err := tx.TakeLease("l", "me", noon, noon)
 		return errors.Join(append(errs, err)...)
 	})
@@ -110,6 +110,10 @@ func fillCertificates(tx store.Tx) error {
 			CertificateRow: store.CertificateRow{ID: "o1", Tenant: "root", Account: "a", Source: store.SourceIssued, Issuer: "own", Serial: "0a", State: order.CertificateValid, Created: noon},
 			DER:            []byte{0, 255}, Chain: []byte{1},
 		}, []store.OrderName{{Name: "x.net", Domain: "x.net"}}),
+		tx.InsertCertificate(&store.Certificate{
+			CertificateRow: store.CertificateRow{ID: "u", Tenant: "root", Account: "a", Source: store.SourceUploaded, Serial: "0a", State: order.CertificateValid, Created: noon},
+			DER:            []byte{0}, Sealed: []byte{0, 255},
+		}, nil),
 		tx.SetCertificateDue(store.CertificateDue{Certificate: "o1", Kind: store.DueEnd, At: noon}),
 		tx.Revoke(store.Revocation{Issuer: "own", Serial: "0b", At: noon, NotAfter: noon}),
 		tx.BlockKey("k", "o1", noon),
@@ -120,6 +124,10 @@ func fillCertificates(tx store.Tx) error {
 func fillNotices(tx store.Tx) error {
 	c := store.Channel{ID: "c", Tenant: "root", Role: "auditor", Kind: "email", Events: []string{"order.ready"}, Sealed: []byte{0, 255}, Created: noon}
 	if err := errors.Join(tx.PutChannel(c), tx.AddNotices(store.NewNotice{Entry: "e1", Tenant: "root", Event: "order.ready", Order: "o1", At: noon})); err != nil {
+		return err
+	}
+	// About a certificate that has no order.
+	if err := tx.AddNotices(store.NewNotice{Entry: "e2", Tenant: "root", Event: "order.ready", Certificate: "u", At: noon}); err != nil {
 		return err
 	}
 	taken, err := tx.TakeNotices(noon, "me", noon.Add(time.Minute), 1)

@@ -186,8 +186,77 @@ CREATE INDEX csrs_account ON csrs (tenant, account, created_at DESC, id DESC) WH
 CREATE INDEX csrs_tenant ON csrs (tenant, created_at DESC, id DESC) WHERE deleted_at = 0;
 CREATE INDEX csrs_made ON csrs (keyprint) WHERE made = 1;
 
+-- What a notice is about is an order, a certificate, or both: one that was uploaded has
+-- no order. The table is made anew, as SQLite takes NOT NULL from no column.
+CREATE TABLE notices_before AS SELECT * FROM notices;
+DROP TABLE notices;
+CREATE TABLE notices (
+    entry      TEXT NOT NULL,            -- the audit entry of the event
+    channel    TEXT NOT NULL REFERENCES channels (id),
+    tenant     TEXT NOT NULL,
+    account    TEXT NOT NULL,            -- the channel's
+    event      TEXT NOT NULL,
+    order_id   TEXT REFERENCES orders (id),
+    certificate TEXT REFERENCES certificates (id), -- of events of its life
+    at         BIGINT NOT NULL,          -- of the event
+    state      TEXT NOT NULL CHECK (state IN ('due', 'sent', 'quiet', 'dead', 'dropped')),
+    due_at     BIGINT NOT NULL,          -- while it is leased: when the lease ends
+    lease      TEXT NOT NULL DEFAULT '',
+    attempt    BIGINT NOT NULL DEFAULT 0,
+    digest     TEXT NOT NULL DEFAULT '', -- of what it says, to be quiet about the same
+    settled_at BIGINT NOT NULL DEFAULT 0,
+    reason     TEXT NOT NULL DEFAULT '', -- why it is not sent (yet)
+    CHECK (order_id IS NOT NULL OR certificate IS NOT NULL),
+    PRIMARY KEY (entry, channel)
+) WITHOUT ROWID;
+INSERT INTO notices (entry, channel, tenant, account, event, order_id, at, state, due_at, lease, attempt, digest, settled_at, reason)
+    SELECT entry, channel, tenant, account, event, order_id, at, state, due_at, lease, attempt, digest, settled_at, reason FROM notices_before;
+DROP TABLE notices_before;
+CREATE INDEX notices_due ON notices (due_at, entry, channel) WHERE state = 'due';
+CREATE INDEX notices_channel_due ON notices (channel, due_at, entry) WHERE state = 'due';
+CREATE INDEX notices_tenant ON notices (tenant, at DESC, entry DESC, channel DESC);
+CREATE INDEX notices_account ON notices (tenant, account, at DESC, entry DESC, channel DESC);
+CREATE INDEX notices_state ON notices (tenant, state, at DESC, entry DESC, channel DESC);
+CREATE INDEX notices_order ON notices (order_id, at DESC, entry DESC, channel DESC);
+CREATE INDEX notices_certificate ON notices (certificate, at DESC, entry DESC, channel DESC) WHERE certificate IS NOT NULL;
+CREATE INDEX notices_channel ON notices (channel, at DESC, entry DESC);
+CREATE INDEX notices_said ON notices (channel, order_id, event, digest, settled_at) WHERE state = 'sent';
+CREATE INDEX notices_old ON notices (at, entry, channel) WHERE state <> 'due';
+
 -- +goose Down
 -- Down keeps every row but those of authorities, attempts, upstream_orders, chains, certificates, certificate_names, certificate_due, revocations, crls, blocked_keys, csrs.
+-- Without certificates every notice is about an order.
+CREATE TABLE notices_after AS SELECT * FROM notices;
+DROP TABLE notices;
+CREATE TABLE notices (
+    entry      TEXT NOT NULL,            -- the audit entry of the event
+    channel    TEXT NOT NULL REFERENCES channels (id),
+    tenant     TEXT NOT NULL,
+    account    TEXT NOT NULL,            -- the channel's
+    event      TEXT NOT NULL,
+    order_id   TEXT NOT NULL REFERENCES orders (id),
+    at         BIGINT NOT NULL,          -- of the event
+    state      TEXT NOT NULL CHECK (state IN ('due', 'sent', 'quiet', 'dead', 'dropped')),
+    due_at     BIGINT NOT NULL,          -- while it is leased: when the lease ends
+    lease      TEXT NOT NULL DEFAULT '',
+    attempt    BIGINT NOT NULL DEFAULT 0,
+    digest     TEXT NOT NULL DEFAULT '', -- of what it says, to be quiet about the same
+    settled_at BIGINT NOT NULL DEFAULT 0,
+    reason     TEXT NOT NULL DEFAULT '', -- why it is not sent (yet)
+    PRIMARY KEY (entry, channel)
+) WITHOUT ROWID;
+INSERT INTO notices (entry, channel, tenant, account, event, order_id, at, state, due_at, lease, attempt, digest, settled_at, reason)
+    SELECT entry, channel, tenant, account, event, order_id, at, state, due_at, lease, attempt, digest, settled_at, reason FROM notices_after;
+DROP TABLE notices_after;
+CREATE INDEX notices_due ON notices (due_at, entry, channel) WHERE state = 'due';
+CREATE INDEX notices_channel_due ON notices (channel, due_at, entry) WHERE state = 'due';
+CREATE INDEX notices_tenant ON notices (tenant, at DESC, entry DESC, channel DESC);
+CREATE INDEX notices_account ON notices (tenant, account, at DESC, entry DESC, channel DESC);
+CREATE INDEX notices_state ON notices (tenant, state, at DESC, entry DESC, channel DESC);
+CREATE INDEX notices_order ON notices (order_id, at DESC, entry DESC, channel DESC);
+CREATE INDEX notices_channel ON notices (channel, at DESC, entry DESC);
+CREATE INDEX notices_said ON notices (channel, order_id, event, digest, settled_at) WHERE state = 'sent';
+CREATE INDEX notices_old ON notices (at, entry, channel) WHERE state <> 'due';
 DROP TABLE csrs;
 DROP TABLE blocked_keys;
 DROP TABLE crls;

@@ -11,7 +11,7 @@ import (
 
 const (
 	channelColumns = `id, tenant, account, role, kind, language, events, shown, sealed, created_by, created_at, tested_at, removed_at`
-	noticeColumns  = `entry, channel, tenant, account, event, order_id, at, state, due_at, attempt, digest, settled_at, reason`
+	noticeColumns  = `entry, channel, tenant, account, event, COALESCE(order_id, ''), COALESCE(certificate, ''), at, state, due_at, attempt, digest, settled_at, reason`
 )
 
 func scanChannel(scan func(...any) error) (c store.Channel, err error) {
@@ -25,7 +25,7 @@ func scanChannel(scan func(...any) error) (c store.Channel, err error) {
 
 func scanNotice(scan func(...any) error) (n store.Notice, err error) {
 	var at, due, settled int64
-	err = scan(&n.Entry, &n.Channel, &n.Tenant, &n.Account, &n.Event, &n.Order, &at, &n.State, &due, &n.Attempt, &n.Digest, &settled, &n.Reason)
+	err = scan(&n.Entry, &n.Channel, &n.Tenant, &n.Account, &n.Event, &n.Order, &n.Certificate, &at, &n.State, &due, &n.Attempt, &n.Digest, &settled, &n.Reason)
 	n.At, n.Due, n.Settled = fromMicros(at), fromMicros(due), fromMicros(settled)
 	return n, err
 }
@@ -87,10 +87,11 @@ func (t *tx) RemoveChannel(tenant, id string, at time.Time) error {
 // AddNotices finds the channels and writes their notices in one statement: where
 // nobody wants to hear of anything an event costs no round trip.
 func (t *tx) AddNotices(n store.NewNotice) error {
-	return t.exec(`INSERT INTO notices (entry, channel, tenant, account, event, order_id, at, state, due_at)
-		SELECT $1, e.channel, e.tenant, CASE c.role WHEN 'applicant' THEN e.account ELSE '' END, e.event, $2, CAST($3 AS BIGINT), 'due', CAST($3 AS BIGINT)
-		FROM channel_events e JOIN channels c ON c.id = e.channel WHERE e.tenant = $4 AND e.event = $5 AND e.account IN ('', $6)
-		ON CONFLICT (entry, channel) DO NOTHING`, n.Entry, n.Order, micros(n.At), n.Tenant, n.Event, n.Account)
+	return t.exec(`INSERT INTO notices (entry, channel, tenant, account, event, order_id, certificate, at, state, due_at)
+		SELECT $1, e.channel, e.tenant, CASE c.role WHEN 'applicant' THEN e.account ELSE '' END, e.event,
+			NULLIF(CAST($2 AS TEXT), ''), NULLIF(CAST($3 AS TEXT), ''), CAST($4 AS BIGINT), 'due', CAST($4 AS BIGINT)
+		FROM channel_events e JOIN channels c ON c.id = e.channel WHERE e.tenant = $5 AND e.event = $6 AND e.account IN ('', $7)
+		ON CONFLICT (entry, channel) DO NOTHING`, n.Entry, n.Order, n.Certificate, micros(n.At), n.Tenant, n.Event, n.Account)
 }
 
 // TakeNotices moves the time at which a leased row is due to the end of the
@@ -181,7 +182,7 @@ func (r reader) Channels(ctx context.Context, f store.ChannelFilter) ([]store.Ch
 func (r reader) Notices(ctx context.Context, f store.NoticeFilter) ([]store.Notice, error) {
 	w := &where{}
 	terms := []struct{ column, value string }{
-		{"order_id", f.Order}, {"channel", f.Channel}, {"account", f.Account}, {"state", string(f.State)},
+		{"order_id", f.Order}, {"certificate", f.Certificate}, {"channel", f.Channel}, {"account", f.Account}, {"state", string(f.State)},
 	}
 	led := false
 	for i, term := range terms {
@@ -194,7 +195,7 @@ func (r reader) Notices(ctx context.Context, f store.NoticeFilter) ([]store.Noti
 		}
 		led = true
 		w.equal(term.column, term.value)
-		if i < 2 { // their index does not begin with the tenant
+		if i < 3 { // their index does not begin with the tenant
 			w.add("COALESCE(tenant, '') = ?", f.Tenant)
 		} else {
 			w.add("tenant = ?", f.Tenant)

@@ -206,9 +206,11 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 // notices calls each method that looks for notices or channels.
 func notices(ctx context.Context, db *sqlstore.DB, list func(any, error)) {
 	for _, before := range []store.NoticeKey{{}, {At: time.Unix(1, 0), Entry: "e", Channel: "c"}} {
-		for n := range 16 {
+		for n := range 32 {
 			f := store.NoticeFilter{Tenant: "t", Before: before, Limit: 50}
-			for bit, set := range []func(){func() { f.Account = "a" }, func() { f.Order = "o" }, func() { f.Channel = "c" }, func() { f.State = store.NoticeDead }} {
+			for bit, set := range []func(){
+				func() { f.Account = "a" }, func() { f.Order = "o" }, func() { f.Channel = "c" }, func() { f.State = store.NoticeDead }, func() { f.Certificate = "c" },
+			} {
 				if n>>bit&1 == 1 {
 					set()
 				}

@@ -73,6 +73,7 @@ func Run(t *testing.T, e Engine) {
 		{"a removed channel hears nothing", testRemoved},
 		{"notices are postponed and revived", testPostpone},
 		{"notices by page and filter", testNoticeLists},
+		{"notices of certificates", testCertificateNotices},
 		{"one audit entry", testEntry},
 		{"dossiers are changed under their version", testDossiers},
 		{"dossiers by page and filter", testDossierLists},
