@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -93,7 +94,7 @@ func (a *app) notifyListCommand() *cobra.Command {
 			})
 		},
 	}
-	for _, key := range []string{"order", "channel", "state"} {
+	for _, key := range []string{"order", "certificate", "channel", "state"} {
 		filters[key] = c.Flags().String(key, "", a.text.Text("flag.notify-"+key))
 	}
 	c.Flags().IntVar(&limit, "limit", 50, a.text.Text("flag.limit"))
@@ -133,8 +134,8 @@ func (a *app) notifyList(ctx context.Context, q url.Values, limit int, asJSON bo
 	// The name of a notice is long: it has a line of its own, with why it is not sent.
 	for i := range items {
 		n := &items[i]
-		event, order := render.Pad(render.Safe(n.Event), 15), render.Pad(render.Safe(n.Order), 16)
-		p.Line(n.At.Local().Format(time.DateTime) + "  " + event + "  " + order + "  " + p.Bold(a.noticeState(n)))
+		event, about := render.Pad(render.Safe(n.Event), 15), render.Pad(render.Safe(cmp.Or(n.Order, n.Certificate)), 16)
+		p.Line(n.At.Local().Format(time.DateTime) + "  " + event + "  " + about + "  " + p.Bold(a.noticeState(n)))
 		line := render.Safe(n.ID)
 		if n.Reason != "" {
 			line += " · " + render.Safe(n.Reason)
@@ -174,13 +175,16 @@ func (a *app) noticeShown(ctx context.Context, method, path string, asJSON bool)
 	}
 	p := a.page()
 	p.Strong(0, render.Safe(n.Event)+" · "+a.noticeState(&n))
-	column := p.Column("notify.order", "notify.channel", "notify.at", "notify.next", "notify.reason")
+	column := p.Column("notify.order", "notify.certificate", "notify.channel", "notify.at", "notify.next", "notify.reason")
 	row := func(id, text string) {
 		if text != "" {
 			p.Row(0, column, a.text.Text(id), render.Safe(text))
 		}
 	}
 	row("notify.order", n.Order)
+	if n.Order == "" {
+		row("notify.certificate", n.Certificate)
+	}
 	row("notify.channel", n.Channel)
 	row("notify.at", a.when(n.At))
 	if n.DueAt != nil {
@@ -209,8 +213,8 @@ func (a *app) notifyPreviewCommand() *cobra.Command {
 	var asJSON, html bool
 	var event, lang string
 	c := &cobra.Command{
-		Use: "preview ORDER", Short: a.text.Text("notify.preview.short"), Args: cobra.ExactArgs(1),
-		Example: "  assay notify preview ORDER --event order.reminder --language zh\n  assay notify preview ORDER --html > notice.html",
+		Use: "preview (ORDER | CERTIFICATE)", Short: a.text.Text("notify.preview.short"), Args: cobra.ExactArgs(1),
+		Example: "  assay notify preview ORDER --event order.reminder --language zh\n  assay notify preview CERTIFICATE --event certificate.ending --html > notice.html",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.interruptible(c, func(ctx context.Context) error {
 				q := url.Values{}

@@ -28,6 +28,11 @@ const (
 	CertificateRenewal  Event = "certificate.renewal-failed" // it could not be renewed
 	CertificateRevoked  Event = "certificate.revoked"        // it is revoked
 	CertificateDeployed Event = "certificate.deployment"     // where it is used something is wrong
+
+	RevocationAsked   Event = "certificate.revocation-asked"   // its owner's letter is waited for
+	RevocationRefused Event = "certificate.revocation-refused" // the letter was refused, the certificate stays
+	RevocationLapsed  Event = "certificate.revocation-lapsed"  // no letter came in time, the certificate stays
+
 	// Test is sent by hand, to try a channel. No channel asks for it.
 	Test Event = "test"
 )
@@ -40,6 +45,7 @@ func Events() []Event {
 		OrderSubmitted, OrderFindings, OrderReminder, OrderDeadline, OrderReady, OrderRefused, OrderExpired, OrderCancelled,
 		ReviewOpened, ReviewUrged, ReviewLate, ReviewAsked, ReviewAnswered, ReviewDecided,
 		CertificateIssued, CertificateEnding, CertificateExpired, CertificateRenewal, CertificateRevoked, CertificateDeployed,
+		RevocationAsked, RevocationRefused, RevocationLapsed,
 	}
 }
 
@@ -53,9 +59,13 @@ func EventsFor(role string) (may, usual []Event) {
 				may = append(may, e)
 			}
 		}
-		return may, []Event{OrderFindings, OrderReminder, OrderDeadline, OrderReady, OrderRefused, OrderExpired, ReviewAsked, ReviewDecided, CertificateIssued, CertificateEnding, CertificateExpired, CertificateRenewal, CertificateRevoked, CertificateDeployed}
-	case "reviewer":
-		return Events(), staffOnly
+		return may, []Event{
+			OrderFindings, OrderReminder, OrderDeadline, OrderReady, OrderRefused, OrderExpired, ReviewAsked, ReviewDecided,
+			CertificateIssued, CertificateEnding, CertificateExpired, CertificateRenewal, CertificateRevoked, CertificateDeployed,
+			RevocationAsked, RevocationRefused, RevocationLapsed,
+		}
+	case "reviewer": // who decides on the letter, too
+		return Events(), append(slices.Clone(staffOnly), RevocationAsked)
 	}
 	return Events(), []Event{OrderReady, OrderRefused, OrderExpired}
 }

@@ -23,14 +23,15 @@ type Letter struct {
 	At    time.Time
 	// Role is whom it speaks to.
 	Role string
-	// The order, as it is when the letter is written.
+	// The order, as it is when the letter is written; "": the certificate has none.
 	Tenant, Account, Order, Product, State string
 	// Name is the first of Names names.
 	Name     string
 	Names    int
 	Deadline time.Time
-	// Ends is when the certificate ends that it is about; zero: it is about none.
-	Ends time.Time
+	// Certificate is the one that it is about, Ends when that ends; "": it is about none.
+	Certificate string
+	Ends        time.Time
 	// Findings are what is in its way, in any language.
 	Findings []review.Finding
 	// Note is what a person wrote.
@@ -46,19 +47,23 @@ type payload struct {
 	Type      Event     `json:"type"`
 	Timestamp time.Time `json:"timestamp"`
 	Data      struct {
-		Tenant   string          `json:"tenant,omitempty"`
-		Account  string          `json:"account,omitempty"`
-		Order    string          `json:"order,omitempty"`
-		Name     string          `json:"name,omitempty"`
-		Names    int             `json:"names,omitempty"`
-		Product  string          `json:"product,omitempty"`
-		State    string          `json:"state,omitempty"`
-		Deadline *time.Time      `json:"deadline,omitempty"`
-		Subject  string          `json:"subject"`
-		Note     string          `json:"note,omitempty"`
-		Link     string          `json:"link,omitempty"`
-		Findings []finding       `json:"findings"`
-		Event    json.RawMessage `json:"event,omitempty"`
+		Tenant  string `json:"tenant,omitempty"`
+		Account string `json:"account,omitempty"`
+		Order   string `json:"order,omitempty"`
+		// Certificate is that of an event of a certificate; one that was uploaded has
+		// no order.
+		Certificate string          `json:"certificate,omitempty"`
+		Name        string          `json:"name,omitempty"`
+		Names       int             `json:"names,omitempty"`
+		Product     string          `json:"product,omitempty"`
+		State       string          `json:"state,omitempty"`
+		Deadline    *time.Time      `json:"deadline,omitempty"`
+		Ends        *time.Time      `json:"ends,omitempty"`
+		Subject     string          `json:"subject"`
+		Note        string          `json:"note,omitempty"`
+		Link        string          `json:"link,omitempty"`
+		Findings    []finding       `json:"findings"`
+		Event       json.RawMessage `json:"event,omitempty"`
 	} `json:"data"`
 }
 
@@ -95,10 +100,7 @@ func (l *Letter) Write(p *message.Printer) (*Message, error) {
 	d := &body.Data
 	d.Tenant, d.Account, d.Order, d.Name, d.Names, d.Product, d.State = l.Tenant, l.Account, l.Order, l.Name, l.Names, l.Product, l.State
 	d.Subject, d.Note, d.Link, d.Event = w.Subject, l.Note, l.Link, l.Data
-	if !l.Deadline.IsZero() {
-		at := l.Deadline.UTC()
-		d.Deadline = &at
-	}
+	d.Certificate, d.Deadline, d.Ends = l.Certificate, given(l.Deadline), given(l.Ends)
 	d.Findings = []finding{}
 	for i := range w.found {
 		f := &w.found[i]
@@ -109,6 +111,15 @@ func (l *Letter) Write(p *message.Printer) (*Message, error) {
 		return nil, fmt.Errorf("writing a notice: %w", err)
 	}
 	return &Message{ID: l.ID, Event: l.Event, At: l.At, Subject: w.Subject, Text: w.text(), HTML: html.String(), Payload: raw}, nil
+}
+
+// given is a time in UTC; nil: there is none.
+func given(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	at = at.UTC()
+	return &at
 }
 
 // words is a letter in one language, for either form.
@@ -136,10 +147,13 @@ type item struct {
 func (l *Letter) words(p *message.Printer) *words {
 	t := func(id string, pairs ...any) string { return oneLine(p.Text(id, pairs...)) }
 	event := "notice." + string(l.Event)
-	pairs := []any{"Name", Clip(l.Name, 100), "Order", l.Order, "Account", Clip(l.Account, 64)}
+	pairs := []any{"Name", Clip(l.Name, 100), "Order", l.Order, "Certificate", l.Certificate, "Account", Clip(l.Account, 64)}
 	w := &words{
-		Lang: string(p.Lang()), Subject: t(event+".subject", pairs...), Lead: t(event+".lead", pairs...),
-		Note: Clip(l.Note, 2000), Link: l.Link, LinkText: t("notice.link"), Footnote: t("notice.footer", "Order", l.Order),
+		Lang: string(p.Lang()), Subject: t(event+".subject", pairs...), Lead: t(l.lead(p), pairs...),
+		Note: Clip(l.Note, 2000), Link: l.Link, LinkText: t("notice.link"), Footnote: t("notice.footer", pairs...),
+	}
+	if l.Certificate != "" {
+		w.Footnote = t("notice.footer-certificate", pairs...)
 	}
 	if w.Note != "" {
 		w.NoteHead = t("notice.note")
@@ -153,6 +167,9 @@ func (l *Letter) words(p *message.Printer) *words {
 		}
 	}
 	add("notice.order", l.Order)
+	if l.Order == "" {
+		add("notice.certificate", l.Certificate)
+	}
 	if l.Names > 1 {
 		add("notice.names", t("notice.and-more", "Name", Clip(l.Name, 100), "More", l.Names-1))
 	} else {
@@ -169,6 +186,19 @@ func (l *Letter) words(p *message.Printer) *words {
 	return w
 }
 
+// lead is the text that a letter begins with. Of a certificate that was made elsewhere
+// it does not say how to have it renewed here, nor to a reviewer what an owner does.
+func (l *Letter) lead(p *message.Printer) string {
+	id := "notice." + string(l.Event) + ".lead"
+	switch {
+	case l.Order == "" && l.Certificate != "" && p.Has(id+"-uploaded"):
+		return id + "-uploaded"
+	case l.Role != "applicant" && p.Has(id+"-staff"):
+		return id + "-staff"
+	}
+	return id
+}
+
 // findings puts what is in the order's way into words, the gravest first, without
 // consequences of others.
 func (w *words) findings(l *Letter, p *message.Printer) {
@@ -182,7 +212,11 @@ func (w *words) findings(l *Letter, p *message.Printer) {
 	more := len(r.Findings) - maxFindings
 	if more > 0 {
 		r.Findings = r.Findings[:maxFindings]
-		w.More = oneLine(p.Text("notice.more", "More", more))
+		id := "notice.more"
+		if l.Certificate != "" {
+			id = "notice.more-certificate"
+		}
+		w.More = oneLine(p.Text(id, "More", more))
 	}
 	r.Localize(p.Lang())
 	w.found = r.Findings

@@ -103,3 +103,45 @@ func TestLetterFindings(t *testing.T) {
 		t.Errorf("%v\n%s", err, m.Text)
 	}
 }
+
+// TestLetterCertificate: what is said of a certificate fits it: one that was uploaded is
+// renewed elsewhere and has no order, and who decides on a letter is told how.
+func TestLetterCertificate(t *testing.T) {
+	t.Parallel()
+	ends := time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, lang := range cause.Languages() {
+		p := message.New(lang)
+		for _, e := range Events() {
+			if !strings.HasPrefix(string(e), "certificate.") {
+				continue
+			}
+			for _, order := range []string{"", "C1"} {
+				for _, role := range []string{"applicant", "reviewer"} {
+					l := letter(e)
+					l.Order, l.Certificate, l.Ends, l.Role, l.Link = order, "C1", ends, role, ""
+					m, err := l.Write(p)
+					if err != nil {
+						t.Fatal(err)
+					}
+					all := m.Text + html.UnescapeString(m.HTML)
+					if strings.Contains(all, "<no value>") || strings.Contains(all, "notice.") || strings.Contains(all, "assay order show") {
+						t.Errorf("%s %s: %s", lang, e, m.Text)
+					}
+					if !strings.Contains(m.Text, "assay cert show C1") || !strings.Contains(m.Text, "2027-01-02 03:04 UTC") {
+						t.Errorf("%s %s: %s", lang, e, m.Text)
+					}
+					if e == CertificateEnding && strings.Contains(m.Text, "cert renew") != (order != "") {
+						t.Errorf("%s %s, order %q: %s", lang, e, order, m.Text)
+					}
+					if e == RevocationAsked && strings.Contains(m.Text, "cert confirm C1") != (role == "reviewer") {
+						t.Errorf("%s %s to a %s: %s", lang, e, role, m.Text)
+					}
+					var body payload
+					if err := json.Unmarshal(m.Payload, &body); err != nil || body.Data.Certificate != "C1" || body.Data.Order != order || body.Data.Ends == nil || !body.Data.Ends.Equal(ends) {
+						t.Errorf("%s, %v", m.Payload, err)
+					}
+				}
+			}
+		}
+	}
+}

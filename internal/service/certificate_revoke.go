@@ -54,7 +54,7 @@ func (s *Service) Revoke(ctx context.Context, p Principal, id string, version in
 			}
 			if s.now().After(c.NotAfter) || c.State != order.CertificateValid && c.State != order.CertificateRevocationLetter {
 				// It is too late for this certificate, and not for its key.
-				return map[string]any{"reason": issuer.Reasons()[issuer.KeyCompromise], "proof": true}, s.compromised(tx, c)
+				return map[string]any{"reason": issuer.Reasons()[issuer.KeyCompromise], "proof": true, "late": true}, s.compromised(tx, c)
 			}
 		}
 		if s.now().After(c.NotAfter) || c.State != order.CertificateValid && c.State != order.CertificateRevocationLetter {

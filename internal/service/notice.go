@@ -54,9 +54,11 @@ func eventOf(action string, data map[string]any, now time.Time) notify.Event {
 	case "certificate.revoked":
 		return notify.CertificateRevoked
 	case "certificate.revoke", "certificate.revoke-letter":
-		if data["state"] == string(order.CertificateRevoked) {
-			return notify.CertificateRevoked
-		}
+		return revocationEvent(data)
+	case "certificate.revoke-refused":
+		return notify.RevocationRefused
+	case "certificate.revoke-expired":
+		return notify.RevocationLapsed
 	case "certificate.watch":
 		if added, _ := data["added"].([]string); len(added) > 0 {
 			return notify.CertificateDeployed
@@ -79,6 +81,19 @@ func eventOf(action string, data map[string]any, now time.Time) notify.Event {
 	return ""
 }
 
+// revocationEvent is what it means that somebody had a certificate revoked. What is
+// too late for the certificate, and only of its key, is no news of it.
+func revocationEvent(data map[string]any) notify.Event {
+	switch {
+	case data["late"] == true:
+	case data["state"] == string(order.CertificateRevoked):
+		return notify.CertificateRevoked
+	case data["state"] == string(order.CertificateRevocationLetter):
+		return notify.RevocationAsked
+	}
+	return ""
+}
+
 // announce writes the notices of an audit entry into its unit: what happened is
 // told, and what did not is not.
 func (s *Service) announce(tx store.Tx, o *store.Order, e *store.Entry, data map[string]any) error {
@@ -89,16 +104,25 @@ func (s *Service) announce(tx store.Tx, o *store.Order, e *store.Entry, data map
 	if event == "" {
 		return nil
 	}
-	return tx.AddNotices(store.NewNotice{Entry: e.ID, Tenant: o.Tenant, Account: o.Account, Event: string(event), Order: o.ID, At: e.At})
+	n := store.NewNotice{Entry: e.ID, Tenant: o.Tenant, Account: o.Account, Event: string(event), Order: o.ID, At: e.At}
+	if event == notify.CertificateIssued {
+		n.Certificate = o.ID
+	}
+	return tx.AddNotices(n)
 }
 
-// announceCertificate writes the notices of an audit entry about a certificate.
+// announceCertificate writes the notices of an audit entry about a certificate, its
+// order's where it was issued here.
 func (s *Service) announceCertificate(tx store.Tx, c *store.Certificate, e *store.Entry, data map[string]any) error {
 	event := eventOf(e.Action, data, e.At)
-	if event == "" || c.Source != store.SourceIssued {
+	if event == "" {
 		return nil
 	}
-	return tx.AddNotices(store.NewNotice{Entry: e.ID, Tenant: c.Tenant, Account: c.Account, Event: string(event), Order: c.ID, At: e.At})
+	n := store.NewNotice{Entry: e.ID, Tenant: c.Tenant, Account: c.Account, Event: string(event), Certificate: c.ID, At: e.At}
+	if c.Source == store.SourceIssued {
+		n.Order = c.ID
+	}
+	return tx.AddNotices(n)
 }
 
 const (
@@ -202,6 +226,10 @@ func (s *Service) quiet(ctx context.Context, n *store.Notice, l *notify.Letter, 
 			return "the same was told within a day", err
 		}
 		return "", err
+	case notify.RevocationAsked:
+		if l.State != string(order.CertificateRevocationLetter) {
+			return "the revocation was decided meanwhile", nil
+		}
 	}
 	return "", nil
 }
@@ -222,13 +250,28 @@ func findingsDigest(l *notify.Letter) string {
 	return hex.EncodeToString(sum[:12])
 }
 
-// letterOf is what a notice says: of the order as it is now.
+// letterOf is what a notice says: of the order or certificate as it is now.
 func (s *Service) letterOf(ctx context.Context, n *store.Notice, c *store.Channel) (*notify.Letter, error) {
-	o, err := s.Store.Order(ctx, n.Tenant, n.Order)
+	e, err := s.Store.Entry(ctx, n.Entry)
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.Store.Entry(ctx, n.Entry)
+	var l *notify.Letter
+	if n.Certificate != "" {
+		l, err = s.letterAboutCertificate(ctx, n.Tenant, n.Certificate, notify.Event(n.Event))
+	} else {
+		l, err = s.letterAboutOrder(ctx, n, e)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.ID, l.At, l.Role, l.Data = noticeID(n), n.At, c.Role, e.Data
+	return l, nil
+}
+
+// letterAboutOrder is a letter about an order, with what a person wrote.
+func (s *Service) letterAboutOrder(ctx context.Context, n *store.Notice, e *store.Entry) (*notify.Letter, error) {
+	o, err := s.Store.Order(ctx, n.Tenant, n.Order)
 	if err != nil {
 		return nil, err
 	}
@@ -236,9 +279,31 @@ func (s *Service) letterOf(ctx context.Context, n *store.Notice, c *store.Channe
 	if err != nil {
 		return nil, err
 	}
-	l.ID, l.At, l.Role, l.Data = noticeID(n), n.At, c.Role, e.Data
 	l.Note, err = s.noteOf(ctx, o, e)
 	return l, err
+}
+
+// letterAboutCertificate is a letter about a certificate as it is now, with what was
+// found where it is used.
+func (s *Service) letterAboutCertificate(ctx context.Context, tenant, id string, event notify.Event) (*notify.Letter, error) {
+	c, err := s.Store.Certificate(ctx, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	l := &notify.Letter{
+		Event: event, Tenant: c.Tenant, Account: c.Account, Certificate: c.ID, Product: string(c.Product), State: string(c.State),
+		Name: c.Name, Names: c.Names, Ends: c.NotAfter,
+	}
+	if c.Source == store.SourceIssued {
+		l.Order = c.ID
+	}
+	switch {
+	case event == notify.CertificateDeployed:
+		l.Findings = decodeFindings(c.Findings)
+	case event == notify.RevocationAsked && !c.Asked.IsZero():
+		l.Deadline = c.Asked.Add(letterDays * day)
+	}
+	return l, nil
 }
 
 // noteOf is what a person wrote with the question, answer or refusal that an entry
@@ -267,18 +332,6 @@ func (s *Service) letterAbout(ctx context.Context, o *store.Order, event notify.
 	l := &notify.Letter{
 		Event: event, Tenant: o.Tenant, Account: o.Account, Order: o.ID, Product: string(o.Product), State: string(o.State),
 		Name: o.Name, Names: o.Names, Deadline: o.Deadline,
-	}
-	if strings.HasPrefix(string(event), "certificate.") {
-		l.Deadline = time.Time{}
-		c, err := s.Store.Certificate(ctx, o.Tenant, o.ID)
-		if err != nil {
-			return nil, err
-		}
-		l.State, l.Ends = string(c.State), c.NotAfter
-		if event == notify.CertificateDeployed {
-			l.Findings = decodeFindings(c.Findings)
-		}
-		return l, nil
 	}
 	if event == notify.OrderReady || event == notify.OrderCancelled {
 		l.Deadline = time.Time{}

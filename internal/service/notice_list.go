@@ -17,11 +17,14 @@ import (
 
 // A NoticeView is a notice and what became of it.
 type NoticeView struct {
-	ID      string    `json:"id"`
-	Channel string    `json:"channel"`
-	Event   string    `json:"event"`
-	Order   string    `json:"order"`
-	At      time.Time `json:"at"`
+	ID      string `json:"id"`
+	Channel string `json:"channel"`
+	Event   string `json:"event"`
+	// Order and Certificate are what it is about: a certificate that was issued here
+	// comes with its order, one that was uploaded has none.
+	Order       string    `json:"order,omitempty"`
+	Certificate string    `json:"certificate,omitempty"`
+	At          time.Time `json:"at"`
 	// State is due, sent, quiet, dead or dropped.
 	State string `json:"state"`
 	// DueAt is the next attempt, Attempts how many there were.
@@ -45,15 +48,15 @@ type NoticeTry struct {
 
 // A NoticeQuery narrows a list of notices.
 type NoticeQuery struct {
-	Order, Channel string
-	State          string
-	Cursor         string
-	Limit          int
+	Order, Certificate string
+	Channel, State     string
+	Cursor             string
+	Limit              int
 }
 
 func noticeView(n *store.Notice) NoticeView {
 	v := NoticeView{
-		ID: noticeID(n), Channel: n.Channel, Event: n.Event, Order: n.Order, At: n.At, State: string(n.State), Attempts: n.Attempt,
+		ID: noticeID(n), Channel: n.Channel, Event: n.Event, Order: n.Order, Certificate: n.Certificate, At: n.At, State: string(n.State), Attempts: n.Attempt,
 		SettledAt: optional(n.Settled), Reason: n.Reason,
 	}
 	if n.State == store.NoticeDue {
@@ -71,7 +74,7 @@ func (s *Service) Notices(ctx context.Context, p Principal, q NoticeQuery) (item
 	if q.State != "" && !slices.Contains(store.NoticeStates(), store.NoticeState(q.State)) {
 		return nil, "", &Problem{Kind: Invalid, Message: "service.one-of", Pairs: []any{"Field", "state", "Value", shownValue(q.State), "Allowed", strings.Join(words(store.NoticeStates()), ", ")}}
 	}
-	f := store.NoticeFilter{Tenant: p.Tenant, Order: q.Order, Channel: q.Channel, State: store.NoticeState(q.State), Limit: pageSize(q.Limit)}
+	f := store.NoticeFilter{Tenant: p.Tenant, Order: q.Order, Certificate: q.Certificate, Channel: q.Channel, State: store.NoticeState(q.State), Limit: pageSize(q.Limit)}
 	if p.Role == RoleApplicant {
 		f.Account = p.Account
 	}
@@ -175,17 +178,17 @@ type NoticePreview struct {
 	Payload json.RawMessage `json:"payload"`
 }
 
-// PreviewNotice shows what a notice of an event says about an order as it is now.
+// PreviewNotice shows what a notice of an event says as of now about an order, or
+// about a certificate where the event is one of certificates.
 func (s *Service) PreviewNotice(ctx context.Context, p Principal, id, event string, lang cause.Language) (NoticePreview, error) {
-	o, err := s.find(ctx, p, id, MayReadNotices)
-	if err != nil {
+	if err := allow(p, MayReadNotices); err != nil {
 		return NoticePreview{}, err
 	}
 	may, _ := notify.EventsFor(string(p.Role))
 	if !slices.Contains(may, notify.Event(event)) {
 		return NoticePreview{}, &Problem{Kind: Invalid, Message: "service.one-of", Pairs: []any{"Field", "event", "Value", shownValue(event), "Allowed", strings.Join(words(may), ", ")}}
 	}
-	l, err := s.letterAbout(ctx, o, notify.Event(event))
+	l, err := s.previewed(ctx, p, id, notify.Event(event))
 	if err != nil {
 		return NoticePreview{}, problemOf(err)
 	}
@@ -195,4 +198,19 @@ func (s *Service) PreviewNotice(ctx context.Context, p Principal, id, event stri
 		return NoticePreview{}, err
 	}
 	return NoticePreview{Subject: m.Subject, Text: m.Text, HTML: m.HTML, Payload: m.Payload}, nil
+}
+
+func (s *Service) previewed(ctx context.Context, p Principal, id string, event notify.Event) (*notify.Letter, error) {
+	if strings.HasPrefix(string(event), "certificate.") {
+		c, err := s.certificateOf(ctx, p, id, MayReadNotices)
+		if err != nil {
+			return nil, err
+		}
+		return s.letterAboutCertificate(ctx, c.Tenant, c.ID, event)
+	}
+	o, err := s.find(ctx, p, id, MayReadNotices)
+	if err != nil {
+		return nil, err
+	}
+	return s.letterAbout(ctx, o, event)
 }

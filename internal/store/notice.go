@@ -55,7 +55,7 @@ type Notice struct {
 	// the order that it was issued for.
 	Order, Certificate string
 	At                 time.Time
-	State                 NoticeState
+	State              NoticeState
 	// Due is when it is tried next, Attempt how often it was taken.
 	Due     time.Time
 	Attempt int

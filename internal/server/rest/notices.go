@@ -71,6 +71,7 @@ func noticeOperations() []*Operation {
 		{
 			Operation: route(http.MethodGet, "/notices", "list-notices", "notices", "List notices", "Newest first, each with what became of it. They are kept for 90 days.",
 				queryParam("order", "Only notices about this order.", exampleOrderID),
+				queryParam("certificate", "Only notices about this certificate.", exampleOrderID),
 				queryParam("channel", "Only notices to this channel.", exampleChannel("").ID),
 				wordParam("state", "due: to be sent, or sent again; sent; quiet: there was nothing new to say; dead: given up; dropped: its channel was removed.", "dead", words(store.NoticeStates())...),
 				cursorParam(), limitParam()),
@@ -89,7 +90,7 @@ func noticeOperations() []*Operation {
 		},
 		{
 			Operation: route(http.MethodGet, "/orders/{id}/notice", "preview-notice", "notices", "Preview a notice",
-				"What a notice of an event would say about the order as it is now, to the role of whoever asks: the mail, and the body of the webhook.",
+				"What a notice of an event would say about the order as it is now, or, of a certificate's event, about the certificate of that id, to the role of whoever asks: the mail, and the body of the webhook.",
 				orderParam(), eventParam(), wordParam("language", "The language; left out: that of the request.", string(cause.Chinese), words(cause.Languages())...)),
 			Answers:  ok("The notice.", service.NoticePreview{}, examplePreview()),
 			Problems: []service.Kind{service.Invalid, service.Forbidden, service.NotFound}, run: runPreviewNotice,
@@ -156,7 +157,7 @@ func runTestChannel(c *call) (*answer, error) {
 
 func runNotices(c *call) (*answer, error) {
 	items, next, err := c.s.Service.Notices(c.ctx(), c.p, service.NoticeQuery{
-		Order: c.text("order"), Channel: c.text("channel"), State: c.text("state"), Cursor: c.text("cursor"), Limit: c.number("limit"),
+		Order: c.text("order"), Certificate: c.text("certificate"), Channel: c.text("channel"), State: c.text("state"), Cursor: c.text("cursor"), Limit: c.number("limit"),
 	})
 	return shownOr(NoticeList{Items: listed(items), Next: next}, err)
 }
