@@ -65,6 +65,17 @@ type Adviser interface {
 	RenewalInfo(ctx context.Context, certificate *x509.Certificate) (*Advice, error)
 }
 
+// A Follower is an upstream issuer that says how far its order is, and gives it up. Of
+// both the request's State says which.
+type Follower interface {
+	// Sent reports whether a certificate may come of the order, or has: the CSR was sent.
+	// A [Refusal] is for an order that none can come of any more.
+	Sent(ctx context.Context, r *Request) (bool, error)
+	// GiveUp has the CA forget the values of the order that it still waits for, so that
+	// it gives others where it is asked again. It may be given up twice.
+	GiveUp(ctx context.Context, r *Request) error
+}
+
 // Advice is when an issuer wants a certificate to be renewed.
 type Advice struct {
 	// Start and End bound the time; Start is before End. Both may lie in the past:
@@ -116,13 +127,13 @@ type Request struct {
 // Opened is the order at an upstream CA.
 //
 // To that CA all orders of a service come from one account. It may answer two of
-// them for the same names with one order of its own, and asks nothing for a name
-// that this account was validated for lately. Neither says anything about who
-// ordered: the service looks for a value of its own wherever another account
-// was given the same reference, and for every name without a challenge.
+// them for the same names with one order of its own, or with the same values, and
+// asks nothing for a name that this account was validated for lately. Neither says
+// anything about who ordered: the service completes one of its orders by an order of
+// that CA and shows a value to one, for ever, and looks for a value of its own for
+// every name without a challenge.
 type Opened struct {
-	// Reference names the order at that CA: two of ours with one reference have
-	// the same values.
+	// Reference names the order at that CA.
 	Reference string
 	// State is what the issuer needs to find it again, at most 16 KiB.
 	State json.RawMessage

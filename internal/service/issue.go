@@ -80,6 +80,8 @@ type issuance struct {
 	request *issuer.Request
 	sharing map[string]bool
 	review  string
+	// offered is what is stored of its order at an upstream CA; nil: nothing.
+	offered *store.UpstreamOrder
 }
 
 // issue brings an order that passed to its certificate: what a process left that
@@ -111,6 +113,9 @@ func (s *Service) issue(ctx context.Context, d store.Due, o *store.Order) error 
 		return err
 	}
 	if ca.Upstream() && i.request.State == nil {
+		if i.offered != nil && i.offered.WaitsFor != "" {
+			return i.passes(ctx, i.offered)
+		}
 		// It passed before that CA was this service's: its values come first.
 		return i.reopen(ctx, nil, nil)
 	}
@@ -378,13 +383,20 @@ func (i *issuance) end(ctx context.Context, refusal *issuer.Refusal, attempt fun
 			return err
 		}
 		data := i.audited(map[string]any{"causes": causesAmong(findings)})
+		fails := fails
 		if !fails && i.ca.Upstream() && o.State == order.StateReady {
 			// The order at that CA is over: one more is begun, with values of its own.
-			if err := s.reopenUpstream(tx, o, i.ca.ID(), wait); err != nil {
+			n, err := refusals(tx, o.ID)
+			if err != nil {
 				return err
 			}
-			data["state"] = string(o.State)
-			return s.audit(tx, itself(o), o, "order.reopen", "", data)
+			if fails = n >= mostRefusals; !fails {
+				if err := s.reopenUpstream(tx, o, i.p, i.ca.ID(), max(wait, backoff(n))); err != nil {
+					return err
+				}
+				data["state"] = string(o.State)
+				return s.audit(tx, itself(o), o, "order.reopen", "", data)
+			}
 		}
 		if !fails || o.Version != i.o.Version {
 			if err := tx.SetDue(store.Due{Order: o.ID, Kind: store.DueCheck, At: s.now().Add(wait), Attempt: i.due.Attempt}); err != nil {
@@ -487,6 +499,8 @@ func (s *Service) certifies(ctx context.Context, o *store.Order, beside *picture
 		}
 		beside.certificate = &c.CertificateRow
 		return nil
+	case o.State == order.StatePending:
+		return s.waits(ctx, o, beside)
 	case o.State != order.StateReady && o.Reason != order.FailIssuance:
 		return nil
 	}

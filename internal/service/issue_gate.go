@@ -151,7 +151,7 @@ func (i *issuance) asked(ctx context.Context) error {
 	}
 	u, err := i.s.Store.UpstreamOrder(ctx, i.o.ID)
 	if err == nil {
-		r.State = u.Data
+		r.State, i.offered = u.Data, u
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}

@@ -17,10 +17,11 @@ import (
 // openUpstream begins the order at an upstream CA that one of ours is completed
 // by: its values are what the applicant publishes and the review looks for. It is
 // done, and opened, where that was missing, is over, or is of what the order was
-// before it was submitted again.
+// before it was submitted again. An order that waits for another one (decision 18) is
+// looked at meanwhile, until it has passed by values of its own.
 func (s *Service) openUpstream(ctx context.Context, d store.Due, o *store.Order, p *profile.Profile) (opened bool, err error) {
 	ca := s.issuerOf(o)
-	if ca == nil || !ca.Upstream() || o.State != order.StatePending || d.Kind != store.DueCheck {
+	if ca == nil || !ca.Upstream() || o.State != order.StatePending {
 		return false, nil
 	}
 	u, err := s.Store.UpstreamOrder(ctx, o.ID)
@@ -28,18 +29,34 @@ func (s *Service) openUpstream(ctx context.Context, d store.Due, o *store.Order,
 		return false, err
 	}
 	now := s.now()
-	if u != nil && u.Issuer == ca.ID() && !u.Changed.Before(o.Submitted) && (u.Deadline.IsZero() || now.Before(u.Deadline)) {
+	if u != nil && (u.Issuer != ca.ID() || u.Changed.Before(o.Submitted)) {
+		u = nil // of what the order was before
+	}
+	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, review: o.Review, offered: u}
+	switch {
+	case u != nil && u.WaitsFor != "" && !u.Passed.IsZero() && over(o, now):
+		return true, i.expire(ctx)
+	case d.Kind != store.DueCheck:
+		return false, nil
+	case u != nil && u.WaitsFor != "":
+		if free, err := i.free(ctx, u, now); err != nil || !free {
+			return i.waiting(ctx, u, err)
+		}
+	case u != nil && (u.Deadline.IsZero() || now.Before(u.Deadline)):
 		return false, nil
 	}
 	earlier, err := s.Store.Attempts(ctx, o.ID)
 	if err != nil {
 		return false, err
 	}
-	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: len(earlier) + 1, review: o.Review}
+	i.seq = 1
+	if n := len(earlier); n > 0 {
+		i.seq = earlier[n-1].Seq + 1
+	}
 	if err := i.asked(ctx); err != nil {
 		return false, err
 	}
-	i.request.State = nil
+	i.request.State, i.offered = nil, u
 	answer, err := ca.Open(ctx, i.request)
 	if err != nil {
 		return true, i.refused(ctx, err)
@@ -47,53 +64,33 @@ func (s *Service) openUpstream(ctx context.Context, d store.Due, o *store.Order,
 	return true, i.adopt(ctx, answer)
 }
 
-// adopt takes over the values of an upstream CA. All orders of this service have
-// one account there: a value that another account of ours was given too, and a
-// name that needs no value there any more, say nothing of who orders here, so that
-// a value of our own is looked for instead (see [issuer.Opened]).
-func (i *issuance) adopt(ctx context.Context, answer *issuer.Opened) error {
-	s := i.s
-	others, err := s.Store.UpstreamOrders(ctx, i.ca.ID(), answer.Reference, 200)
-	if err != nil {
-		return err
-	}
-	foreign := slices.ContainsFunc(others, func(u store.UpstreamOrder) bool { return u.Tenant != i.o.Tenant || u.Account != i.o.Account })
-	given := answer.Challenges
-	if foreign {
-		given = nil
-	}
-	err = i.take(ctx, answer, given)
-	if errors.Is(err, store.ErrConflict) && len(given) > 0 {
-		err = i.take(ctx, answer, nil) // another order of the same account has these values
-	}
-	return err
-}
-
-func (i *issuance) take(ctx context.Context, answer *issuer.Opened, given []order.Challenge) error {
-	s := i.s
-	own, err := s.challenges(i.o.Order, i.p, s.now())
-	if err != nil {
-		return err
-	}
+// take takes over the values of an upstream CA, and its order there: from others that
+// have it no more, or give way. A name that needs no value there proves nothing of who
+// orders here, so that a value of our own is looked for (see [issuer.Opened]).
+func (i *issuance) take(ctx context.Context, answer *issuer.Opened, from []rival) error {
+	s, given := i.s, answer.Challenges
 	values := slices.Clone(given)
 	// A value of our own may be of a domain above the names: all of them are looked for
 	// where one name is left.
 	if slices.ContainsFunc(i.request.Names, func(n string) bool {
 		return !slices.ContainsFunc(given, func(g order.Challenge) bool { return name.Parse(g.Name).Base == name.Parse(n).Base })
 	}) {
-		values = append(values, own...)
-	}
-	now := s.now()
-	err = s.Store.Write(ctx, func(tx store.Tx) error {
-		if err := tx.FinishDue(i.due, s.Owner); err != nil {
-			return err
-		}
-		o, err := tx.Order("", i.o.ID)
+		own, err := i.ownValues(ctx)
 		if err != nil {
 			return err
 		}
-		if err := tx.SetDue(store.Due{Order: o.ID, Kind: store.DueCheck, At: now}); err != nil || o.Version != i.o.Version {
+		values = append(values, own...)
+	}
+	now := s.now()
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
+		o, err := i.begin(tx)
+		if err != nil || o == nil {
 			return err
+		}
+		for n := range from {
+			if gone, err := i.displace(tx, &from[n]); err != nil || !gone {
+				return err // it went on meanwhile: looked at anew
+			}
 		}
 		if !answer.Deadline.IsZero() && (o.Deadline.IsZero() || answer.Deadline.Before(o.Deadline)) {
 			o.Deadline = answer.Deadline.UTC()
@@ -107,7 +104,8 @@ func (i *issuance) take(ctx context.Context, answer *issuer.Opened, given []orde
 			return err
 		}
 		u := &store.UpstreamOrder{
-			Order: o.ID, Issuer: i.ca.ID(), Reference: answer.Reference, Tenant: o.Tenant, Account: o.Account, Data: answer.State, Deadline: answer.Deadline.UTC(), Changed: now,
+			Order: o.ID, Issuer: i.ca.ID(), Reference: answer.Reference, Tenant: o.Tenant, Account: o.Account, Data: answer.State, Passed: i.passed(),
+			Deadline: answer.Deadline.UTC(), Changed: now,
 		}
 		if err := tx.PutUpstreamOrder(u); err != nil {
 			return err
@@ -120,7 +118,51 @@ func (i *issuance) take(ctx context.Context, answer *issuer.Opened, given []orde
 		return fmt.Errorf("the values of %s for order %s: %w", i.ca.ID(), i.o.ID, err)
 	}
 	s.changed(i.o.ID)
+	for n := range from {
+		s.changed(from[n].order.ID)
+	}
 	return nil
+}
+
+// begin ends the lease of a check, and has another one due: nil where the order
+// changed meanwhile.
+func (i *issuance) begin(tx store.Tx) (*store.Order, error) {
+	if err := tx.FinishDue(i.due, i.s.Owner); err != nil {
+		return nil, err
+	}
+	o, err := tx.Order("", i.o.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.SetDue(store.Due{Order: o.ID, Kind: store.DueCheck, At: i.s.now()}); err != nil || o.Version != i.o.Version {
+		return nil, err
+	}
+	return o, nil
+}
+
+// ownValues are the values of our own that the order has, as long as they are what it
+// would get now; else new ones.
+func (i *issuance) ownValues(ctx context.Context) ([]order.Challenge, error) {
+	now := i.s.now()
+	fresh, err := i.s.challenges(i.o.Order, i.p, now)
+	if err != nil {
+		return nil, err
+	}
+	have, err := i.s.Store.Challenges(ctx, i.o.ID)
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]order.Challenge, 0, len(fresh))
+	for _, f := range fresh {
+		at := slices.IndexFunc(have, func(c order.Challenge) bool {
+			return c.Origin == "own" && c.Name == f.Name && c.Method == f.Method && (c.Expires.IsZero() || now.Before(c.Expires))
+		})
+		if at < 0 {
+			return fresh, nil
+		}
+		kept = append(kept, have[at])
+	}
+	return kept, nil
 }
 
 // notUpstream leaves out the names that an upstream CA asks a value for: it looks for
@@ -133,14 +175,44 @@ func notUpstream(o *store.Order, valid []string) []string {
 	})
 }
 
+// mostRefusals is how often in a row an upstream CA may refuse an order that passed
+// here, before it has failed: each time it is looked at anew, and costs an order there.
+const mostRefusals = 10
+
+// refusals are how often in a row an order was refused at a CA that had one of its own
+// for it.
+func refusals(tx store.Tx, orderID string) (n int, err error) {
+	all, err := tx.AttemptsNow(orderID)
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range slices.Backward(all) {
+		switch {
+		case a.State != order.AttemptFailed:
+			return n, nil
+		case len(a.Data) > 0:
+			n++
+		}
+	}
+	return n, nil
+}
+
 // reopenUpstream sends an order back whose order at an upstream CA is over.
-func (s *Service) reopenUpstream(tx store.Tx, o *store.Order, ca string, wait time.Duration) error {
+func (s *Service) reopenUpstream(tx store.Tx, o *store.Order, p *profile.Profile, ca string, wait time.Duration) error {
 	to, ok := o.State.Next(order.ActionReopen)
 	if !ok {
 		return fmt.Errorf("order %s is %s, which has no %q", o.ID, o.State, order.ActionReopen)
 	}
 	now := s.now()
 	o.State, o.Phase, o.ReadyAt, o.Validated = to, order.PhaseValidation, time.Time{}, time.Time{}
+	if begins := now.Add(wait); !o.Deadline.IsZero() && o.Deadline.Before(begins.Add(time.Hour)) {
+		o.Deadline = deadlineOf(p, begins) // its time was not its applicant's
+	}
+	if !o.Deadline.IsZero() {
+		if err := tx.SetDue(store.Due{Order: o.ID, Kind: store.DueDeadline, At: o.Deadline}); err != nil {
+			return err
+		}
+	}
 	if err := s.update(tx, o); err != nil {
 		return err
 	}

@@ -56,11 +56,14 @@ type Attempt struct {
 // An UpstreamOrder is the order at an upstream CA that one of ours is completed by.
 type UpstreamOrder struct {
 	Order, Issuer string
-	// Reference names it at that CA; orders with one reference have the same values.
-	Reference         string
-	Tenant, Account   string
-	Data              []byte
-	Deadline, Changed time.Time
+	// Reference names it at that CA. No two of ours have one; "": none.
+	Reference       string
+	Tenant, Account string
+	Data            []byte
+	// WaitsFor is the order that has what this one was offered by that CA, "": none;
+	// Passed is when this one passed its review while it waited.
+	WaitsFor                  string
+	Passed, Deadline, Changed time.Time
 }
 
 // The sources of certificates.
@@ -198,8 +201,11 @@ type CertificateReader interface {
 	// Attempts are those of an order, oldest first.
 	Attempts(ctx context.Context, orderID string) ([]Attempt, error)
 	UpstreamOrder(ctx context.Context, orderID string) (*UpstreamOrder, error)
-	// UpstreamOrders are those that share a reference, up to a limit.
-	UpstreamOrders(ctx context.Context, issuer, reference string, limit int) ([]UpstreamOrder, error)
+	// UpstreamOrderBy is the one with a reference. ErrNotFound.
+	UpstreamOrderBy(ctx context.Context, issuer, reference string) (*UpstreamOrder, error)
+	// ValueOrders are the orders that some of these validation values belong to, by
+	// value, however long ago they were shown them.
+	ValueOrders(ctx context.Context, values []string) (map[string]string, error)
 	// Certificate returns one of a tenant; tenant "" is any.
 	Certificate(ctx context.Context, tenant, id string) (*Certificate, error)
 	Certificates(ctx context.Context, f CertificateFilter) ([]CertificateRow, error)
@@ -248,6 +254,8 @@ type CertificateTx interface {
 	// EndAttempt writes the state, bytes and end of one that is prepared.
 	// ErrConflict: it is not.
 	EndAttempt(a *Attempt) error
+	// PutUpstreamOrder writes the one of an order. ErrConflict: another order has its
+	// reference.
 	PutUpstreamOrder(u *UpstreamOrder) error
 	CertificateNow(tenant, id string) (*Certificate, error)
 	// InsertCertificate writes a new one with its names. ErrConflict: the id or the

@@ -22,9 +22,9 @@ const (
 	maxDER   = 64 << 10 // bytes of one
 )
 
-// ErrCertificate is returned, wrapped, for a certificate that is not what was
-// asked for. It is never handed out, and the CA sends it again whenever it is
-// asked: somebody has to look.
+// ErrCertificate is within the refusal of a certificate that is not what was asked
+// for. It is never handed out. The CA sends it again whenever it is asked for that
+// order: only another order there helps, and somebody has to look.
 var ErrCertificate = errors.New("the CA sent a certificate that was not asked for")
 
 var errNoCertificate = errors.New("the CA sent no certificate")
@@ -136,7 +136,10 @@ func (c *CA) check(text []byte, t *ticket) (*issuer.Issued, error) {
 	}
 	now := c.config.Now()
 	if err := checkLeaf(sent[0], t, now); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCertificate, err)
+		return nil, &issuer.Refusal{
+			Problems: []issuer.Problem{{Cause: cause.IssuanceCAUnavailable, Subject: "order", Parameters: map[string]any{"problem": problemForeign}}},
+			Err:      fmt.Errorf("%w: %w", ErrCertificate, err),
+		}
 	}
 	return c.chain(sent, now)
 }

@@ -263,6 +263,10 @@ func TestForged(t *testing.T) {
 				}
 				return
 			}
+			var refusal *issuer.Refusal
+			if foreign := errors.As(err, &refusal); foreign != (c.want != nil) || foreign && refusal.Problems[0].Cause != cause.IssuanceCAUnavailable {
+				t.Errorf("it is not asked for again: %v", err)
+			}
 			var unavailable *issuer.Unavailable
 			if issued != nil || err == nil || !strings.Contains(err.Error(), c.err) || c.want != nil && !errors.Is(err, c.want) || c.want == nil && !errors.As(err, &unavailable) {
 				t.Errorf("%+v %v", issued, err)

@@ -178,6 +178,9 @@ func (f *fakeCA) serve(w http.ResponseWriter, step string, rest []string, payloa
 		f.advance()
 		f.showOrder(w)
 	case "authorization":
+		if strings.Contains(string(payload), "deactivated") && f.order.authz[rest[0]] == "pending" {
+			f.order.authz[rest[0]], f.order.status = "deactivated", "invalid"
+		}
 		f.showAuthorization(w, rest[0])
 	case "challenge":
 		f.trigger(w, rest[0], rest[1])

@@ -25,6 +25,7 @@ const (
 	problemNetwork    = "network"
 	problemKeyOffline = "key-offline"
 	problemError      = "error" // answers that make no sense, 5xx
+	problemForeign    = "foreign"
 )
 
 // maxWords bounds what the CA said within an error, in bytes.

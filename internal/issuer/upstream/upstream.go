@@ -47,8 +47,9 @@ type CA struct {
 }
 
 var (
-	_ issuer.Issuer  = (*CA)(nil)
-	_ issuer.Adviser = (*CA)(nil)
+	_ issuer.Issuer   = (*CA)(nil)
+	_ issuer.Adviser  = (*CA)(nil)
+	_ issuer.Follower = (*CA)(nil)
 )
 
 // New returns the issuer for a configuration; it does not talk to the CA yet.

@@ -105,7 +105,7 @@ func fillCertificates(tx store.Tx) error {
 	return errors.Join(
 		tx.InsertAuthority(&store.Authority{ID: "own", Kind: store.AuthorityIssuing, State: store.AuthorityActive, DER: []byte{0, 255}, KeyPlace: store.KeySealed, Created: noon}),
 		tx.InsertAttempt(&store.Attempt{Order: "o1", Seq: 1, Issuer: "own", State: order.AttemptPrepared, Serial: "0a", TBS: []byte{0}, Created: noon}),
-		tx.PutUpstreamOrder(&store.UpstreamOrder{Order: "o1", Issuer: "acme", Data: []byte{0}, Changed: noon}),
+		tx.PutUpstreamOrder(&store.UpstreamOrder{Order: "o1", Issuer: "acme", Data: []byte{0}, WaitsFor: "o1", Passed: noon, Changed: noon}),
 		tx.InsertCertificate(&store.Certificate{
 			CertificateRow: store.CertificateRow{ID: "o1", Tenant: "root", Account: "a", Source: store.SourceIssued, Issuer: "own", Serial: "0a", State: order.CertificateValid, Created: noon},
 			DER:            []byte{0, 255}, Chain: []byte{1},

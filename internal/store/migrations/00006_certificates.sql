@@ -44,14 +44,17 @@ CREATE UNIQUE INDEX attempts_serial ON attempts (issuer, serial) WHERE serial <>
 CREATE TABLE upstream_orders (
     order_id   TEXT PRIMARY KEY REFERENCES orders (id),
     issuer     TEXT NOT NULL,
-    reference  TEXT NOT NULL,            -- names it there; two of ours may share one
+    reference  TEXT NOT NULL,            -- names it there; '' while this order has none
     tenant     TEXT NOT NULL,
     account    TEXT NOT NULL,
     data       BLOB NOT NULL,
     deadline   BIGINT NOT NULL,
+    waits_for  TEXT NOT NULL DEFAULT '', -- the order that has what this one was offered
+    passed_at  BIGINT NOT NULL DEFAULT 0, -- when this one passed its review while it waited
     changed_at BIGINT NOT NULL
 );
-CREATE INDEX upstream_orders_reference ON upstream_orders (issuer, reference, order_id);
+-- What keeps two of ours from one order there, whatever the program does.
+CREATE UNIQUE INDEX upstream_orders_one ON upstream_orders (issuer, reference) WHERE reference <> '';
 
 -- What stands above certificates: the same few for nearly all.
 CREATE TABLE chains (

@@ -113,18 +113,34 @@ func (r reader) UpstreamOrder(ctx context.Context, orderID string) (*store.Upstr
 	return one(ctx, r.q, r.dialect, scanUpstream, `SELECT `+upstreamColumns+` FROM upstream_orders WHERE order_id = $1`, orderID)
 }
 
-// UpstreamOrders are those that share a reference.
-func (r reader) UpstreamOrders(ctx context.Context, issuer, reference string, limit int) ([]store.UpstreamOrder, error) {
-	return collect(ctx, r.q, r.dialect, scanUpstream, `SELECT `+upstreamColumns+` FROM upstream_orders WHERE issuer = $1 AND reference = $2 ORDER BY order_id LIMIT $3`,
-		issuer, reference, limited(limit))
+// UpstreamOrderBy is the one with a reference.
+func (r reader) UpstreamOrderBy(ctx context.Context, issuer, reference string) (*store.UpstreamOrder, error) {
+	return one(ctx, r.q, r.dialect, scanUpstream, `SELECT `+upstreamColumns+` FROM upstream_orders WHERE issuer = $1 AND reference = $2 AND reference <> ''`, issuer, reference)
 }
 
-const upstreamColumns = `order_id, issuer, reference, tenant, account, data, deadline, changed_at`
+// ValueOrders are the orders that values belong to, by value.
+func (r reader) ValueOrders(ctx context.Context, values []string) (map[string]string, error) {
+	owners := map[string]string{}
+	for part := range slices.Chunk(values, maxInsert) {
+		in, args := listOf(part)
+		list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v [2]string, err error) { return v, scan(&v[0], &v[1]) },
+			`SELECT value, order_id FROM challenge_values WHERE value IN `+in, args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range list {
+			owners[v[0]] = v[1]
+		}
+	}
+	return owners, nil
+}
+
+const upstreamColumns = `order_id, issuer, reference, tenant, account, data, deadline, waits_for, passed_at, changed_at`
 
 func scanUpstream(scan func(...any) error) (u store.UpstreamOrder, err error) {
-	var deadline, changed int64
-	err = scan(&u.Order, &u.Issuer, &u.Reference, &u.Tenant, &u.Account, &u.Data, &deadline, &changed)
-	u.Deadline, u.Changed = fromMicros(deadline), fromMicros(changed)
+	var deadline, passed, changed int64
+	err = scan(&u.Order, &u.Issuer, &u.Reference, &u.Tenant, &u.Account, &u.Data, &deadline, &u.WaitsFor, &passed, &changed)
+	u.Deadline, u.Passed, u.Changed = fromMicros(deadline), fromMicros(passed), fromMicros(changed)
 	return u, err
 }
 

@@ -59,9 +59,10 @@ func (t *tx) EndAttempt(a *store.Attempt) error {
 }
 
 func (t *tx) PutUpstreamOrder(u *store.UpstreamOrder) error {
-	return t.exec(`INSERT INTO upstream_orders (`+upstreamColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)
-		ON CONFLICT (order_id) DO UPDATE SET issuer=excluded.issuer, reference=excluded.reference, data=excluded.data, deadline=excluded.deadline, changed_at=excluded.changed_at`,
-		u.Order, u.Issuer, u.Reference, u.Tenant, u.Account, blob(u.Data), micros(u.Deadline), micros(u.Changed))
+	return t.exec(`INSERT INTO upstream_orders (`+upstreamColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)
+		ON CONFLICT (order_id) DO UPDATE SET issuer=excluded.issuer, reference=excluded.reference, data=excluded.data, deadline=excluded.deadline,
+		waits_for=excluded.waits_for, passed_at=excluded.passed_at, changed_at=excluded.changed_at`,
+		u.Order, u.Issuer, u.Reference, u.Tenant, u.Account, blob(u.Data), micros(u.Deadline), u.WaitsFor, micros(u.Passed), micros(u.Changed))
 }
 
 func (t *tx) CertificateNow(tenant, id string) (*store.Certificate, error) {

@@ -85,11 +85,43 @@ func testAttempts(t *testing.T, w *world) {
 	if got, err := w.UpstreamOrder(ctx, "A2"); err != nil || cmp.Diff(u, got) != "" {
 		t.Error(err, cmp.Diff(u, got))
 	}
-	if list, err := w.UpstreamOrders(ctx, "acme", "r", 9); err != nil || cmp.Diff([]store.UpstreamOrder{*u}, list) != "" {
-		t.Error(err, list)
+	if got, err := w.UpstreamOrderBy(ctx, "acme", "r"); err != nil || cmp.Diff(u, got) != "" {
+		t.Error(err, cmp.Diff(u, got))
 	}
-	if list, err := w.UpstreamOrders(ctx, "acme", "s", 9); err != nil || len(list) != 0 {
-		t.Error(err, list)
+	for _, is := range [][2]string{{"acme", "s"}, {"other", "r"}, {"acme", ""}} {
+		if got, err := w.UpstreamOrderBy(ctx, is[0], is[1]); !errors.Is(err, store.ErrNotFound) {
+			t.Error(is, err, got)
+		}
+	}
+	waits := &store.UpstreamOrder{Order: "A1", Issuer: "acme", Tenant: "root", Account: "a", Data: []byte("z"), WaitsFor: "A2", Passed: noon, Deadline: noon, Changed: noon}
+	w.do(func(tx store.Tx) error { return tx.PutUpstreamOrder(waits) })
+	if got, err := w.UpstreamOrder(ctx, "A1"); err != nil || cmp.Diff(waits, got) != "" {
+		t.Error(err, cmp.Diff(waits, got))
+	}
+	twice := *waits
+	twice.Reference = "r"
+	if err := w.Write(ctx, func(tx store.Tx) error { return tx.PutUpstreamOrder(&twice) }); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("two orders with one reference: %v", err)
+	}
+	twice.Issuer = "other"
+	w.do(func(tx store.Tx) error { return tx.PutUpstreamOrder(&twice) })
+}
+
+func testValueOrders(t *testing.T, w *world) {
+	for id, value := range map[string]string{"A1": "v1", "A2": "v2"} {
+		extra := store.NewOrder{Challenges: []order.Challenge{{Name: "a.net", Method: order.MethodDNS, Value: value}}}
+		w.do(func(tx store.Tx) error { return tx.InsertOrder(fresh("root", id, noon), extra) })
+	}
+	many := []string{"v1", "v2", "v3"}
+	for i := range 2000 {
+		many = append(many, fmt.Sprint("w", i))
+	}
+	want := map[string]string{"v1": "A1", "v2": "A2"}
+	if got, err := w.ValueOrders(ctx, many); err != nil || cmp.Diff(want, got) != "" {
+		t.Error(err, cmp.Diff(want, got))
+	}
+	if got, err := w.ValueOrders(ctx, nil); err != nil || len(got) != 0 {
+		t.Error(err, got)
 	}
 }
 

@@ -81,6 +81,7 @@ func Run(t *testing.T, e Engine) {
 		{"claims and calls", testFiles},
 		{"attempts: one at a time, a serial once", testAttempts},
 		{"of many who prepare one does", testPrepareRace},
+		{"a value belongs to one order for ever", testValueOrders},
 		{"certificates are changed under their version and by their states", testCertificates},
 		{"certificates by page and filter", testCertificateLists},
 		{"what is due for a certificate", testCertificateDue},
