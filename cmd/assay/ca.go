@@ -16,7 +16,7 @@ import (
 // caCommand is about the CAs of a service of ours, for whoever has its database.
 func (a *app) caCommand() *cobra.Command {
 	c := &cobra.Command{Use: "ca", Short: a.text.Text("ca.short"), Long: a.text.Text("ca.long"), RunE: a.subcommandNeeded}
-	c.AddCommand(a.caListCommand(), a.caCertCommand(), a.caRootKeyCommand(), a.caImportCommand(), a.caNewCommand(), a.caRetireCommand())
+	c.AddCommand(a.caListCommand(), a.caCertCommand(), a.caRootKeyCommand(), a.caImportCommand(), a.caNewCommand(), a.caRetireCommand(), a.caRevokeCommand())
 	return c
 }
 
@@ -50,7 +50,11 @@ func (a *app) authorityError(err error) error {
 	}
 	var p *service.Problem
 	if errors.As(err, &p) {
-		return &failure{code: exitUsage, what: a.text.Text(p.Message, p.Pairs...), next: "assay ca list"}
+		f := &failure{code: exitUsage, what: a.text.Text(p.Message, p.Pairs...), next: "assay ca list"}
+		if p.Kind == service.Unavailable {
+			f.code = exitUnavailable
+		}
+		return f
 	}
 	return err
 }
@@ -90,7 +94,11 @@ func (a *app) showAuthorities(all []service.AuthorityView) error {
 			p.Blank()
 		}
 		p.Line(p.Bold(v.ID))
-		p.Row(0, column, a.text.Text("ca.kind"), a.text.Text("ca.kind."+v.Kind)+", "+a.text.Text("ca.state."+v.State))
+		state := a.text.Text("ca.state." + v.State)
+		if v.RevokedAt != nil {
+			state += " (" + v.Reason + ", " + v.RevokedAt.UTC().Format("2006-01-02 15:04 UTC") + ")"
+		}
+		p.Row(0, column, a.text.Text("ca.kind"), a.text.Text("ca.kind."+v.Kind)+", "+state)
 		p.Row(0, column, a.text.Text("ca.subject"), v.Subject)
 		if v.Parent != "" {
 			p.Row(0, column, a.text.Text("ca.parent"), v.Parent)
@@ -199,11 +207,9 @@ func (a *app) caImportCommand() *cobra.Command {
 			if err != nil {
 				return a.usage("assay ca import --help", "error.open", "Path", chain, "Why", a.why(err))
 			}
-			var raw []byte
-			if key != "" {
-				if raw, err = secret.ReadPrivateFile(key, 64<<10); err != nil {
-					return a.usage("chmod 600 "+key, "error.open", "Path", key, "Why", a.why(err))
-				}
+			raw, err := a.keyFile(key)
+			if err != nil {
+				return err
 			}
 			return a.onAuthorities(c, &f, func(ctx context.Context, s *service.Service) error {
 				if err := s.ImportAuthority(ctx, args[0], certificates, raw, place, service.AuthoritySettings{KeyAt: keyAt}); err != nil {
@@ -237,11 +243,9 @@ func (a *app) caNewCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var raw []byte
-		if key != "" {
-			if raw, err = secret.ReadPrivateFile(key, 64<<10); err != nil {
-				return a.usage("chmod 600 "+key, "error.open", "Path", key, "Why", a.why(err))
-			}
+		raw, err := a.keyFile(key)
+		if err != nil {
+			return err
 		}
 		return a.onAuthorities(c, &f, func(ctx context.Context, s *service.Service) error {
 			id, err := s.NewIssuing(ctx, root, raw, in)

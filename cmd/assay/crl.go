@@ -12,7 +12,7 @@ import (
 // crlCommand is about the lists of revoked certificates in a service's database.
 func (a *app) crlCommand() *cobra.Command {
 	c := &cobra.Command{Use: "crl", Short: a.text.Text("crl.short"), Long: a.text.Text("crl.long"), RunE: a.subcommandNeeded}
-	c.AddCommand(a.crlListCommand(), a.crlGetCommand())
+	c.AddCommand(a.crlListCommand(), a.crlGetCommand(), a.crlSignCommand())
 	return c
 }
 
@@ -31,9 +31,7 @@ func (a *app) crlListCommand() *cobra.Command {
 				}
 				p := a.page()
 				for i := range all {
-					v := &all[i]
-					p.Paragraph(0, a.text.Text("crl.line", "Issuer", v.Issuer, "Shard", v.Shard, "Number", v.Number, "Revoked", v.Revoked, "This", v.ThisUpdate.UTC().Format("2006-01-02 15:04 UTC"),
-						"Next", v.NextUpdate.UTC().Format("2006-01-02 15:04 UTC")))
+					p.Paragraph(0, a.text.Text("crl.line", a.crlLine(&all[i])...))
 				}
 				if len(all) == 0 {
 					p.Paragraph(0, a.text.Text("crl.empty"))
@@ -44,6 +42,14 @@ func (a *app) crlListCommand() *cobra.Command {
 	}
 	a.dbFlags(c, &f)
 	return c
+}
+
+// crlLine are what a line about a shard says.
+func (a *app) crlLine(v *service.ListView) []any {
+	return []any{
+		"Issuer", v.Issuer, "Shard", v.Shard, "Number", v.Number, "Revoked", v.Revoked,
+		"This", v.ThisUpdate.UTC().Format("2006-01-02 15:04 UTC"), "Next", v.NextUpdate.UTC().Format("2006-01-02 15:04 UTC"),
+	}
 }
 
 func (a *app) crlGetCommand() *cobra.Command {

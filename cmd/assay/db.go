@@ -189,7 +189,7 @@ func (a *app) onDatabase(c *cobra.Command, run func(context.Context) error) erro
 		return err
 	})
 	var f *failure
-	if errors.As(err, &f) && f.code == exitInterrupted {
+	if errors.As(err, &f) && f.what == a.text.Text("error.interrupted") {
 		f.what = a.text.Text("db.interrupted")
 	}
 	return err

@@ -191,13 +191,22 @@ type Reason int
 const (
 	Unspecified          Reason = 0
 	KeyCompromise        Reason = 1
+	CACompromise         Reason = 2 // of the certificate of a CA, see [CAReasons]
 	AffiliationChanged   Reason = 3
 	Superseded           Reason = 4
 	CessationOfOperation Reason = 5
 	PrivilegeWithdrawn   Reason = 9
 )
 
-// Reasons lists them with their words.
+// CAReasons are those for which the certificate of a CA is revoked, with their words.
+// There is none without a reason (BR 7.2.2).
+func CAReasons() map[Reason]string {
+	return map[Reason]string{
+		CACompromise: "ca-compromise", AffiliationChanged: "affiliation-changed", Superseded: "superseded", CessationOfOperation: "cessation-of-operation",
+	}
+}
+
+// Reasons lists those of other certificates with their words.
 func Reasons() map[Reason]string {
 	return map[Reason]string{
 		Unspecified: "unspecified", KeyCompromise: "key-compromise", AffiliationChanged: "affiliation-changed", Superseded: "superseded",

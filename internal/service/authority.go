@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"assay/internal/issuer"
 	"assay/internal/issuer/private"
 	"assay/internal/store"
 )
@@ -49,7 +50,10 @@ type authorities struct {
 	// certs are the certificates of all, rootKeys the keys of those roots that are here.
 	certs    map[string]*x509.Certificate
 	rootKeys map[string]crypto.Signer
-	settings AuthoritySettings
+	// away are those whose key was taken elsewhere, idle those that issued here and may
+	// no more: somebody retired or revoked them while this process ran.
+	away, idle map[string]bool
+	settings   AuthoritySettings
 }
 
 // A block is a run of places in the shards of a CRL that this process has.
@@ -192,10 +196,11 @@ func (s *Service) takeAuthorities(all []store.Authority, in AuthoritySettings) (
 		}
 		certs[all[i].ID], parents[all[i].ID] = c, all[i].Parent
 	}
-	set := authorities{byID: map[string]*private.Authority{}, certs: certs, rootKeys: map[string]crypto.Signer{}}
+	set := authorities{byID: map[string]*private.Authority{}, certs: certs, rootKeys: map[string]crypto.Signer{}, away: map[string]bool{}, idle: map[string]bool{}}
 	slices.SortFunc(all, func(a, b store.Authority) int { return a.Created.Compare(b.Created) })
 	for i := range all {
 		a := &all[i]
+		set.away[a.ID] = a.KeyPlace == store.KeyAway
 		key, err := s.authorityKey(a, in)
 		if err != nil && a.State != store.AuthorityActive {
 			s.Log.Warn("a CA that was retired is not used: its lists are not signed", "ca", a.ID, "error", err)
@@ -241,12 +246,16 @@ func (s *Service) takeAuthorities(all []store.Authority, in AuthoritySettings) (
 	s.own.lock.Lock()
 	defer s.own.lock.Unlock()
 	s.own.byID, s.own.active, s.own.root, s.own.certs, s.own.rootKeys, s.own.settings = set.byID, set.active, set.root, set.certs, set.rootKeys, in
+	s.own.away, s.own.idle = set.away, set.idle
 	return set.active, nil
 }
 
 // nextShard gives the next certificate its shard: places are taken from the store
 // block by block, so that no shard ever has more than it may, whatever dies.
 func (s *Service) nextShard(ctx context.Context, id string, b *block) (int, error) {
+	if s.idle(id) {
+		return 0, &issuer.Unavailable{Problem: "key-offline", Err: fmt.Errorf("the CA %s was retired or revoked: the next start takes another one", id)}
+	}
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	if b.next == b.until {
@@ -292,7 +301,7 @@ func (s *Service) IssuerCertificates() map[string]*x509.Certificate {
 const rootListLife = 180 * day
 
 // listSigner signs the lists of a CA; nil where its key is not here.
-func (s *Service) listSigner(id string) func(ctx context.Context, c *store.CRL, entries []byte) ([]byte, error) {
+func (s *Service) listSigner(id string) listSigning {
 	if ca := s.ownCA(id); ca != nil {
 		return func(ctx context.Context, c *store.CRL, entries []byte) ([]byte, error) {
 			return ca.SignList(ctx, private.List{Number: c.Number, ThisUpdate: c.ThisUpdate, NextUpdate: c.NextUpdate, URL: ca.ShardURL(int(c.Shard)), Entries: entries})
@@ -304,6 +313,13 @@ func (s *Service) listSigner(id string) func(ctx context.Context, c *store.CRL, 
 	if key == nil || cert == nil {
 		return nil
 	}
+	return rootListSigner(cert, key)
+}
+
+// A listSigning signs a list of which everything but the signature is known.
+type listSigning func(ctx context.Context, c *store.CRL, entries []byte) ([]byte, error)
+
+func rootListSigner(cert *x509.Certificate, key crypto.Signer) listSigning {
 	return func(_ context.Context, c *store.CRL, entries []byte) ([]byte, error) {
 		c.NextUpdate, c.Due = c.ThisUpdate.Add(rootListLife), c.ThisUpdate.Add(rootListLife/3)
 		return private.SignList(cert, key, private.List{Number: c.Number, ThisUpdate: c.ThisUpdate, NextUpdate: c.NextUpdate, CAs: true, Entries: entries})
@@ -314,10 +330,13 @@ func (s *Service) listSigner(id string) func(ctx context.Context, c *store.CRL, 
 type AuthorityView struct {
 	ID     string `json:"id"`
 	Parent string `json:"parent,omitempty"`
-	// Kind is "root" or "issuing", State "active" or "retired".
-	Kind    string `json:"kind"`
-	State   string `json:"state"`
-	Subject string `json:"subject"`
+	// Kind is "root" or "issuing", State "active", "retired" or "revoked".
+	Kind  string `json:"kind"`
+	State string `json:"state"`
+	// Reason and RevokedAt are those of its revocation.
+	Reason    string     `json:"reason,omitempty"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	Subject   string     `json:"subject"`
 	// Key is where its key is: "sealed" in the database, "away", or a place.
 	Key         string    `json:"key"`
 	Fingerprint string    `json:"fingerprint"`

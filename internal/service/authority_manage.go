@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/elliptic"
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -36,6 +35,11 @@ func (s *Service) AllAuthorities(ctx context.Context) ([]AuthorityView, error) {
 		views[i] = AuthorityView{
 			ID: a.ID, Parent: a.Parent, Kind: a.Kind, State: a.State, Subject: a.Subject, Key: a.KeyPlace, Fingerprint: fingerprintOf(a.DER),
 			Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.DER})), NotAfter: a.NotAfter, CreatedAt: a.Created, Version: a.Version,
+		}
+		if a.State == store.AuthorityRevoked {
+			if err := s.revokedAuthority(ctx, a, &views[i]); err != nil {
+				return nil, err
+			}
 		}
 		if a.KeyPlace != store.KeySealed && a.KeyPlace != store.KeyAway {
 			views[i].Key, _, _ = strings.Cut(a.KeyPlace, "?") // what follows may be a PIN
@@ -176,21 +180,9 @@ func (s *Service) NewIssuing(ctx context.Context, root string, rootKey []byte, i
 	if err != nil {
 		return "", err
 	}
-	var signer crypto.Signer
-	if len(rootKey) > 0 {
-		signer, err = private.ReadKey(rootKey)
-	} else {
-		signer, err = s.authorityKey(a, in)
-	}
+	cert, signer, err := s.rootKey(a, rootKey, in)
 	if err != nil {
-		return "", &Problem{Kind: Invalid, Message: "ca.failed", Pairs: []any{"Why", err.Error()}, Err: err}
-	}
-	if signer == nil {
-		return "", &Problem{Kind: WrongState, Message: "ca.no-root-key", Pairs: []any{"ID", root}}
-	}
-	cert, err := x509.ParseCertificate(a.DER)
-	if err != nil {
-		return "", fmt.Errorf("the CA %s: %w", root, err)
+		return "", err
 	}
 	all, err := s.Store.Authorities(ctx)
 	if err != nil {
@@ -226,7 +218,7 @@ func (s *Service) RetireAuthority(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if a.Kind != store.AuthorityIssuing || a.State == store.AuthorityRetired {
+	if a.Kind != store.AuthorityIssuing || a.State != store.AuthorityActive {
 		return &Problem{Kind: WrongState, Message: "ca.not-active", Pairs: []any{"ID", id}}
 	}
 	a.State = store.AuthorityRetired

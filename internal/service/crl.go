@@ -23,6 +23,8 @@ const (
 	// within the minute in which a revocation is to be in a list. One that takes longer
 	// shares the work, see [store.CertificateTx.PutCRL].
 	crlLease = 20 * time.Second
+	// rootListWarns is how long before its end a list is missed that is signed by hand.
+	rootListWarns = 60 * day
 )
 
 // wakeLists tells the publisher that a list may be due.
@@ -37,6 +39,9 @@ func (s *Service) wakeLists() {
 func (s *Service) publishing(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait, err := s.publish(ctx)
+		if err == nil {
+			err = s.idleAuthorities(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.Error("publishing revocations failed; it is tried again", "error", err, "in", crlRetry.String())
 			wait = crlRetry
@@ -92,7 +97,7 @@ func (s *Service) publish(ctx context.Context) (wait time.Duration, err error) {
 			if err != nil {
 				s.Log.Error("a list is not signed; it is tried again", "ca", due[i].Issuer, "shard", due[i].Shard, "error", err, "in", crlRetry.String())
 			}
-			at := now.Add(crlRetry)
+			at := now.Add(s.restOf(&due[i], now, err))
 			if err := s.Store.Write(ctx, func(tx store.Tx) error { return tx.RestCRL(due[i].Issuer, due[i].Shard, at) }); err != nil {
 				return 0, err
 			}
@@ -100,25 +105,52 @@ func (s *Service) publish(ctx context.Context) (wait time.Duration, err error) {
 	}
 }
 
-// signList signs one list; ok is false where the key of its CA is not here. Lists
-// are numbered upwards also where the database is an older one that was restored:
-// by the seconds since 1970.
+// restOf is how long a list rests that is not signed. That of a root whose key was
+// taken away is signed by hand, see [Service.SignRootList]: that it is time is said
+// once a day.
+func (s *Service) restOf(c *store.CRL, now time.Time, err error) time.Duration {
+	s.own.lock.RLock()
+	away := s.own.away[c.Issuer]
+	s.own.lock.RUnlock()
+	if !away || err != nil {
+		return crlRetry
+	}
+	if left := c.NextUpdate.Sub(now); left < rootListWarns || c.Changes > c.Published {
+		s.Log.Warn("the list of a root has to be signed with its key, which is not here: assay crl sign "+c.Issuer+" --root-key FILE",
+			"ca", c.Issuer, "ends", c.NextUpdate.UTC().Format(time.RFC3339), "missing", c.Changes-c.Published)
+	}
+	return day
+}
+
+// signList signs one list; ok is false where the key of its CA is not here.
 func (s *Service) signList(ctx context.Context, c *store.CRL) (ok bool, err error) {
 	sign := s.listSigner(c.Issuer)
 	if sign == nil {
 		return false, nil
 	}
+	err = s.writeList(ctx, c, sign, nil)
+	if errors.Is(err, store.ErrConflict) {
+		return true, nil // another process signed one
+	}
+	return err == nil, err
+}
+
+// writeList signs the list that follows on one, and writes it with what goes along
+// with it. [store.ErrConflict]: another one followed meanwhile. Lists are numbered
+// upwards also where the database is an older one that was restored: by the seconds
+// since 1970.
+func (s *Service) writeList(ctx context.Context, c *store.CRL, sign listSigning, also func(tx store.Tx, list *store.CRL) error) error {
 	// What ended before the last list was signed was in a list after its end, and
 	// need not be in one more (RFC 5280 3.3).
 	revoked, err := s.Store.Revocations(ctx, c.Issuer, c.Shard, c.ThisUpdate)
 	if err != nil {
-		return false, err
+		return err
 	}
 	var entries []byte
 	for i := range revoked {
 		r := &revoked[i]
 		if entries, err = private.AppendRevoked(entries, private.Revoked{Serial: r.Serial, At: r.At, Reason: issuer.Reason(r.Reason)}); err != nil {
-			return false, fmt.Errorf("the list of %s, shard %d: %w", c.Issuer, c.Shard, err)
+			return fmt.Errorf("the list of %s, shard %d: %w", c.Issuer, c.Shard, err)
 		}
 	}
 	now := s.now().Truncate(time.Second)
@@ -126,14 +158,16 @@ func (s *Service) signList(ctx context.Context, c *store.CRL) (ok bool, err erro
 	list.Number, list.Published = max(c.Number+1, now.Unix()), c.Changes
 	list.ThisUpdate, list.NextUpdate, list.Due = now, now.Add(crlLife), now.Add(crlEvery)
 	if list.DER, err = sign(ctx, &list, entries); err != nil {
-		return false, fmt.Errorf("signing the list of %s, shard %d: %w", c.Issuer, c.Shard, err)
+		return fmt.Errorf("signing the list of %s, shard %d: %w", c.Issuer, c.Shard, err)
 	}
-	err = s.Store.Write(ctx, func(tx store.Tx) error { return tx.PutCRL(&list, c.Number) })
+	err = s.Store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.PutCRL(&list, c.Number); err != nil || also == nil {
+			return err
+		}
+		return also(tx, &list)
+	})
 	if err == nil && s.OnList != nil {
 		s.OnList(c.Issuer, c.Shard)
 	}
-	if errors.Is(err, store.ErrConflict) {
-		return true, nil // another process signed one
-	}
-	return err == nil, err
+	return err
 }

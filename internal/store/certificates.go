@@ -13,6 +13,9 @@ const (
 	AuthorityIssuing = "issuing"
 	AuthorityActive  = "active"
 	AuthorityRetired = "retired"
+	// AuthorityRevoked: its certificate is in the list of the CA above it. It issues
+	// nothing; its lists and OCSP go on.
+	AuthorityRevoked = "revoked"
 	// KeySealed and KeyAway are where the key of a CA is: in its row, or taken
 	// elsewhere. Any other word says where a program finds it.
 	KeySealed = "sealed"

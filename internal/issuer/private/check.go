@@ -11,6 +11,9 @@ import (
 	"assay/internal/issuer/lint"
 )
 
+// KeyFits reports whether a key is that of a certificate; the error says what is wrong.
+func KeyFits(c *x509.Certificate, key crypto.Signer) error { return samePublic(c, key) }
+
 // Check examines a hierarchy before anything is signed with it, made here or
 // elsewhere: that the key is the issuing certificate's and of a type that can
 // sign, that every certificate is of a CA that may sign certificates and lists,

@@ -56,11 +56,11 @@ func AppendRevoked(entries []byte, r Revoked) ([]byte, error) {
 	return entries, nil
 }
 
-// known reports whether a reason is one of [issuer.Reasons], which makes a map
-// every time that it is asked.
+// known reports whether a reason is one of [issuer.Reasons] or [issuer.CAReasons],
+// which make a map every time that they are asked.
 func known(r issuer.Reason) bool {
 	switch r {
-	case issuer.Unspecified, issuer.KeyCompromise, issuer.AffiliationChanged, issuer.Superseded, issuer.CessationOfOperation, issuer.PrivilegeWithdrawn:
+	case issuer.Unspecified, issuer.KeyCompromise, issuer.CACompromise, issuer.AffiliationChanged, issuer.Superseded, issuer.CessationOfOperation, issuer.PrivilegeWithdrawn:
 		return true
 	}
 	return false

@@ -7,7 +7,7 @@ CREATE TABLE authorities (
     id         TEXT PRIMARY KEY,
     parent     TEXT NOT NULL DEFAULT '', -- whose signature it bears; '' its own, or one that is not here
     kind       TEXT NOT NULL CHECK (kind IN ('root', 'issuing')),
-    state      TEXT NOT NULL CHECK (state IN ('active', 'retired')),
+    state      TEXT NOT NULL CHECK (state IN ('active', 'retired', 'revoked')),
     subject    TEXT NOT NULL,
     url        TEXT NOT NULL,            -- of its lists and OCSP, for as long as it lives
     der        BLOB NOT NULL,
