@@ -80,6 +80,8 @@ type issuance struct {
 	request *issuer.Request
 	sharing map[string]bool
 	review  string
+	// spoiled: what comes of the attempt is stored, and revoked.
+	spoiled bool
 	// offered is what is stored of its order at an upstream CA; nil: nothing.
 	offered *store.UpstreamOrder
 }
@@ -136,6 +138,11 @@ func (i *issuance) resume(ctx context.Context, a *store.Attempt) error {
 	i.seq, i.review = a.Seq, a.Review
 	if a.Issuer != i.ca.ID() {
 		return i.abandon(ctx, a, "the issuer is another one now", 0)
+	}
+	if i.ca.Upstream() {
+		if goes, err := i.again(ctx, a); err != nil || !goes {
+			return err
+		}
 	}
 	if err := i.asked(ctx); err != nil {
 		return err
@@ -210,16 +217,9 @@ func (i *issuance) complete(ctx context.Context, prepared *issuer.Prepared) erro
 	if err != nil {
 		return err // still prepared: settled when it is due again
 	}
-	if !stored && i.ca.Upstream() {
-		// Nobody gets what that CA issued: it is told.
-		err := i.ca.Revoke(ctx, &issuer.Revocation{Certificate: issued.Certificate, Reason: issuer.Superseded, At: i.s.now()})
-		if err != nil {
-			return fmt.Errorf("a certificate that nobody gets is not revoked yet: %w", err)
-		}
-	}
 	if !stored {
 		// The order was cancelled, or opened again, while it was signed.
-		return i.abandon(ctx, a, "the order changed while it was signed", 0)
+		return i.unwanted(ctx, a, issued)
 	}
 	i.s.changed(i.o.ID)
 	i.s.wakeCertificates()
@@ -253,13 +253,12 @@ func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Is
 			return err
 		}
 		written := *c
-		if err := s.replaced(tx, o, &written); err != nil { // what was written on the old one is on the new one
-			return err
+		if i.spoiled {
+			err = i.insertSpoiled(tx, &written, names)
+		} else {
+			err = i.insertKept(tx, o, &written, names)
 		}
-		if err := tx.InsertCertificate(&written, names); err != nil {
-			return err
-		}
-		if err := s.follow(tx, &written, i.p); err != nil {
+		if err != nil {
 			return err
 		}
 		// A key that was blocked since the gate: what is signed is there, and revoked.
@@ -529,11 +528,11 @@ func (s *Service) certifies(ctx context.Context, o *store.Order, beside *picture
 }
 
 // leftAttempt settles an attempt that was under way when its order went back: its
-// serial number is given up. One at an upstream CA goes on with the order. seq is the
+// serial number is given up, or what an upstream CA made of it revoked. seq is the
 // number of the newest attempt, 0 where there was none.
 func (s *Service) leftAttempt(ctx context.Context, d store.Due, o *store.Order, p *profile.Profile) (left bool, seq int, err error) {
 	ca := s.issuerOf(o)
-	if ca == nil || o.State != order.StatePending || d.Kind != store.DueCheck {
+	if ca == nil || o.State != order.StatePending || d.Kind != store.DueCheck && !ca.Upstream() {
 		return false, 0, nil
 	}
 	all, err := s.Store.Attempts(ctx, o.ID)
@@ -541,9 +540,13 @@ func (s *Service) leftAttempt(ctx context.Context, d store.Due, o *store.Order, 
 		return false, 0, err
 	}
 	last := &all[len(all)-1]
-	if last.State != order.AttemptPrepared || last.Serial == "" {
+	if last.State != order.AttemptPrepared || last.Serial == "" && !ca.Upstream() {
 		return false, last.Seq, nil
 	}
-	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: last.Seq}
+	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: last.Seq, review: last.Review}
+	if last.Serial == "" && last.Issuer == ca.ID() {
+		left, err = i.left(ctx, last)
+		return left, last.Seq, err
+	}
 	return true, last.Seq, i.abandon(ctx, last, "the order went back while it was signed", 0)
 }

@@ -32,50 +32,75 @@ const (
 	mostCommonName = 64
 )
 
-// gate judges an order again, as of now, before anything is signed: from the
-// review that is stored, with what the store and the lists know now, and with a
-// CAA answer that is fresh. Where it does not pass any more the order goes back,
-// and passed is false.
+// gate judges an order again, as of now, before anything is signed. Where it does not
+// pass any more the order goes back, and passed is false.
 func (i *issuance) gate(ctx context.Context) (passed bool, err error) {
+	r, err := i.judge(ctx)
+	if err != nil {
+		return false, err
+	}
+	if !r.passes {
+		return false, i.back(ctx, r)
+	}
+	return true, i.asked(ctx)
+}
+
+// A ruling is what the gate says of an order.
+type ruling struct {
+	passes bool
+	// report is the judgement, last the review that it was made from; nil: there is none.
+	report *review.Report
+	last   *store.Review
+	// pause is why nothing more is due for an order that stays as it is; "": it goes back.
+	pause string
+}
+
+// back sends an order back that passes no more, or pauses it.
+func (i *issuance) back(ctx context.Context, r *ruling) error {
+	if r.pause != "" {
+		return i.pause(ctx, r.pause)
+	}
+	return i.reopen(ctx, r.report, r.last)
+}
+
+// judge judges an order as of now: from the review that is stored, with what the store
+// and the lists know now, and with a CAA answer that is fresh.
+func (i *issuance) judge(ctx context.Context) (*ruling, error) {
 	s := i.s
 	now := s.now()
 	last, err := s.Store.Review(ctx, i.o.ID, 0)
 	if errors.Is(err, store.ErrNotFound) {
-		return false, i.reopen(ctx, nil, last)
+		return &ruling{}, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	i.review = last.ID
 	if !i.current(last, now) {
-		return false, i.reopen(ctx, nil, last)
+		return &ruling{last: last}, nil
 	}
 	before, err := i.seen(ctx, last, now)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	l, sharing, err := s.begin(ctx, i.o, i.p, true, now, before)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer l.Close()
 	r, err := l.Review(ctx, review.Attempt, now)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	i.sharing = sharing
+	_, validated := l.Proven(r)
 	switch {
 	case r.Verdict == review.VerdictUnknown:
-		return false, fmt.Errorf("order %s cannot be judged before signing: %v", i.o.ID, causesOf(r))
-	case r.Verdict != review.VerdictPass || r.Scope != review.ScopeNetwork:
-		return false, i.reopen(ctx, r, last)
-	case r.Lab && i.p.Public:
-		return false, i.pause(ctx, PausedLab)
+		return nil, fmt.Errorf("order %s cannot be judged before signing: %v", i.o.ID, causesOf(r))
+	case r.Verdict == review.VerdictPass && r.Scope == review.ScopeNetwork && r.Lab && i.p.Public:
+		return &ruling{report: r, last: last, pause: PausedLab}, nil
 	}
-	if _, validated := l.Proven(r); !validated {
-		return false, i.reopen(ctx, r, last)
-	}
-	return true, i.asked(ctx)
+	return &ruling{passes: r.Verdict == review.VerdictPass && r.Scope == review.ScopeNetwork && validated, report: r, last: last}, nil
 }
 
 // current reports whether the stored review is one that a certificate may rest

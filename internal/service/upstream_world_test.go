@@ -41,6 +41,7 @@ type far struct {
 	prepare  func() error
 	complete func(o *farOrder) error
 	after    func() error
+	revoke   func() error
 	opened   int
 	gaveUp   []string
 	issued   []*x509.Certificate
@@ -175,6 +176,11 @@ func (f *far) sign(public crypto.PublicKey, names []string) (*x509.Certificate, 
 func (f *far) Revoke(_ context.Context, r *issuer.Revocation) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.revoke != nil {
+		if err := f.revoke(); err != nil {
+			return err
+		}
+	}
 	f.revoked = append(f.revoked, fingerprintOf(r.Certificate.Raw))
 	return nil
 }
