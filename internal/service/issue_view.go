@@ -1,0 +1,86 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"assay/cause"
+	"assay/internal/issuer"
+	"assay/internal/store"
+	"assay/order"
+	"assay/profile"
+	"assay/review"
+)
+
+// problemFindings gives the problems of an issuer their levels. What a profile lets
+// pass waits, too: there is no certificate.
+func problemFindings(p *profile.Profile, product order.Product, problems []issuer.Problem) []review.Finding {
+	list := make([]review.Finding, 0, len(problems))
+	for i := range problems {
+		pr := &problems[i]
+		var conditions []string
+		if pr.Condition != "" {
+			conditions = append(conditions, pr.Condition)
+		}
+		level := p.Level(pr.Cause, product, conditions...)
+		if !level.Blocks() {
+			level = cause.Wait
+		}
+		f := review.Finding{
+			ID: string(pr.Cause) + "@" + pr.Subject, Cause: pr.Cause, Level: level, Stage: pr.Cause.Stage(), Subject: pr.Subject, Who: cause.Lookup(pr.Cause).Who,
+			Parameters: cause.Parameters(pr.Parameters),
+		}
+		if at, ok := pr.Parameters["retry"].(time.Time); ok && !at.IsZero() {
+			f.RetryAt = &at
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+func causesAmong(findings []review.Finding) []string {
+	return causesOf(&review.Report{Findings: findings})
+}
+
+// certifies reads what a view shows of an order's way from passed to issued.
+func (s *Service) certifies(ctx context.Context, o *store.Order, beside *picture) error {
+	switch {
+	case o.State == order.StateIssued:
+		c, err := s.Store.Certificate(ctx, o.Tenant, o.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return problemOf(err)
+		}
+		beside.certificate = &c.CertificateRow
+		return nil
+	case o.State == order.StatePending:
+		return s.waits(ctx, o, beside)
+	case o.State != order.StateReady && o.Reason != order.FailIssuance:
+		return nil
+	}
+	all, err := s.Store.Attempts(ctx, o.ID)
+	if err != nil {
+		return problemOf(err)
+	}
+	// What an earlier attempt failed for is over when a later one was begun.
+	if n := len(all); n > 0 && all[n-1].State == order.AttemptFailed {
+		beside.issuing = decodeFindings([]byte(all[n-1].Detail))
+		return nil
+	}
+	for _, d := range beside.due {
+		if d.Kind == store.DueCheck && d.Attempt > 0 && o.State == order.StateReady {
+			p, err := s.Profiles(o.Profile)
+			if err != nil {
+				return err
+			}
+			beside.issuing = problemFindings(p, o.Product, []issuer.Problem{{
+				Cause: cause.IssuanceCAUnavailable, Subject: "order",
+				Parameters: map[string]any{"problem": "error", "attempts": d.Attempt, "retry": d.At.UTC()},
+			}})
+		}
+	}
+	return nil
+}
