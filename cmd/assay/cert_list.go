@@ -157,7 +157,7 @@ func (a *app) showCertificate(v *service.CertificateView, asJSON bool) error {
 
 // certRows says what a certificate is and what is due for it.
 func (a *app) certRows(p *render.Page, v *service.CertificateView) {
-	column := p.Column("cert.state", "cert.not-after", "cert.issuer", "cert.serial", "cert.sha256", "cert.source", "cert.tags", "cert.renewal", "cert.notices", "cert.kept-key", "cert.looked", "cert.reason")
+	column := p.Column("cert.state", "cert.until", "cert.issued-by", "cert.number", "cert.sha256", "cert.source", "cert.tags", "cert.renewal", "cert.notices", "cert.kept-key", "cert.looked", "cert.reason")
 	row := func(id, text string) {
 		if text != "" {
 			p.Row(0, column, a.text.Text(id), render.Safe(text))
@@ -165,10 +165,10 @@ func (a *app) certRows(p *render.Page, v *service.CertificateView) {
 	}
 	row("cert.state", a.certState(v))
 	row("cert.reason", v.Reason)
-	row("cert.not-after", a.when(v.NotAfter))
+	row("cert.until", a.when(v.NotAfter))
 	row("cert.source", a.text.Text("cert.source."+v.Source))
-	row("cert.issuer", v.Issuer)
-	row("cert.serial", v.Serial)
+	row("cert.issued-by", v.Issuer)
+	row("cert.number", v.Serial)
 	row("cert.sha256", v.Fingerprint)
 	var tags []string
 	for k, value := range v.Tags {

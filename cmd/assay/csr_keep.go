@@ -63,13 +63,13 @@ func (a *app) showKept(v *service.CSRView, asJSON bool) error {
 	}
 	p := a.page()
 	p.Strong(0, v.ID+": "+keptName(v))
-	column := p.Column("csr.key", "csr.sha256", "csr.note", "csr.kept", "csr.kept-key", "csr.orders")
+	column := p.Column("csr.kept-type", "csr.sha256", "csr.note", "csr.kept", "csr.kept-key", "csr.orders")
 	row := func(id, text string) {
 		if text != "" {
 			p.Row(0, column, a.text.Text(id), render.Safe(text))
 		}
 	}
-	row("csr.key", v.KeyType)
+	row("csr.kept-type", v.KeyType)
 	row("csr.sha256", v.SHA256)
 	row("csr.note", v.Note)
 	if at, err := time.Parse(time.RFC3339, v.CreatedAt); err == nil {
@@ -125,7 +125,7 @@ func (a *app) csrList(ctx context.Context, limit int, asJSON bool) error {
 		p.Line(p.Command("assay csr keep shop.csr"))
 		return a.print(p)
 	}
-	rows := [][]render.Cell{a.heads("cert.id", "csr.key", "csr.names", "csr.note")}
+	rows := [][]render.Cell{a.heads("cert.id", "csr.kept-type", "csr.kept-names", "csr.note")}
 	for i := range items {
 		v := &items[i]
 		rows = append(rows, []render.Cell{render.BoldCell(v.ID), render.Plain(v.KeyType), render.Plain(keptName(v)), render.Plain(render.Safe(v.Note))})

@@ -37,6 +37,7 @@ func (s *Service) wakeLists() {
 
 // publishing signs the lists that are due, in one of the processes, until ctx ends.
 func (s *Service) publishing(ctx context.Context) {
+	defer s.endPublishing(ctx)
 	for ctx.Err() == nil {
 		wait, err := s.publish(ctx)
 		if err == nil {
@@ -51,6 +52,23 @@ func (s *Service) publishing(ctx context.Context) {
 		case <-s.work.wait(wait):
 		case <-ctx.Done():
 		}
+	}
+}
+
+// endPublishing gives the lease back, so that the next process need not wait for its end.
+func (s *Service) endPublishing(ctx context.Context) {
+	now := s.now()
+	if s.listsUntil.Load() <= now.UnixMicro() {
+		return // it is nobody's, or another one's already
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
+		_, err := tx.TakeLease("publisher", s.Owner, now, now)
+		return err
+	})
+	if err != nil {
+		s.Log.Warn("the lists of revoked certificates could not be given back; another process signs them when the lease ends", "error", err)
 	}
 }
 
@@ -72,11 +90,14 @@ func (s *Service) publish(ctx context.Context) (wait time.Duration, err error) {
 			}
 			return wait, nil
 		}
-		mine := false
+		mine, until := false, now.Add(min(crlLease, s.Lease))
 		err = s.Store.Write(ctx, func(tx store.Tx) (err error) {
-			mine, err = tx.TakeLease("publisher", s.Owner, now, now.Add(min(crlLease, s.Lease)))
+			mine, err = tx.TakeLease("publisher", s.Owner, now, until)
 			return err
 		})
+		if mine && err == nil {
+			s.listsUntil.Store(until.UnixMicro())
+		}
 		if err != nil || !mine {
 			// Who has the lease may have died: on a database of our own, too.
 			return pollShared, err

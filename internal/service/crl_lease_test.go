@@ -31,3 +31,34 @@ func TestPublisherDied(t *testing.T) {
 		t.Errorf("number %d, %v", number(), err)
 	}
 }
+
+// TestPublisherEnds: a process that ends well gives the lists to the next one at once,
+// and takes them from none that has them.
+func TestPublisherEnds(t *testing.T) {
+	t.Parallel()
+	h, ctx := newCAHouse(t), context.Background()
+	take := func(owner string) (mine bool) {
+		h.do(t, func(tx store.Tx) (err error) {
+			mine, err = tx.TakeLease("publisher", owner, h.clock(), h.clock().Add(crlLease))
+			return err
+		})
+		return mine
+	}
+	if _, err := h.publish(ctx); err != nil || take("the next one") {
+		t.Fatalf("it does not hold the lists: %v", err)
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	h.publishing(ended)
+	if !take("the next one") {
+		t.Fatal("the next one has to wait")
+	}
+	h.pass(crlLease)
+	if !take("another one") {
+		t.Fatal("of the test")
+	}
+	h.publishing(ended)
+	if take("the third") {
+		t.Error("it gave away what another one holds")
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"assay/data"
@@ -113,8 +114,10 @@ type Service struct {
 	own       authorities
 	certified chan struct{} // something may be due for a certificate
 	listed    chan struct{} // a CRL is due
-	mails     chan struct{} // one for each connection to the mail server
-	work      worker
+	// listsUntil is how long the lease of the lists is ours, in microseconds since 1970.
+	listsUntil atomic.Int64
+	mails      chan struct{} // one for each connection to the mail server
+	work       worker
 }
 
 // New makes a service.
