@@ -6,7 +6,7 @@ replace assay => ../../..
 
 require (
 	assay v0.0.0
-	github.com/weppos/publicsuffix-go v0.50.3
+	github.com/weppos/publicsuffix-go v0.50.4-0.20260507075217-1bd47f85b3da
 	go.mau.fi/util v0.9.4
 )
 
