@@ -440,6 +440,15 @@ func testAuthorities(t *testing.T, w *world) {
 	if all, err = w.Authorities(ctx); err != nil || all[0].KeyPlace != store.KeyAway || len(all[0].Sealed) != 0 {
 		t.Error(err, all)
 	}
+	a.State, a.Version = store.AuthorityRevoked, all[0].Version
+	w.do(func(tx store.Tx) error { return tx.UpdateAuthority(a) })
+	if all, err = w.Authorities(ctx); err != nil || all[0].State != store.AuthorityRevoked {
+		t.Error(err, all)
+	}
+	a.State, a.Version = "lost", all[0].Version
+	if err := w.Write(ctx, func(tx store.Tx) error { return tx.UpdateAuthority(a) }); err == nil {
+		t.Error("a state that there is not is written")
+	}
 }
 
 func testCSRs(t *testing.T, w *world) {
