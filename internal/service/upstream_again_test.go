@@ -41,13 +41,13 @@ func TestUpstreamAgain(t *testing.T) {
 	}{
 		"nothing": {func(*testing.T, *farHouse, *View) {}, true, order.StateIssued},
 		"another key was blocked": {func(t *testing.T, h *farHouse, _ *View) {
-			h.do(t, func(tx store.Tx) error { return tx.BlockKey(strings.Repeat("0", 64), "x", h.clock()) })
+			h.writes(t, func(tx store.Tx) error { return tx.BlockKey(strings.Repeat("0", 64), "x", h.clock()) })
 		}, true, order.StateIssued},
 		"the key was blocked": {func(t *testing.T, h *farHouse, v *View) {
-			h.do(t, func(tx store.Tx) error { return tx.BlockKey(keyOf(v.Order), "x", h.clock()) })
+			h.writes(t, func(tx store.Tx) error { return tx.BlockKey(keyOf(v.Order), "x", h.clock()) })
 		}, false, order.StatePending},
 		"the account was ended": {func(t *testing.T, h *farHouse, _ *View) {
-			h.do(t, func(tx store.Tx) error {
+			h.writes(t, func(tx store.Tx) error {
 				return tx.PutAccount(store.Account{Tenant: RootTenant, ID: "shop", Verified: true, Created: h.clock(), Deactivated: h.clock()})
 			})
 		}, false, order.StatePending},
@@ -59,7 +59,7 @@ func TestUpstreamAgain(t *testing.T) {
 			h.world(t, v, forbids)
 		}, true, order.StateIssued},
 		"the validation is another's": {func(t *testing.T, h *farHouse, v *View) {
-			h.do(t, func(tx store.Tx) error {
+			h.writes(t, func(tx store.Tx) error {
 				o, err := tx.Order("", v.ID)
 				if err != nil {
 					return err
@@ -194,7 +194,7 @@ func TestUpstreamLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.world(t, v, bare())
-	h.do(t, func(tx store.Tx) error {
+	h.writes(t, func(tx store.Tx) error {
 		return tx.PutAccount(store.Account{Tenant: RootTenant, ID: "shop", Verified: true, Created: h.clock(), Deactivated: h.clock()})
 	})
 	h.once(t)
@@ -204,7 +204,7 @@ func TestUpstreamLeft(t *testing.T) {
 	}
 }
 
-func (h *farHouse) do(t *testing.T, fn func(tx store.Tx) error) {
+func (h *house) writes(t *testing.T, fn func(tx store.Tx) error) {
 	t.Helper()
 	if err := h.Store.Write(context.Background(), fn); err != nil {
 		t.Fatal(err)
