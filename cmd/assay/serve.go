@@ -129,6 +129,8 @@ func (a *app) checkService(f *serviceFlags) error {
 		return a.usage(nextServe, "serve.setting", "Where", "--drafts", "Why", "≥ 1")
 	case f.keepReviews < 0:
 		return a.usage(nextServe, "serve.setting", "Where", "--keep-reviews", "Why", "≥ 0")
+	case !f.notices.daysFit():
+		return a.usage(nextServe, "serve.setting", "Where", "--notice-days", "Why", "0, 1 … 36525")
 	case len(f.listen) == 0:
 		return a.usage(nextServe, "serve.setting", "Where", "--listen", "Why", "127.0.0.1:8080")
 	case (f.cert == "") != (f.key == ""):

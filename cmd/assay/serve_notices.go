@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/mail"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -12,6 +13,7 @@ import (
 	"assay/data"
 	"assay/internal/config"
 	"assay/internal/notify"
+	"assay/internal/renewal"
 	"assay/probe/dial"
 	"assay/review"
 )
@@ -20,6 +22,7 @@ import (
 type noticeFlags struct {
 	smtp, from, passwordFile string
 	networks                 config.Prefixes
+	days                     []int
 }
 
 func (a *app) noticeFlags(s *pflag.FlagSet, f *noticeFlags) {
@@ -27,6 +30,15 @@ func (a *app) noticeFlags(s *pflag.FlagSet, f *noticeFlags) {
 	s.StringVar(&f.from, "smtp-from", "", a.text.Text("flag.smtp-from"))
 	s.StringVar(&f.passwordFile, "smtp-password-file", "", a.text.Text("flag.smtp-password-file"))
 	s.TextVar(&f.networks, "webhook-networks", config.Prefixes{}, a.text.Text("flag.webhook-networks"))
+	s.IntSliceVar(&f.days, "notice-days", renewal.DefaultNotices(), a.text.Text("flag.notice-days"))
+}
+
+// mostNoticeDays bounds how long before its end a certificate's end is told.
+const mostNoticeDays = 36525
+
+// daysFit reports whether each of the days on which an end is told can be one.
+func (f *noticeFlags) daysFit() bool {
+	return len(f.days) <= 100 && !slices.ContainsFunc(f.days, func(d int) bool { return d < 0 || d > mostNoticeDays })
 }
 
 // mailer is the mail server that the flags say; nil: none.

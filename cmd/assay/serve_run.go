@@ -70,7 +70,7 @@ func (a *app) serve(ctx context.Context, f *serviceFlags) error {
 	api.Log, api.Records = a.logger(f.log), own.Store
 	s, err := service.New(service.Config{
 		Store: own.Store, Now: a.now, Data: set, Profile: f.profile, Profiles: profiles.named, Offered: profiles.offered, Log: api.Log, AuditKey: own.auditKey, Secrets: own.secrets, Mail: mail, Hooks: a.hooks(&f.notices, set),
-		ScanLetter: scan, LetterMax: f.letters.max,
+		NoticeDays: f.notices.days, ScanLetter: scan, LetterMax: f.letters.max,
 		Places: look.places, Lists: lists, Workers: f.workers, Drafts: f.drafts, KeepReviews: time.Duration(f.keepReviews) * 24 * time.Hour, Meter: api.Meter, Prepare: look.prepare(api.Log), ServerKeys: f.ca.serverKeys,
 		Watch: a.watchInUse(look.places, profiles.named, f.profile),
 	})

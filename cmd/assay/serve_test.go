@@ -47,6 +47,8 @@ var settings = map[string]struct{ file, shown, environment, flag, otherwise stri
 	"smtp-password-file": {`"/file/smtp"`, "/file/smtp", "/env/smtp", "/flag/smtp", ""},
 	"webhook-networks":   {`["10.8.0.0/16"]`, "10.8.0.0/16", "10.9.0.0/16", "10.10.0.0/16", ""},
 
+	"notice-days": {`[60, 15]`, "[60,15]", "45", "0", "[30,14,7,3,1]"},
+
 	"letter-scan": {`"scan file"`, "scan file", "scan env", "scan flag", ""},
 	"letter-max":  {`2000`, "2000", "3000", "4000", "0"},
 
@@ -80,6 +82,17 @@ func settled(t *testing.T, file string, env map[string]string, args ...string) (
 	return a, f, err
 }
 
+// TestNoticeDays: days that no notice can have are refused, 0 is none at all.
+func TestNoticeDays(t *testing.T) {
+	t.Parallel()
+	for text, fits := range map[string]bool{"0": true, "60,30,15,7,1": true, "36525": true, "-1": false, "36526": false, "x": false} {
+		_, f, err := settled(t, "", map[string]string{"ASSAY_SERVE_NOTICE_DAYS": text})
+		if (err == nil) != fits {
+			t.Errorf("%s: %v, %v", text, f.notices.days, err)
+		}
+	}
+}
+
 // TestServeSettings: every setting can be made by the file, by the environment
 // and by a flag; a flag wins over the environment, that over the file.
 func TestServeSettings(t *testing.T) {
@@ -98,7 +111,7 @@ func TestServeSettings(t *testing.T) {
 		t.Errorf("%d values for %d settings", len(settings), len(config.ServeKeys()))
 	}
 	list := func(key, text string) string {
-		if key == "listen" || key == "profiles" || key == "ca-permit" {
+		if key == "listen" || key == "profiles" || key == "ca-permit" || key == "notice-days" {
 			return "[" + text + "]"
 		}
 		return text

@@ -83,6 +83,10 @@ type Serve struct {
 	// Whoever may make a channel can have the service post there. Default: none but
 	// public addresses, over https.
 	WebhookNetworks []string `toml:"webhook-networks"`
+	// NoticeDays are how many days before its end a certificate's end is told, each from
+	// 1 to 36525; [0] is on none. What lies in the first third of its life is left out.
+	// Default: 30, 14, 7, 3, 1.
+	NoticeDays []int `toml:"notice-days"`
 	// LetterScan is a program that gets each letter on its standard input before
 	// it is kept, with its arguments: it ends with 0 where it found nothing, with 1
 	// where it did. Anything else, or nothing within 30 s: the letter is not taken.
@@ -153,6 +157,9 @@ func (s *Serve) Set(key string) (text string, ok bool) {
 		}
 		if list, ok := v.Field(i).Interface().([]string); ok {
 			return strings.Join(list, ","), true
+		}
+		if list, ok := v.Field(i).Interface().([]int); ok {
+			return strings.Join(strings.Fields(strings.Trim(fmt.Sprint(list), "[]")), ","), true
 		}
 		return fmt.Sprint(v.Field(i).Interface()), true
 	}

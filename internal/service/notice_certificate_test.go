@@ -214,3 +214,45 @@ func TestRevokedOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestNoticeDays: the end is told on the days that the operator set, and on none where
+// that is all.
+func TestNoticeDays(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		days []int
+		want []float64
+	}{
+		"of the operator": {[]int{15, 45}, []float64{45, 15}},
+		"none":            {[]int{0}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, e := hearing(t)
+			h.NoticeDays = c.days
+			h.channel(t, h.who[RoleApplicant], ChannelRequest{Kind: KindWebhook, Target: e.URL, Events: []string{"certificate.ending"}})
+			leaf, above, _ := h.elsewhere(t, "fig.orchard.net")
+			if _, err := h.Upload(context.Background(), h.who[RoleApplicant], UploadRequest{Certificate: leaf, Chain: above}); err != nil {
+				t.Fatal(err)
+			}
+			for range 180 {
+				h.pass(12 * time.Hour)
+				(&caHouse{house: h}).seen(t)
+			}
+			h.tell(t)
+			var got []float64
+			for _, n := range e.heard {
+				var b struct {
+					Data struct{ Event struct{ Days float64 } }
+				}
+				if err := json.Unmarshal(n.body, &b); err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, b.Data.Event.Days)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("told %v days before, want %v", got, c.want)
+			}
+		})
+	}
+}
