@@ -359,3 +359,55 @@ func TestNetwork(t *testing.T) {
 
 // An opaqueKey signs, and is no *ecdsa.PrivateKey.
 type opaqueKey struct{ crypto.Signer }
+
+// TestPebbleGiveUp: what was given up is not offered again, and nothing comes of it;
+// what was completed stays.
+func TestPebbleGiveUp(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	c := p.ca(t)
+	ctx := context.Background()
+	r := requestFor(order.MethodDNS01, "orchard.net")
+	first, err := c.Open(ctx, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := *r
+	old.State = first.State
+	for range 2 {
+		if err := c.GiveUp(ctx, &old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var refusal *issuer.Refusal
+	if sent, err := c.Sent(ctx, &old); err != nil || sent {
+		t.Errorf("sent %v, %v", sent, err)
+	}
+	if _, err := c.Open(ctx, &old); !errors.As(err, &refusal) {
+		t.Errorf("opened again: %v", err)
+	}
+	prepared, err := c.Prepare(ctx, &old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Complete(ctx, prepared); !errors.As(err, &refusal) {
+		t.Errorf("completed: %v", err)
+	}
+	second, err := c.Open(ctx, r)
+	if err != nil || second.Reference == first.Reference || second.Challenges[0].Value == first.Challenges[0].Value {
+		t.Fatalf("%+v %v", second, err)
+	}
+	p.publish(t, second.Challenges)
+	r.State = second.State
+	if prepared, err = c.Prepare(ctx, r); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Complete(ctx, prepared); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.GiveUp(ctx, r); err != nil {
+		t.Error(err)
+	}
+	if sent, err := c.Sent(ctx, r); err != nil || !sent {
+		t.Errorf("sent %v, %v", sent, err)
+	}
+}
