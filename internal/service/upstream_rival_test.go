@@ -218,3 +218,46 @@ func TestUpstreamForeignCertificate(t *testing.T) {
 		t.Errorf("opened %d times", h.ca.opened)
 	}
 }
+
+// TestUpstreamAtOnce: of many orders that are offered one order at the CA at the same
+// moment one has it, and all get their certificate, one after the other.
+func TestUpstreamAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newFarHouse(t)
+	var all []*View
+	for range 4 {
+		all = append(all, h.apply(t, h.who[RoleApplicant], dv(t, "orchard.net")))
+	}
+	for range 3 {
+		if _, err := h.runDue(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		h.pass(time.Minute)
+	}
+	have := 0
+	for n := range all {
+		all[n] = h.read(t, all[n].ID)
+		if origin(all[n]) == "upstream" {
+			have++
+		} else if !shared(all[n]) {
+			t.Errorf("it does not say that it waits: %+v", all[n].Challenges)
+		}
+	}
+	if have != 1 {
+		t.Fatalf("%d have it", have)
+	}
+	for range len(all) {
+		for n := range all {
+			if all[n] = h.read(t, all[n].ID); all[n].State == order.StatePending && origin(all[n]) == "upstream" {
+				all[n] = h.goes(t, all[n], time.Hour)
+			}
+		}
+		h.passes(t, all[0], time.Hour)
+	}
+	for n := range all {
+		if all[n] = h.read(t, all[n].ID); all[n].State != order.StateIssued {
+			t.Fatalf("order %d: %s %v", n, all[n].State, causesIn(all[n]))
+		}
+		h.keyed(t, all[n])
+	}
+}
