@@ -226,6 +226,12 @@ func (s *Service) quiet(ctx context.Context, n *store.Notice, l *notify.Letter, 
 			return "the same was told within a day", err
 		}
 		return "", err
+	case notify.CertificateEnding:
+		c, err := s.Store.Certificate(ctx, n.Tenant, n.Certificate)
+		if err == nil && (!c.Deleted.IsZero() || !s.news(c)) {
+			return "its end is no news any more", nil
+		}
+		return "", err
 	case notify.RevocationAsked:
 		if l.State != string(order.CertificateRevocationLetter) {
 			return "the revocation was decided meanwhile", nil

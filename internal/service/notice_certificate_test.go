@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -121,6 +122,48 @@ func TestUploadedMuted(t *testing.T) {
 	}
 	if h.tell(t); len(e.told(t)) != 0 {
 		t.Errorf("%+v", e.told(t))
+	}
+}
+
+// TestEndingQuiet: what was to be told of a certificate's end is not where it was muted
+// or deleted before the mail server, or the webhook, could be reached.
+func TestEndingQuiet(t *testing.T) {
+	t.Parallel()
+	for name, act := range map[string]func(h *house, id string) error{
+		"muted": func(h *house, id string) error {
+			muted := true
+			_, err := h.ChangeCertificate(context.Background(), h.who[RoleApplicant], id, 0, CertificateChange{Muted: &muted})
+			return err
+		},
+		"deleted": func(h *house, id string) error {
+			_, err := h.DeleteCertificate(context.Background(), h.who[RoleApplicant], id, 0)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, e := hearing(t)
+			h.channel(t, h.who[RoleApplicant], ChannelRequest{Kind: KindWebhook, Target: e.URL, Events: []string{"certificate.ending"}})
+			leaf, above, _ := h.elsewhere(t, "fig.orchard.net")
+			v, err := h.Upload(context.Background(), h.who[RoleApplicant], UploadRequest{Certificate: leaf, Chain: above})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.pass(60 * day)
+			(&caHouse{house: h}).seen(t)
+			e.say(http.StatusServiceUnavailable)
+			h.tell(t)
+			if err := act(h, v.Certificate.ID); err != nil {
+				t.Fatal(err)
+			}
+			e.say(http.StatusOK)
+			h.pass(time.Hour)
+			h.tell(t)
+			list := h.notices(t, NoticeQuery{Certificate: v.Certificate.ID})
+			if len(e.told(t)) != 0 || len(list) != 1 || list[0].State != "quiet" || list[0].Attempts != 1 {
+				t.Errorf("%+v %+v", e.told(t), list)
+			}
+		})
 	}
 }
 
