@@ -10,9 +10,9 @@ import (
 
 const (
 	// topReuse is the longest time for which the CAA answer of a top-level domain
-	// stands for all looks: the climb of every name ends at it (RFC 8659 3), no
-	// applicant can change it, and its servers need not be asked for each order.
-	// BR 4.2.2.1 would allow 8 hours.
+	// stands for all looks: the climb of every name ends at it (RFC 8659 3), hardly an
+	// applicant can change it (the owner of a brand's can), and its servers need not be
+	// asked for each order. BR 4.2.2.1 would allow 8 hours.
 	topReuse = time.Minute
 	// mostTops bounds how many are kept: there are fewer than 1,500 such domains.
 	mostTops = 2000

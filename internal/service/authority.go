@@ -180,7 +180,7 @@ func (s *Service) authorityKey(a *store.Authority, in AuthoritySettings) (crypto
 		return signer, nil
 	}
 	if in.KeyAt == nil {
-		return nil, fmt.Errorf("the key of the CA %s is at %q, which this program cannot reach", a.ID, a.KeyPlace)
+		return nil, fmt.Errorf("the key of the CA %s is at %q, which this program cannot reach", a.ID, placeOf(a))
 	}
 	return in.KeyAt(a.KeyPlace)
 }

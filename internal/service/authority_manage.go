@@ -33,16 +33,13 @@ func (s *Service) AllAuthorities(ctx context.Context) ([]AuthorityView, error) {
 	for i := range all {
 		a := &all[i]
 		views[i] = AuthorityView{
-			ID: a.ID, Parent: a.Parent, Kind: a.Kind, State: a.State, Subject: a.Subject, Key: a.KeyPlace, Fingerprint: fingerprintOf(a.DER),
+			ID: a.ID, Parent: a.Parent, Kind: a.Kind, State: a.State, Subject: a.Subject, Key: placeOf(a), Fingerprint: fingerprintOf(a.DER),
 			Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.DER})), NotAfter: a.NotAfter, CreatedAt: a.Created, Version: a.Version,
 		}
 		if a.State == store.AuthorityRevoked {
 			if err := s.revokedAuthority(ctx, a, &views[i]); err != nil {
 				return nil, err
 			}
-		}
-		if a.KeyPlace != store.KeySealed && a.KeyPlace != store.KeyAway {
-			views[i].Key, _, _ = strings.Cut(a.KeyPlace, "?") // what follows may be a PIN
 		}
 	}
 	return views, nil
@@ -228,4 +225,10 @@ func (s *Service) RetireAuthority(ctx context.Context, id string) error {
 		}
 		return s.audit(tx, operator(), nil, "ca.retire", "ca:"+id, nil)
 	}))
+}
+
+// placeOf is where a CA's key is, without what follows, which may be a PIN.
+func placeOf(a *store.Authority) string {
+	place, _, _ := strings.Cut(a.KeyPlace, "?")
+	return place
 }

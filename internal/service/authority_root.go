@@ -138,7 +138,7 @@ func (s *Service) RevocableAuthority(ctx context.Context, id string) (*Authority
 	case a.Kind != store.AuthorityIssuing || a.Parent == "":
 		return nil, &Problem{Kind: WrongState, Message: "ca.not-below", Pairs: []any{"ID", id}}
 	}
-	return &AuthorityView{ID: a.ID, Parent: a.Parent, Kind: a.Kind, State: a.State, Subject: a.Subject, Key: a.KeyPlace, NotAfter: a.NotAfter, CreatedAt: a.Created, Version: a.Version}, nil
+	return &AuthorityView{ID: a.ID, Parent: a.Parent, Kind: a.Kind, State: a.State, Subject: a.Subject, Key: placeOf(a), NotAfter: a.NotAfter, CreatedAt: a.Created, Version: a.Version}, nil
 }
 
 func (s *Service) revokeAuthority(ctx context.Context, a *store.Authority, why issuer.Reason) error {

@@ -199,8 +199,9 @@ func (s *Service) renewDue(ctx context.Context, d store.CertificateDue, c *store
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if err == nil && (o.State.Open() || o.State == order.StateIssued) {
-			// It is on its way; looked at again, should that fail.
+		if err == nil && o.State.Open() {
+			// It is on its way; looked at again, should that fail, or what came of it be
+			// revoked. Of one that came this certificate would say that it replaced it.
 			return s.renewAgain(ctx, d, day)
 		}
 	}

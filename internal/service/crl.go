@@ -39,9 +39,9 @@ func (s *Service) wakeLists() {
 func (s *Service) publishing(ctx context.Context) {
 	defer s.endPublishing(ctx)
 	for ctx.Err() == nil {
-		wait, err := s.publish(ctx)
+		wait, err := time.Duration(0), s.idleAuthorities(ctx)
 		if err == nil {
-			err = s.idleAuthorities(ctx)
+			wait, err = s.publish(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.Error("publishing revocations failed; it is tried again", "error", err, "in", crlRetry.String())

@@ -111,7 +111,7 @@ func (s *Service) issue(ctx context.Context, d store.Due, o *store.Order) error 
 	if err != nil || !passed {
 		return err
 	}
-	if ca.Upstream() && i.request.State == nil {
+	if ca.Upstream() && len(i.request.State) == 0 {
 		if i.offered != nil && i.offered.WaitsFor != "" {
 			return i.passes(ctx, i.offered)
 		}
@@ -233,7 +233,9 @@ func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Is
 	now := s.now()
 	err = s.Store.Write(ctx, func(tx store.Tx) error {
 		stored = false
-		if err := tx.FinishDue(i.due, s.Owner); err != nil {
+		// The lease ends where nothing is due any more: what is not stored is settled
+		// under it.
+		if err := tx.KeepDue(i.due, s.Owner); err != nil {
 			return err
 		}
 		o, err := tx.Order("", i.o.ID)
@@ -242,7 +244,7 @@ func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Is
 		}
 		to, ok := o.State.Next(order.ActionIssue)
 		if !ok || o.Version != i.o.Version {
-			return tx.SetDue(store.Due{Order: o.ID, Kind: store.DueCheck, At: now})
+			return nil
 		}
 		ended := *a
 		ended.State, ended.TBS, ended.Ended = order.AttemptIssued, nil, now
@@ -294,10 +296,15 @@ func (s *Service) leftAttempt(ctx context.Context, d store.Due, o *store.Order, 
 		return false, 0, err
 	}
 	last := &all[len(all)-1]
-	if last.State != order.AttemptPrepared || last.Serial == "" && !ca.Upstream() {
+	if last.State != order.AttemptPrepared {
 		return false, last.Seq, nil
 	}
 	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: last.Seq, review: last.Review}
+	if last.Serial == "" && !ca.Upstream() {
+		s.Log.Error("an attempt at a CA that is not used any more is given up; look there for a certificate that came of it",
+			"order", o.ID, "attempt", last.Seq, "ca", last.Issuer)
+		return true, last.Seq, i.abandon(ctx, last, "the issuer is another one now", 0)
+	}
 	if last.Serial == "" && last.Issuer == ca.ID() {
 		left, err = i.left(ctx, last)
 		return left, last.Seq, err

@@ -24,6 +24,9 @@ func (i *issuance) again(ctx context.Context, a *store.Attempt) (goes bool, err 
 	if err != nil {
 		return false, i.waits(ctx, err)
 	}
+	if sent && r.passing() && i.s.now().Sub(a.Created) < grace {
+		return false, i.later(ctx, i.rest(nil)) // it may pass again, and is not revoked for a fault that ends
+	}
 	if sent {
 		i.spoiled = true
 		return true, nil
@@ -88,8 +91,12 @@ func (i *issuance) unwanted(ctx context.Context, a *store.Attempt, issued *issue
 	if !i.ca.Upstream() {
 		return i.abandon(ctx, a, why, 0)
 	}
-	if err := i.ca.Revoke(ctx, &issuer.Revocation{Certificate: issued.Certificate, Reason: issuer.Superseded, At: i.s.now()}); err != nil {
-		return fmt.Errorf("a certificate that nobody gets is not revoked yet: %w", err)
+	revoked := "revoked"
+	if err := i.ca.Revoke(ctx, &issuer.Revocation{Certificate: issued.Certificate, Reason: issuer.Superseded, At: i.s.now()}); errors.As(err, new(*issuer.Refusal)) {
+		revoked = "not_revoked" // nor will it be: its owner reads of it in the log, and the order goes on
+		i.s.Log.Error("an upstream CA refuses to revoke a certificate that nobody gets", "order", i.o.ID, "serial", serialText(issued.Certificate), "error", err)
+	} else if err != nil {
+		return i.waits(ctx, fmt.Errorf("a certificate that nobody gets is not revoked yet: %w", err))
 	}
 	// The order there gives this certificate and no other: one more is begun.
 	now := i.s.now()
@@ -98,7 +105,7 @@ func (i *issuance) unwanted(ctx context.Context, a *store.Attempt, issued *issue
 		return err
 	}
 	detail, err := json.Marshal(map[string]string{
-		"why": why, "revoked": serialText(issued.Certificate), "fingerprint": fingerprintOf(issued.Certificate.Raw),
+		"why": why, revoked: serialText(issued.Certificate), "fingerprint": fingerprintOf(issued.Certificate.Raw),
 	})
 	if err != nil {
 		return err

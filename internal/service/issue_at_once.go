@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"assay/evidence"
 	"assay/internal/issuer"
 	"assay/internal/store"
 	"assay/order"
@@ -21,6 +22,7 @@ const freshLook = 30 * time.Second
 type atOnce struct {
 	*issuance
 	prepared *issuer.Prepared
+	account  *evidence.Account // as the look saw it
 	keyprint string
 	began    time.Time // when the look began
 }
@@ -36,7 +38,11 @@ func (s *Service) atOnce(ctx context.Context, d store.Due, o *store.Order, seen 
 		return nil
 	case r.Mode != review.Attempt || r.Verdict != review.VerdictPass || r.Scope != review.ScopeNetwork || !seen.validated:
 		return nil
-	case r.Lab && seen.profile.Public || !o.Validated.IsZero():
+	case r.Lab && seen.profile.Public || !o.Validated.IsZero() || seen.final:
+		return nil
+	}
+	account := alone(seen.report)
+	if account == nil || o.Product != order.DV {
 		return nil
 	}
 	i := &issuance{s: s, ca: ca, due: d, o: o, p: seen.profile, seq: seen.attempts + 1, sharing: seen.sharing}
@@ -47,7 +53,7 @@ func (s *Service) atOnce(ctx context.Context, d store.Due, o *store.Order, seen 
 	if err != nil {
 		return nil
 	}
-	w := &atOnce{issuance: i, prepared: prepared, began: seen.began}
+	w := &atOnce{issuance: i, prepared: prepared, account: account, began: seen.began}
 	if at := slices.IndexFunc(keys, func(k store.OrderKey) bool { return k.Kind == "key" }); at >= 0 {
 		w.keyprint = keys[at].Digest
 	}
@@ -55,20 +61,38 @@ func (s *Service) atOnce(ctx context.Context, d store.Due, o *store.Order, seen 
 }
 
 // stands reports whether the look was made just now, and what the store knew then of
-// the order's key and account holds still. The order itself, and who shares its key, the check's unit sees to.
+// the order's key and account holds still. The order itself, and who shares its key,
+// the check's unit sees to.
 func (w *atOnce) stands(tx store.Tx, o *store.Order) (bool, error) {
 	if now := w.s.now(); w.keyprint == "" || now.Before(w.began) || now.Sub(w.began) > freshLook {
 		return false, nil
 	}
-	blocked, err := tx.BlockedNow(w.keyprint)
-	if err != nil || !blocked.IsZero() {
-		return false, err
-	}
-	account, err := tx.Account(o.Tenant, o.Account)
+	account, blocked, err := tx.AccountNow(o.Tenant, o.Account, w.keyprint)
 	if err != nil {
 		return false, err
 	}
-	return account.Deactivated.IsZero(), nil
+	was := w.account
+	return blocked.IsZero() && account.Deactivated.IsZero() && account.Verified == was.Verified && account.Agreement == was.Agreement, nil
+}
+
+// alone is the account that a judgement read, where it read nothing else that people
+// may take back: approvals, proofs of a company, earlier validations. nil: it did.
+func alone(r *review.Report) (account *evidence.Account) {
+	for i := range r.Observations {
+		l := r.Observations[i].Lookup
+		switch {
+		case l == nil:
+			continue
+		case len(l.Approvals)+len(l.Claims)+len(l.Calls)+len(l.Letters)+len(l.People)+len(l.Reviews) > 0:
+			return nil
+		case l.Checks != nil && len(l.Checks.Validated) > 0:
+			return nil
+		}
+		if l.Account != nil {
+			account = l.Account
+		}
+	}
+	return account
 }
 
 // keep stores the attempt beside the state of the order that passed.

@@ -55,6 +55,12 @@ type ruling struct {
 	pause string
 }
 
+// passing reports whether what is in the way may go away without the applicant: a
+// laboratory, a server that does not answer.
+func (r *ruling) passing() bool {
+	return r.pause != "" || r.report != nil && r.report.Verdict != review.VerdictRefuse
+}
+
 // back sends an order back that passes no more, or pauses it.
 func (i *issuance) back(ctx context.Context, r *ruling) error {
 	if r.pause != "" {

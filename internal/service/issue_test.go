@@ -416,6 +416,11 @@ func TestAtOnce(t *testing.T) {
 				return tx.PutAccount(store.Account{Tenant: RootTenant, ID: "shop", Verified: true, Created: h.clock(), Deactivated: h.clock()})
 			})
 		}, order.StateFailed},
+		"the account is verified no more": {func(t *testing.T, h *caHouse, _ *View) {
+			h.do(t, func(tx store.Tx) error {
+				return tx.PutAccount(store.Account{Tenant: RootTenant, ID: "shop", Created: h.clock()})
+			})
+		}, order.StateFailed},
 		"it was cancelled": {func(t *testing.T, h *caHouse, v *View) {
 			if _, err := h.Cancel(context.Background(), h.who[RoleApplicant], v.ID, 0); err != nil {
 				t.Error(err)

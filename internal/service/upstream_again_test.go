@@ -82,6 +82,14 @@ func TestUpstreamAgain(t *testing.T) {
 				c.change(t, h, v)
 				h.pass(20 * time.Minute)
 				h.once(t)
+				if passing := strings.HasPrefix(name, "CAA forbids, and the answer is too old") || strings.HasPrefix(name, "its profile is"); passing && sent {
+					// What may go away costs no certificate, for a day.
+					if state := h.read(t, v.ID).State; state != order.StateReady || len(h.ca.revoked) > 0 {
+						t.Fatalf("%s, revoked there %v", state, h.ca.revoked)
+					}
+					h.pass(grace)
+					h.once(t)
+				}
 				h.settles(t)
 				v = h.read(t, v.ID)
 				states := h.attempts(t, v)
@@ -166,6 +174,12 @@ func TestUpstreamUnwanted(t *testing.T) {
 				return nil
 			}
 			v := begins(t, h)
+			for range 5 {
+				h.once(t)
+			}
+			if failures != 1 {
+				t.Errorf("it was asked %d times in one moment", failures)
+			}
 			for range 6 {
 				v = h.goes(t, v, time.Hour)
 			}

@@ -182,6 +182,9 @@ func (i *issuance) displace(tx store.Tx, r *rival) (gone bool, err error) {
 	if r.gives {
 		u.WaitsFor, u.Changed = i.o.ID, now
 		o.Changed = now
+		if err := s.ownDeadline(tx, o); err != nil {
+			return false, err
+		}
 		if err := tx.ReplaceOrder(o, store.NewOrder{Names: s.orderNames(o.Order), Keys: orderKeys(o.Order), Challenges: r.values}); err != nil {
 			return false, err
 		}
@@ -195,6 +198,20 @@ func (i *issuance) displace(tx store.Tx, r *rival) (gone bool, err error) {
 		}
 	}
 	return true, tx.PutUpstreamOrder(&u)
+}
+
+// ownDeadline gives an order back the deadline that a CA's order shortened.
+func (s *Service) ownDeadline(tx store.Tx, o *store.Order) error {
+	p, err := s.Profiles(o.Profile)
+	if err != nil {
+		return err
+	}
+	own := deadlineOf(p, o.Submitted)
+	if own.IsZero() || o.Deadline.IsZero() || !own.After(o.Deadline) {
+		return nil
+	}
+	o.Deadline = own
+	return tx.SetDue(store.Due{Order: o.ID, Kind: store.DueDeadline, At: own})
 }
 
 // free reports whether the order that this one waits for has nothing any more that it

@@ -114,6 +114,9 @@ func (f *far) Prepare(_ context.Context, r *issuer.Request) (*issuer.Prepared, e
 			return nil, err
 		}
 	}
+	if len(r.State) == 0 {
+		return nil, errors.New("no order was opened")
+	}
 	return &issuer.Prepared{State: r.State, Ticket: r}, nil
 }
 

@@ -228,7 +228,7 @@ CREATE INDEX notices_old ON notices (at, entry, channel) WHERE state <> 'due';
 
 -- +goose Down
 -- Down keeps every row but those of authorities, attempts, upstream_orders, chains, certificates, certificate_names, certificate_due, revocations, crls, blocked_keys, csrs.
--- Without certificates every notice is about an order.
+-- Without certificates every notice is about an order: those of certificates that have none go with them.
 CREATE TABLE notices_after AS SELECT * FROM notices;
 DROP TABLE notices;
 CREATE TABLE notices (
@@ -249,7 +249,7 @@ CREATE TABLE notices (
     PRIMARY KEY (entry, channel)
 ) WITHOUT ROWID;
 INSERT INTO notices (entry, channel, tenant, account, event, order_id, at, state, due_at, lease, attempt, digest, settled_at, reason)
-    SELECT entry, channel, tenant, account, event, order_id, at, state, due_at, lease, attempt, digest, settled_at, reason FROM notices_after;
+    SELECT entry, channel, tenant, account, event, order_id, at, state, due_at, lease, attempt, digest, settled_at, reason FROM notices_after WHERE order_id IS NOT NULL;
 DROP TABLE notices_after;
 CREATE INDEX notices_due ON notices (due_at, entry, channel) WHERE state = 'due';
 CREATE INDEX notices_channel_due ON notices (channel, due_at, entry) WHERE state = 'due';

@@ -141,6 +141,9 @@ func scanUpstream(scan func(...any) error) (u store.UpstreamOrder, err error) {
 	var deadline, passed, changed int64
 	err = scan(&u.Order, &u.Issuer, &u.Reference, &u.Tenant, &u.Account, &u.Data, &deadline, &u.WaitsFor, &passed, &changed)
 	u.Deadline, u.Passed, u.Changed = fromMicros(deadline), fromMicros(passed), fromMicros(changed)
+	if len(u.Data) == 0 {
+		u.Data = nil // on either engine
+	}
 	return u, err
 }
 

@@ -208,6 +208,18 @@ func (t *tx) DueByKey(keyprint, except string, at time.Time) error {
 		ON CONFLICT (certificate, kind) DO UPDATE SET due_at=excluded.due_at, lease='', attempt=0`, micros(at), keyprint, except)
 }
 
+func (t *tx) AccountNow(tenant, id, keyprint string) (account *store.Account, blocked time.Time, err error) {
+	var a store.Around
+	r := standing(&store.AroundQuery{Tenant: tenant, Account: id, Past: store.PastQuery{Key: keyprint}}, &a)
+	if _, err := read(t, func(scan func(...any) error) (struct{}, error) { return struct{}{}, r.row(scan) }, r.query, r.args...); err != nil {
+		return nil, time.Time{}, err
+	}
+	if a.Account == nil {
+		return nil, time.Time{}, store.ErrNotFound
+	}
+	return a.Account, a.Blocked, nil
+}
+
 func (t *tx) BlockedNow(keyprint string) (time.Time, error) {
 	list, err := read(t, scanMicros, `SELECT blocked_at FROM blocked_keys WHERE keyprint = $1`, keyprint)
 	if err != nil || len(list) == 0 {

@@ -93,7 +93,7 @@ func testAttempts(t *testing.T, w *world) {
 			t.Error(is, err, got)
 		}
 	}
-	waits := &store.UpstreamOrder{Order: "A1", Issuer: "acme", Tenant: "root", Account: "a", Data: []byte("z"), WaitsFor: "A2", Passed: noon, Deadline: noon, Changed: noon}
+	waits := &store.UpstreamOrder{Order: "A1", Issuer: "acme", Tenant: "root", Account: "a", WaitsFor: "A2", Passed: noon, Deadline: noon, Changed: noon}
 	w.do(func(tx store.Tx) error { return tx.PutUpstreamOrder(waits) })
 	if got, err := w.UpstreamOrder(ctx, "A1"); err != nil || cmp.Diff(waits, got) != "" {
 		t.Error(err, cmp.Diff(waits, got))
