@@ -305,6 +305,35 @@ func TestRenewal(t *testing.T) {
 	}
 }
 
+// TestRenewalSpoiled: a renewal of which nothing came that takes the old one's place is
+// ordered again.
+func TestRenewalSpoiled(t *testing.T) {
+	t.Parallel()
+	h, ctx := newCAHouse(t), context.Background()
+	a := dv(t, "orchard.net")
+	a.Order.Validity = &order.Validity{Days: 15}
+	v, auto := h.issuedFor(t, a), true
+	owner := h.who[RoleApplicant]
+	if _, err := h.ChangeCertificate(ctx, owner, v.ID, 0, CertificateChange{AutoRenew: &auto}); err != nil {
+		t.Fatal(err)
+	}
+	spoiled := h.issuedFor(t, dv(t, "orchard.net"))
+	h.do(t, func(tx store.Tx) error {
+		c, err := tx.CertificateNow("", v.ID)
+		if err != nil {
+			return err
+		}
+		c.Renews = spoiled.ID
+		return tx.UpdateCertificate(c)
+	})
+	h.pass(10*day + time.Hour)
+	h.seen(t)
+	c, err := h.Certificate(ctx, owner, v.ID)
+	if err != nil || c.Renewal == spoiled.ID || c.Renewal == "" || c.ReplacedBy != "" {
+		t.Errorf("renewal %q, replaced by %q, %v", c.Renewal, c.ReplacedBy, err)
+	}
+}
+
 // TestSeries: an order of several years is a chain of certificates, each with a
 // review of its own, of which the last ends when it was to.
 func TestSeries(t *testing.T) {
