@@ -172,7 +172,7 @@ func (w *witness) Complete(ctx context.Context, p *issuer.Prepared) (*issuer.Iss
 		w.mu.Lock()
 		w.early[id.(string)] = c.Certificate.Raw
 		w.mu.Unlock()
-		slow *= 10 // somebody gets it
+		slow *= 50 // somebody gets it
 		<-time.After(slow)
 	}
 	w.tell(c.Certificate.Raw)
