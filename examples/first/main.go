@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -264,6 +265,7 @@ func (j *journey) handshake(ctx context.Context) error {
 		return err
 	}
 	server := &http.Server{
+		ErrorLog:          log.New(io.Discard, "", 0), // its clients say what is wrong
 		ReadHeaderTimeout: time.Minute, TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "Welcome to the orchard.") }),
 	}

@@ -34,7 +34,7 @@ func (h *caHouse) issuedFor(t *testing.T, a Application) *View {
 }
 
 // seen does what is due for certificates now.
-func (h *caHouse) seen(t *testing.T) {
+func (h *house) seen(t *testing.T) {
 	t.Helper()
 	for {
 		n, _, err := h.certificatesDue(context.Background())

@@ -14,20 +14,6 @@ import (
 	"assay/profile"
 )
 
-// settles does what is due for certificates.
-func (h *farHouse) settles(t *testing.T) {
-	t.Helper()
-	for {
-		n, _, err := h.certificatesDue(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n == 0 {
-			return
-		}
-	}
-}
-
 // TestUpstreamAgain: a process died while an upstream CA issued, and meanwhile the
 // order passes no more. What that CA has not got yet it does not get; what it issued
 // is stored and revoked. Without a change the attempt goes on: the near misses.
@@ -90,7 +76,7 @@ func TestUpstreamAgain(t *testing.T) {
 					h.pass(grace)
 					h.once(t)
 				}
-				h.settles(t)
+				h.seen(t)
 				v = h.read(t, v.ID)
 				states := h.attempts(t, v)
 				switch {
