@@ -24,7 +24,7 @@ import (
 
 func (a *app) dbCommand() *cobra.Command {
 	c := &cobra.Command{Use: "db", Short: a.text.Text("db.short"), Long: a.text.Text("db.long"), RunE: a.subcommandNeeded}
-	c.AddCommand(a.dbMigrateCommand(), a.dbCopyCommand(), a.dbBackupCommand(), a.dbRestoreCommand())
+	c.AddCommand(a.dbMigrateCommand(), a.dbCopyCommand(), a.dbBackupCommand(), a.dbRestoreCommand(), a.dbRekeyCommand())
 	return c
 }
 
@@ -156,7 +156,7 @@ func (a *app) databaseError(err error, database string) error {
 		return f
 	case errors.Is(err, context.Canceled):
 		return err
-	case errors.Is(err, sqlite.ErrInUse):
+	case errors.Is(err, sqlite.ErrInUse), errors.Is(err, postgres.ErrInUse):
 		return &failure{code: exitUnavailable, what: a.text.Text("db.in-use", "Database", name), next: "systemctl stop assay"}
 	case errors.Is(err, fs.ErrNotExist):
 		return a.usage("assay db migrate --data DIR", "db.missing", "Database", name)
@@ -181,6 +181,11 @@ func (a *app) versionError(v *sqlstore.VersionError, name string) error {
 
 // onDatabase runs a command that can be interrupted and then has changed nothing.
 func (a *app) onDatabase(c *cobra.Command, run func(context.Context) error) error {
+	return a.interruptibleAs(c, "db.interrupted", run)
+}
+
+// interruptibleAs runs a command on the database; id says what an interrupt leaves.
+func (a *app) interruptibleAs(c *cobra.Command, id string, run func(context.Context) error) error {
 	err := a.interruptible(c, func(ctx context.Context) error {
 		err := run(ctx)
 		if err != nil && ctx.Err() != nil {
@@ -190,7 +195,7 @@ func (a *app) onDatabase(c *cobra.Command, run func(context.Context) error) erro
 	})
 	var f *failure
 	if errors.As(err, &f) && f.what == a.text.Text("error.interrupted") {
-		f.what = a.text.Text("db.interrupted")
+		f.what = a.text.Text(id)
 	}
 	return err
 }

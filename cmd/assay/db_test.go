@@ -286,10 +286,19 @@ func TestCopyThereAndBack(t *testing.T) {
 	s.audited(t)
 	s.db(t, exitUnavailable, nil, "copy", "--data", s.data(), "--to", filepath.Join(s.dir, "no.db"))
 	s.db(t, exitUnavailable, nil, "migrate", "--to", "1", "--data", s.data())
+	s.db(t, exitUnavailable, nil, "rekey", "--data", s.data())
 	file, key := filepath.Join(s.dir, "pg.age"), filepath.Join(s.dir, "backup.key")
 	var made backupResult
 	s.db(t, 0, &made, "backup", file, "--identity", key, "--data", s.data())
 	s.db(t, exitUnavailable, nil, "restore", file, "--identity", key, "--data", s.data(), "--replace")
+	s.stop(t)
+	var turned rekeyResult
+	s.db(t, 0, &turned, "rekey", "--data", s.data())
+	if turned.Engine != "postgres" || turned.Values == 0 {
+		t.Errorf("%+v", turned)
+	}
+	s.look(t, publish(v), lab.Options{})
+	s.audited(t)
 	s.stop(t)
 	s.db(t, exitUsage, nil, "restore", file, "--identity", key, "--data", s.data())
 	var again restoreResult

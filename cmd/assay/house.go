@@ -18,6 +18,7 @@ import (
 	"assay/internal/secret"
 	"assay/internal/store"
 	"assay/internal/store/postgres"
+	"assay/internal/store/rekey"
 	"assay/internal/store/sqlite"
 )
 
@@ -49,8 +50,8 @@ func (h *house) publicKey() ed25519.PublicKey {
 
 // The ids of what the database keeps sealed.
 const (
-	secretRing  = "ring"      // the data keys, sealed by the master key
-	secretAudit = "audit-key" // signs the heads of the audit chain
+	secretRing  = rekey.RingID // the data keys, sealed by the master key
+	secretAudit = "audit-key"  // signs the heads of the audit chain
 )
 
 // openHouse opens the directory, the database and the keys, and makes what is

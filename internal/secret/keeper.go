@@ -142,11 +142,16 @@ func (k *Keeper) Open(row string, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// Stale says whether a value was sealed with another than the newest data key:
-// housekeeping opens it and seals it again.
-func (k *Keeper) Stale(sealed []byte) bool {
-	id, err := keyNumber(sealed)
-	return err == nil && id != k.newest
+// Keys is how many data keys the ring has.
+func (k *Keeper) Keys() int { return len(k.ring) }
+
+// MarkSize is how many bytes a mark has: see [Keeper.Mark].
+const MarkSize = headerSize
+
+// Mark is how every value begins that the newest data key sealed, and none that
+// another one did.
+func (k *Keeper) Mark() []byte {
+	return binary.BigEndian.AppendUint32([]byte{valueVersion}, k.newest)
 }
 
 // Turn adds a data key made at a time, which seals from now on, and returns the
@@ -162,6 +167,19 @@ func (k *Keeper) Turn(ctx context.Context, master Master, at time.Time) ([]byte,
 		return nil, nil, err
 	}
 	keeper, err := newKeeper(next, k.rand)
+	return sealed, keeper, err
+}
+
+// Retire returns the ring of the newest data key alone, sealed by a master key, with
+// the keeper of that ring: what older keys sealed opens no more. Seal that anew
+// before; a test of all that is sealed is [Keeper.Mark].
+func (k *Keeper) Retire(ctx context.Context, master Master) ([]byte, *Keeper, error) {
+	rest := k.ring[len(k.ring)-1:] // keys are in the order of their numbers
+	sealed, err := sealRing(ctx, master, rest, k.rand)
+	if err != nil {
+		return nil, nil, err
+	}
+	keeper, err := newKeeper(rest, k.rand)
 	return sealed, keeper, err
 }
 

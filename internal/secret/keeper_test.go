@@ -125,8 +125,8 @@ func TestTurnedRing(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := seal(t, turned, "r", "two")
-	if !turned.Stale(first) || turned.Stale(second) {
-		t.Error("what the old key sealed is stale, what the new one sealed is not")
+	if bytes.HasPrefix(first, turned.Mark()) || !bytes.HasPrefix(second, turned.Mark()) || len(turned.Mark()) != MarkSize {
+		t.Error("what the new key sealed has its mark, what the old one sealed has not")
 	}
 	restarted, err := Open(t.Context(), Config{Master: m, Ring: ring, Rand: rand.Reader})
 	if err != nil {
@@ -142,6 +142,42 @@ func TestTurnedRing(t *testing.T) {
 	// The other server still has the old ring: it is told to read it again.
 	if _, err := old.Open("r", second); !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("the old ring says %v", err)
+	}
+}
+
+// TestRetiredKeys: what the newest key sealed opens, what those before it sealed does
+// not, and the number of a key that left is given to no other.
+func TestRetiredKeys(t *testing.T) {
+	t.Parallel()
+	old, _ := open(t, master(1))
+	first := seal(t, old, "r", "one")
+	_, turned, err := old.Turn(t.Context(), master(1), made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := seal(t, turned, "r", "two")
+	ring, retired, err := turned.Retire(t.Context(), master(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	restarted, err := Open(t.Context(), Config{Master: master(2), Ring: ring, Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []*Keeper{retired, restarted} {
+		if _, err := k.Open("r", first); !errors.Is(err, ErrUnknownKey) {
+			t.Errorf("what a retired key sealed: %v", err)
+		}
+		if got, err := k.Open("r", second); err != nil || string(got) != "two" || k.Keys() != 1 {
+			t.Errorf("opened %q, %v with %d keys", got, err, k.Keys())
+		}
+	}
+	_, again, err := restarted.Turn(t.Context(), master(2), made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if third := seal(t, again, "r", "three"); bytes.HasPrefix(third, old.Mark()) || bytes.HasPrefix(third, turned.Mark()) {
+		t.Error("a key has the number of one before it")
 	}
 }
 

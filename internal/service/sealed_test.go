@@ -11,33 +11,16 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"assay/internal/issuer/private"
 	"assay/internal/secret"
 	"assay/internal/store"
 	"assay/internal/store/copy"
+	"assay/internal/store/rekey"
 	"assay/internal/store/sqlite"
 	"assay/order"
 )
-
-// sealedColumns are the columns whose values [Config.Secrets] seals, and the row that a
-// value is sealed for, in SQL. A value opens for that row only.
-func sealedColumns() map[string]string {
-	return map[string]string{
-		"dossiers.body":       "'dossier:' || id",
-		"claims.body":         "'claim:' || id",
-		"calls.body":          "'call:' || id",
-		"letters.note":        "'letter-note:' || id",
-		"letter_parts.sealed": "'letter:' || letter || ':' || n",
-		"channels.sealed":     "'channel:' || id",
-		"authorities.sealed":  "'authority:' || id",
-		"certificates.sealed": "'certificate:' || id",
-		"csrs.sealed":         "'csr:' || id",
-		"secrets.sealed":      "id",
-	}
-}
 
 // plainColumns are all others that hold bytes.
 func plainColumns() []string {
@@ -88,16 +71,16 @@ func TestSealedColumns(t *testing.T) {
 	}
 	must[[]copy.Table](t)(copy.Copy(t.Context(), source, target, nil))
 	for _, column := range byteColumns(t, target.Reading()) {
-		_, sealed := sealedColumns()[column]
+		sealed := slices.ContainsFunc(rekey.Columns(), func(c rekey.Column) bool { return c.String() == column })
 		if plain := slices.Contains(plainColumns(), column); sealed == plain {
-			t.Errorf("%s: say in this test whether it is sealed, and for which row", column)
+			t.Errorf("%s: say in rekey.Columns that it is sealed, and for which row, or in this test that it is not", column)
 		}
 	}
 	other := newOffice(t).Secrets
 	var secrets [][]byte
-	for column, row := range sealedColumns() {
+	for _, column := range rekey.Columns() {
 		n := 0
-		for id, value := range sealedIn(t, target.Reading(), column, row) {
+		for id, value := range sealedIn(t, target.Reading(), column) {
 			n++
 			plain, err := o.Secrets.Open(id, value)
 			if err != nil {
@@ -141,10 +124,9 @@ func byteColumns(t *testing.T, db *sql.DB) (list []string) {
 }
 
 // sealedIn are the values of a column by the row that they are sealed for.
-func sealedIn(t *testing.T, db *sql.DB, column, row string) map[string][]byte {
+func sealedIn(t *testing.T, db *sql.DB, c rekey.Column) map[string][]byte {
 	t.Helper()
-	table, name, _ := strings.Cut(column, ".")
-	rows, err := db.QueryContext(t.Context(), fmt.Sprintf("SELECT %s, %s FROM %s WHERE LENGTH(%s) > 0", row, name, table, name))
+	rows, err := db.QueryContext(t.Context(), fmt.Sprintf("SELECT %s, %s FROM %s WHERE %s", c.Row, c.Name, c.Table, c.Where()))
 	if err != nil {
 		t.Fatal(err)
 	}

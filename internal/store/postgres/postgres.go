@@ -75,6 +75,46 @@ func Look(url string) (*sqlstore.Raw, error) {
 	return sqlstore.NewRaw("postgres", db), nil
 }
 
+// ErrInUse: a program has the database open as a store, or changes it.
+var ErrInUse = errors.New("another program uses the PostgreSQL database")
+
+// Alter opens a database for writing and keeps others from opening it as a store
+// until release is called, which also closes it: they wait. The error is [ErrInUse] where one has it open.
+// A store that was opened just before may not have shown itself yet: look again with
+// [InUse] once what it reads at first is changed.
+func Alter(ctx context.Context, url string) (raw *sqlstore.Raw, release func() error, err error) {
+	db, err := connect(url, nameOther, 3, "0")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	lock, err := db.Conn(ctx)
+	if err != nil {
+		return nil, nil, translated(err)
+	}
+	var mine bool
+	if err := lock.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", int64(migrateLock)).Scan(&mine); err != nil {
+		return nil, nil, errors.Join(translated(err), lock.Close())
+	}
+	raw = sqlstore.NewRaw("postgres", db)
+	used := !mine
+	if mine {
+		used, err = InUse(ctx, raw)
+	}
+	if err == nil && used {
+		err = ErrInUse
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, lock.Close())
+	}
+	// The end of the session ends the lock.
+	return raw, func() error { return errors.Join(lock.Close(), db.Close()) }, nil
+}
+
 // InUse reports whether a program has the database of a [Look] open as a store.
 // PostgreSQL shows the names of all connections to every role.
 func InUse(ctx context.Context, s *sqlstore.Raw) (bool, error) {

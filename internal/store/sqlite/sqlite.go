@@ -120,6 +120,24 @@ func Look(path string) (*sqlstore.Raw, error) {
 	return sqlstore.NewRaw("sqlite", db), nil
 }
 
+// Alter opens a database that is there for writing and keeps others from opening it
+// as a store until release is called, which also closes it.
+func Alter(path string) (raw *sqlstore.Raw, release func() error, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, nil, fmt.Errorf("the database: %w", err)
+	}
+	unclaim, err := Claim(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := sql.Open("sqlite", dsn(path)+"&_txlock=immediate")
+	if err != nil {
+		return nil, nil, errors.Join(err, unclaim())
+	}
+	db.SetMaxOpenConns(1)
+	return sqlstore.NewRaw("sqlite", db), func() error { return errors.Join(db.Close(), unclaim()) }, nil
+}
+
 // Make makes a database of a version in a file that is not there yet, to be
 // filled by a copy. Nobody else may know of the file.
 func Make(ctx context.Context, path string, version int64) (*sqlstore.Raw, error) {
