@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"strings"
@@ -37,8 +38,7 @@ func (a *app) certAgainCommand(word string) *cobra.Command {
 					in.CSR = text
 				}
 				var v service.View
-				err := a.noticeCall(ctx, client.Call{Method: http.MethodPost, Path: certPath(args[0]) + "/" + word, Body: in}, &v, "assay cert show "+args[0])
-				if err != nil {
+				if err := a.certAgain(ctx, word, args[0], in, &v); err != nil {
 					return err
 				}
 				return a.showOrder(&v, asJSON)
@@ -48,6 +48,27 @@ func (a *app) certAgainCommand(word string) *cobra.Command {
 	c.Flags().StringVar(&request, "csr", "", a.text.Text("flag.csr"))
 	c.Flags().BoolVar(&asJSON, "json", false, a.text.Text("flag.json"))
 	return c
+}
+
+// certAgain orders a certificate again; of one that was replaced the error says which
+// one to take.
+func (a *app) certAgain(ctx context.Context, word, id string, in service.RenewalRequest, into *service.View) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	err = c.Do(ctx, client.Call{Method: http.MethodPost, Path: certPath(id) + "/" + word, Body: in}, into)
+	next := "assay cert show " + id
+	var p *client.Problem
+	if errors.As(err, &p) && p.Instead != "" {
+		next = "assay cert " + word + " " + quoteArgument(p.Instead)
+	}
+	err = a.served(err)
+	var f *failure
+	if errors.As(err, &f) && f.code == exitData {
+		f.next = next
+	}
+	return err
 }
 
 // certChangeFlags are what is written on a certificate.

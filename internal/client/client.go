@@ -136,6 +136,7 @@ type Problem struct {
 	Kind     string           `json:"kind"`
 	Findings []review.Finding `json:"findings"`
 	Allowed  []order.Action   `json:"allowed"`
+	Instead  string           `json:"instead"`
 	RetryAt  *time.Time       `json:"retry_at"`
 }
 

@@ -220,8 +220,8 @@ func (s *Service) checkReplaced(ctx context.Context, o *store.Order) error {
 	return nil
 }
 
-// checkReissue refuses the reissue of a certificate that has ended: it would end with
-// that one, and a profile may have no rule about it.
+// checkReissue refuses the reissue of a certificate that has ended, as it would end
+// with that one, or was replaced: a profile may have no rule about it.
 func (s *Service) checkReissue(ctx context.Context, o *store.Order) error {
 	if o.Kind != order.Reissue || o.Order.Replaces == "" {
 		return nil
@@ -234,7 +234,7 @@ func (s *Service) checkReissue(ctx context.Context, o *store.Order) error {
 		return problemOf(err)
 	}
 	if c.NotAfter.After(s.now()) {
-		return nil
+		return s.checkNewest(ctx, c)
 	}
 	return &Problem{Kind: WrongState, Message: "service.reissue-ended", Pairs: []any{"ID", c.ID, "End", c.NotAfter.UTC().Format(time.RFC3339)}}
 }

@@ -396,6 +396,11 @@ func TestReissue(t *testing.T) {
 	if c := h.certified(t, next); !c.NotAfter.Equal(v.Certificate.NotAfter) || c.Keyprint == v.Certificate.Keyprint {
 		t.Errorf("until %v, was until %v", c.NotAfter, v.Certificate.NotAfter)
 	}
+	// The rule of the cloud does not say which one to reissue.
+	var p *Problem
+	if _, err := h.Reissue(ctx, h.who[RoleApplicant], v.ID, RenewalRequest{CSR: request(t, "orchard.net")}); !errors.As(err, &p) || p.Instead != next.ID {
+		t.Errorf("of what was replaced: %v %v", err, findings(err))
+	}
 	if _, err := h.Reissue(ctx, h.who[RoleApplicant], "nothing", RenewalRequest{}); !problemIs(err, NotFound) {
 		t.Errorf("of no certificate: %v", err)
 	}

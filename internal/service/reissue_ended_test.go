@@ -67,3 +67,51 @@ func TestReissueEnded(t *testing.T) {
 		t.Errorf("a renewal: %v %v", err, findings(err))
 	}
 }
+
+// TestReissueReplaced: a certificate in whose place a newer one is in force is not
+// reissued, by an order that names it neither; the problem names the newest. Where
+// that is revoked the one before may be.
+func TestReissueReplaced(t *testing.T) {
+	t.Parallel()
+	h, ctx := newCAHouse(t), context.Background()
+	h.Profiles = anyTime
+	owner := h.who[RoleApplicant]
+	again := func(id string) *View {
+		t.Helper()
+		v, err := h.Reissue(ctx, owner, id, RenewalRequest{CSR: request(t, "orchard.net")})
+		if err != nil {
+			t.Fatal(err, findings(err))
+		}
+		h.world(t, v, lab.Change{})
+		h.once(t)
+		h.once(t)
+		if v = h.read(t, v.ID); v.State != order.StateIssued {
+			t.Fatalf("%s %v", v.State, causesIn(v))
+		}
+		return v
+	}
+	refused := func(what string, err error, newest string) {
+		t.Helper()
+		var p *Problem
+		if !errors.As(err, &p) || p.Kind != WrongState || p.Message != "certificate.replaced" || p.Instead != newest {
+			t.Errorf("%s: %+v %v", what, err, findings(err))
+		}
+	}
+	first := h.issuedFor(t, dv(t, "orchard.net"))
+	second := again(first.ID)
+	_, err := h.Reissue(ctx, owner, first.ID, RenewalRequest{CSR: request(t, "orchard.net")})
+	refused("once replaced", err, second.ID)
+	third := again(second.ID)
+	for _, id := range []string{first.ID, second.ID} {
+		_, err = h.Reissue(ctx, owner, id, RenewalRequest{CSR: request(t, "orchard.net")})
+		refused("twice replaced", err, third.ID)
+	}
+	a := dv(t, "orchard.net")
+	a.Order.Kind, a.Order.Replaces = order.Reissue, first.ID
+	_, err = h.Apply(ctx, owner, a)
+	refused("by an order", err, third.ID)
+	if _, err := h.Revoke(ctx, owner, third.ID, 0, RevocationRequest{Reason: "superseded"}); err != nil {
+		t.Fatal(err)
+	}
+	again(second.ID)
+}

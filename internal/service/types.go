@@ -183,6 +183,8 @@ type Problem struct {
 	Report *review.Report
 	// Allowed are the actions that the state allows.
 	Allowed []order.Action
+	// Instead is the id of what replaced the thing that was named: do it to that.
+	Instead string
 	RetryAt time.Time
 	// Err is what happened underneath; it is logged, not shown.
 	Err error

@@ -33,6 +33,8 @@ type Problem struct {
 	Findings []review.Finding `json:"findings,omitempty"`
 	// Allowed are the actions that the order's state allows.
 	Allowed []order.Action `json:"allowed,omitempty"`
+	// Instead is the id of what replaced the thing that was named: do it to that.
+	Instead string `json:"instead,omitempty"`
 	// RetryAt is the earliest time at which it is worth trying again.
 	RetryAt *time.Time `json:"retry_at,omitempty"`
 }
@@ -93,7 +95,7 @@ func (s *Server) problemOf(req *request, r *http.Request, err error) *Problem {
 	}
 	doc := &Problem{
 		Type: "/docs#problem-" + string(kind), Title: req.words.Text("problem." + string(kind)), Status: statuses[kind],
-		Instance: r.URL.EscapedPath() + "#" + req.id, Kind: kind, Allowed: p.Allowed,
+		Instance: r.URL.EscapedPath() + "#" + req.id, Kind: kind, Allowed: p.Allowed, Instead: p.Instead,
 	}
 	if req.words.Has(p.Message) {
 		doc.Detail = req.words.Text(p.Message, p.Pairs...)
