@@ -19,13 +19,16 @@ import (
 )
 
 func (a *app) orderShowCommand() *cobra.Command {
-	var asJSON, reviews bool
+	var asJSON, reviews, attempts bool
 	var limit int
 	c := &cobra.Command{
-		Use: "show ORDER", Example: "  assay order show ORDER\n  assay order show ORDER --reviews", Short: a.text.Text("order.show.short"), Args: cobra.ExactArgs(1),
+		Use: "show ORDER", Example: "  assay order show ORDER\n  assay order show ORDER --reviews\n  assay order show ORDER --attempts", Short: a.text.Text("order.show.short"), Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.interruptible(c, func(ctx context.Context) error {
 				path := "/orders/" + url.PathEscape(args[0])
+				if attempts {
+					return a.orderAttempts(ctx, path, asJSON)
+				}
 				if reviews {
 					return a.orderReviews(ctx, path, limit, asJSON)
 				}
@@ -34,6 +37,8 @@ func (a *app) orderShowCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&reviews, "reviews", false, a.text.Text("flag.reviews"))
+	c.Flags().BoolVar(&attempts, "attempts", false, a.text.Text("flag.attempts"))
+	c.MarkFlagsMutuallyExclusive("reviews", "attempts")
 	c.Flags().IntVar(&limit, "limit", 50, a.text.Text("flag.reviews-limit"))
 	c.Flags().BoolVar(&asJSON, "json", false, a.text.Text("flag.json"))
 	return c

@@ -66,6 +66,10 @@ func orderUses(t *testing.T) []use {
 			items, _, err := s.Orders(ctx, p, ListQuery{Limit: 200})
 			return shows(err, p, slices.ContainsFunc(items, func(i Summary) bool { return i.ID == id }))
 		}},
+		{"Attempts", MayReadOrders, NotFound, func(ctx context.Context, s *Service, p Principal, id string) error {
+			_, err := s.Attempts(ctx, p, id)
+			return err
+		}},
 		{"Reviews", MayReadOrders, NotFound, func(ctx context.Context, s *Service, p Principal, id string) error {
 			_, err := s.Reviews(ctx, p, id, 0, 0)
 			return err

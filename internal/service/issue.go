@@ -300,11 +300,6 @@ func (s *Service) leftAttempt(ctx context.Context, d store.Due, o *store.Order, 
 		return false, last.Seq, nil
 	}
 	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: last.Seq, review: last.Review}
-	if last.Serial == "" && !ca.Upstream() {
-		s.Log.Error("an attempt at a CA that is not used any more is given up; look there for a certificate that came of it",
-			"order", o.ID, "attempt", last.Seq, "ca", last.Issuer)
-		return true, last.Seq, i.abandon(ctx, last, "the issuer is another one now", 0)
-	}
 	if last.Serial == "" && last.Issuer == ca.ID() {
 		left, err = i.left(ctx, last)
 		return left, last.Seq, err

@@ -15,10 +15,24 @@ import (
 
 // abandon ends an attempt of which nobody knows whether it was signed, or whose
 // signature nobody gets: the serial number is revoked, and never used again. The
-// next attempt is due after a wait.
+// next attempt is due after a wait. Of a CA that is not used any more, and chose the
+// serial number itself, nobody here learns what came of it: that is written down.
 func (i *issuance) abandon(ctx context.Context, a *store.Attempt, why string, wait time.Duration) error {
 	s := i.s
 	now := s.now()
+	about, action := (*store.Order)(nil), "issuance.abandon"
+	data := map[string]any{"serial": a.Serial, "why": why, "attempt": a.Seq, "issuer": a.Issuer}
+	if a.Serial == "" && a.Issuer != i.ca.ID() {
+		var err error
+		if why, err = lost(); err != nil {
+			return err
+		}
+		s.Log.Error("an attempt at a CA that is not used any more is given up; look there for a certificate that came of it",
+			"order", i.o.ID, "attempt", a.Seq, "ca", a.Issuer)
+		bare := *i.o
+		bare.Version = 0 // it is listed with the order, and changes nothing of it
+		about, action, data["why"] = &bare, "issuance.lost", lostWhy
+	}
 	err := s.Store.Write(ctx, func(tx store.Tx) error {
 		ended := *a
 		ended.State, ended.TBS, ended.Detail, ended.Ended = order.AttemptAbandoned, nil, why, now
@@ -31,7 +45,7 @@ func (i *issuance) abandon(ctx context.Context, a *store.Attempt, why string, wa
 				return err
 			}
 		}
-		return s.audit(tx, itself(i.o), nil, "issuance.abandon", "order:"+i.o.ID, i.audited(map[string]any{"serial": a.Serial, "why": why}))
+		return s.audit(tx, itself(i.o), about, action, "order:"+i.o.ID, data)
 	})
 	if errors.Is(err, store.ErrConflict) {
 		err = nil // another process did

@@ -49,6 +49,7 @@ func rules() map[string]rule {
 		"resubmit-order":    {roles: write, object: true},
 		"erase-order":       {roles: admin, object: true},
 		"list-reviews":      {roles: all, object: true},
+		"list-attempts":     {roles: all, object: true},
 		"show-review":       {roles: all, object: true},
 		"follow-order":      {roles: all, object: true},
 		"list-queue":        {roles: staff},

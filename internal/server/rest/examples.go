@@ -93,6 +93,11 @@ func exampleReview(whole bool) service.ReviewView {
 	return v
 }
 
+func exampleAttempt() service.AttemptView {
+	ended := exampleTime().Add(time.Minute)
+	return service.AttemptView{Number: 1, Issuer: "far", State: order.AttemptAbandoned, CreatedAt: exampleTime(), EndedAt: &ended, Lost: true}
+}
+
 func exampleEvent() service.Event {
 	return service.Event{
 		Version: 5, At: exampleTime(), Action: "order.check", Actor: "service",

@@ -16,6 +16,12 @@ type ReviewList struct {
 	Next string `json:"next,omitempty"`
 }
 
+// AttemptList is the attempts to issue the certificate of an order, oldest first; of
+// many the newest.
+type AttemptList struct {
+	Items []service.AttemptView `json:"items"`
+}
+
 // EventList is what happened to an order after a version, oldest first.
 type EventList struct {
 	Items []service.Event `json:"items"`
@@ -32,6 +38,8 @@ func reviewOperations() []*Operation {
 	count.Example = 3
 	review := route(http.MethodGet, "/orders/{id}/reviews/{number}", "show-review", "reviews", "Show a review",
 		"With the whole report, which `assay replay` can judge again, and what changed in the evidence since the review before.", orderParam(), count)
+	attempts := route(http.MethodGet, "/orders/{id}/attempts", "list-attempts", "reviews", "List the attempts to issue an order's certificate",
+		"Each time that an order that passed was to get its certificate, at which CA, and what became of it.", orderParam())
 	events := route(http.MethodGet, "/orders/{id}/events", "follow-order", "reviews", "Follow an order",
 		"What happened after a version. With wait the answer comes when something did, or when the time is over. With `Accept: text/event-stream` it is a stream of server-sent events, one for each change, whose id is the version; it goes on until either side ends it.",
 		orderParam(), numberParam("after", "The version that is known; 0: none.", 4, 0, 1<<53),
@@ -46,6 +54,10 @@ func reviewOperations() []*Operation {
 		{
 			Operation: review, Answers: ok("The review.", service.ReviewView{}, exampleReview(true)),
 			Problems: []service.Kind{service.Invalid, service.Forbidden, service.NotFound}, run: runReview,
+		},
+		{
+			Operation: attempts, Answers: ok("The attempts.", AttemptList{}, AttemptList{Items: []service.AttemptView{exampleAttempt()}}),
+			Problems: []service.Kind{service.Invalid, service.Forbidden, service.NotFound}, run: runAttempts,
 		},
 		{
 			Operation: events, Answers: []Answer{
@@ -70,6 +82,19 @@ func runReviews(c *call) (*answer, error) {
 		list.Next = strconv.Itoa(items[limit-1].Number)
 	}
 	return &answer{status: http.StatusOK, value: list}, nil
+}
+
+func runAttempts(c *call) (*answer, error) {
+	items, err := c.s.Service.Attempts(c.ctx(), c.p, c.id())
+	if err != nil {
+		return nil, err
+	}
+	for i := range items {
+		if f := items[i].Findings; len(f) > 0 {
+			items[i].Findings = localized(f, c.words.Lang())
+		}
+	}
+	return &answer{status: http.StatusOK, value: AttemptList{Items: listed(items)}}, nil
 }
 
 func orDefault(n, otherwise int) int {

@@ -26,6 +26,7 @@ type Orders interface {
 	Order(ctx context.Context, p service.Principal, id string) (*service.View, error)
 	Orders(ctx context.Context, p service.Principal, q service.ListQuery) ([]service.Summary, string, error)
 	Reviews(ctx context.Context, p service.Principal, id string, before, limit int) ([]service.ReviewView, error)
+	Attempts(ctx context.Context, p service.Principal, id string) ([]service.AttemptView, error)
 	Review(ctx context.Context, p service.Principal, id string, number int) (*service.ReviewView, error)
 	// Events are the changes of an order after a version, oldest first.
 	Events(ctx context.Context, p service.Principal, id string, after int64, limit int) ([]service.Event, error)
