@@ -23,8 +23,9 @@ type step struct {
 	needs  Permission
 	action order.Action
 	// name is the audit entry's, after "order." where it has no point; "": that of
-	// action.
+	// action. named gives it where it depends on where the order has come.
 	name   string
+	named  func(o *store.Order) string
 	change act
 	// asks is set where the change is about what waits for a person: the view then
 	// says for whom. Nothing is due but before where keeps is set.
@@ -90,6 +91,9 @@ func (s *Service) doOnce(ctx context.Context, p Principal, id string, version in
 		}
 		data["state"] = string(o.State)
 		name := cmp.Or(st.name, string(st.action))
+		if st.named != nil {
+			name = st.named(o)
+		}
 		if !strings.Contains(name, ".") {
 			name = "order." + name
 		}
@@ -222,46 +226,6 @@ func (s *Service) resume(tx store.Tx, o *store.Order) ([]store.Due, map[string]a
 	}
 	due, err := s.checkNow(tx, o)
 	return due, map[string]any{"resumed": was}, err
-}
-
-// Cancel ends an order. Nobody else has to be told of an order of our own, so it
-// passes through cancelling at once: two changes of state, each a version with
-// an audit entry of its own.
-func (s *Service) Cancel(ctx context.Context, p Principal, id string, version int64) (*View, error) {
-	cancel := func(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) { return s.cancel(tx, p, o) }
-	return s.do(ctx, p, id, version, step{needs: MayWriteOrders, action: order.ActionCancel, change: cancel})
-}
-
-func (s *Service) cancel(tx store.Tx, p Principal, o *store.Order) ([]store.Due, map[string]any, error) {
-	if o.State.Open() {
-		if err := issuing(tx, o); err != nil {
-			return nil, nil, err
-		}
-	}
-	for o.State != order.StateCancelled {
-		next := order.ActionCancel
-		if o.State == order.StateCancelling {
-			next = order.ActionCancelled
-		}
-		to, ok := o.State.Next(next)
-		if !ok {
-			return nil, nil, &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", "cancel", "State", string(o.State)}}
-		}
-		o.State, o.Phase, o.Paused, o.Ended = to, "", "", s.now()
-		if err := s.update(tx, o); err != nil {
-			return nil, nil, err
-		}
-		if o.State == order.StateCancelled {
-			break
-		}
-		if err := s.audit(tx, p, o, "order.cancelling", "", map[string]any{"state": string(o.State)}); err != nil {
-			return nil, nil, err
-		}
-	}
-	if err := tx.CloseDesk(o.ID, s.now()); err != nil {
-		return nil, nil, err
-	}
-	return nil, nil, tx.ClearDue(o.ID)
 }
 
 // Delete hides an order that has ended or was never submitted. Its audit

@@ -45,6 +45,9 @@ func (s *Service) check(ctx context.Context, d store.Due) error {
 	if toIssue(o, d.Kind) {
 		return s.issue(ctx, d, o)
 	}
+	if toSettle(o, d.Kind) {
+		return s.settleCancelled(ctx, d, o)
+	}
 	if !toCheck(o, d.Kind) {
 		return s.drop(ctx, d)
 	}

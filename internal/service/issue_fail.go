@@ -22,7 +22,7 @@ func (i *issuance) abandon(ctx context.Context, a *store.Attempt, why string, wa
 	now := s.now()
 	about, action := (*store.Order)(nil), "issuance.abandon"
 	data := map[string]any{"serial": a.Serial, "why": why, "attempt": a.Seq, "issuer": a.Issuer}
-	if a.Serial == "" && a.Issuer != i.ca.ID() {
+	if a.Serial == "" && (i.ca == nil || a.Issuer != i.ca.ID()) {
 		var err error
 		if why, err = lost(); err != nil {
 			return err

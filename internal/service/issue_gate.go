@@ -374,18 +374,6 @@ func keyOf(o *order.Order) string {
 	return ""
 }
 
-// issuing refuses what would end an order while its certificate may be signed.
-func issuing(tx store.Tx, o *store.Order) error {
-	all, err := tx.AttemptsNow(o.ID)
-	if err != nil {
-		return err
-	}
-	if n := len(all); n > 0 && all[n-1].State == order.AttemptPrepared {
-		return &Problem{Kind: WrongState, Message: "service.issuing", Pairs: []any{"Order", o.ID}}
-	}
-	return nil
-}
-
 // oneOf is the problem of a value that is none of those allowed.
 func oneOf[T ~string](field, value string, allowed []T) error {
 	words := make([]string, len(allowed))

@@ -39,6 +39,7 @@ type far struct {
 	// complete, where set, answers in place of what it does; after is called when it
 	// has issued, before it answers.
 	prepare  func() error
+	sent     func() error
 	complete func(o *farOrder) error
 	after    func() error
 	revoke   func() error
@@ -191,6 +192,11 @@ func (f *far) Revoke(_ context.Context, r *issuer.Revocation) error {
 func (f *far) Sent(_ context.Context, r *issuer.Request) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.sent != nil {
+		if err := f.sent(); err != nil {
+			return false, err
+		}
+	}
 	return f.orders[string(r.State)].status == "valid", nil
 }
 

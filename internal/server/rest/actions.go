@@ -29,7 +29,7 @@ func actionOperations() []*Operation {
 	return []*Operation{
 		submit,
 		post("verify", "Check now", "The order is looked at at once. Sooner than the profile allows nothing is looked at: the order then has the finding limit.checked-too-often with the time from which it can be.", Orders.Verify),
-		post("cancel", "Cancel an order", "Nothing is looked at any more; the order ends.", Orders.Cancel),
+		post("cancel", "Cancel an order", "Nothing is looked at any more; the order ends. Where another CA may be issuing for it, it stays in the state cancelling until that CA has answered; what it issued is revoked.", Orders.Cancel),
 		post("resume", "Resume checks", "Checks that were paused, because they kept finding the same, go on.", Orders.Resume),
 		resubmit,
 		post("erase", "Erase personal data", "The organization, the people and what was seen are removed from an order that ended, beyond recovery. The audit chain stays whole.", Orders.Erase),

@@ -1,0 +1,177 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"assay/internal/issuer"
+	"assay/internal/store"
+	"assay/order"
+)
+
+// Cancel ends an order. Nobody else has to be told of an order of our own, so it
+// passes through cancelling at once: two changes of state, each a version with
+// an audit entry of its own. Where a certificate may yet come of an attempt at an
+// upstream CA, the order stays cancelling until that CA has said what became of it.
+func (s *Service) Cancel(ctx context.Context, p Principal, id string, version int64) (*View, error) {
+	cancel := func(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) { return s.cancel(ctx, tx, p, o) }
+	return s.do(ctx, p, id, version, step{needs: MayWriteOrders, action: order.ActionCancel, named: cancelled, change: cancel})
+}
+
+// cancelled names the entry of the audit log by where the order has come.
+func cancelled(o *store.Order) string {
+	if o.State == order.StateCancelling {
+		return "cancelling"
+	}
+	return "cancel"
+}
+
+func (s *Service) cancel(ctx context.Context, tx store.Tx, p Principal, o *store.Order) ([]store.Due, map[string]any, error) {
+	if o.State.Open() {
+		if a, err := underWay(tx, o.ID); err != nil {
+			return nil, nil, err
+		} else if a != nil && a.Serial != "" {
+			// At a CA of our own, where it ends in a moment.
+			return nil, nil, &Problem{Kind: WrongState, Message: "service.issuing", Pairs: []any{"Order", o.ID}}
+		} else if a != nil {
+			return s.cancelling(ctx, tx, o)
+		}
+	}
+	for o.State != order.StateCancelled {
+		next := order.ActionCancel
+		if o.State == order.StateCancelling {
+			next = order.ActionCancelled
+		}
+		if err := s.stepTo(tx, o, next); err != nil {
+			return nil, nil, err
+		}
+		if o.State == order.StateCancelled {
+			break
+		}
+		if err := s.audit(tx, p, o, "order.cancelling", "", map[string]any{"state": string(o.State)}); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := tx.CloseDesk(o.ID, s.now()); err != nil {
+		return nil, nil, err
+	}
+	return nil, nil, tx.ClearDue(o.ID)
+}
+
+// stepTo takes a step on the way out.
+func (s *Service) stepTo(tx store.Tx, o *store.Order, action order.Action) error {
+	to, ok := o.State.Next(action)
+	if !ok {
+		return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", string(order.ActionCancel), "State", string(o.State)}}
+	}
+	o.State, o.Phase, o.Paused = to, "", ""
+	if to.Ended() {
+		o.Ended = s.now()
+	}
+	return s.update(tx, o)
+}
+
+// cancelling leaves an order to whoever settles its attempt. A lease on that is left
+// alone: the CA may be issuing for its holder in this moment.
+func (s *Service) cancelling(ctx context.Context, tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) {
+	due, err := s.Store.DueOf(ctx, o.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := errors.Join(s.stepTo(tx, o, order.ActionCancel), tx.CloseDesk(o.ID, s.now()), tx.ClearDue(o.ID, store.DueDeadline, store.DueReminder)); err != nil {
+		return nil, nil, err
+	}
+	if slices.ContainsFunc(due, func(d store.Due) bool { return d.Kind == store.DueCheck }) {
+		return due, nil, nil
+	}
+	due, err = s.checkNow(tx, o)
+	return due, nil, err
+}
+
+// underWay is the attempt of an order that has not ended, nil where there is none.
+func underWay(tx store.Tx, orderID string) (*store.Attempt, error) {
+	all, err := tx.AttemptsNow(orderID)
+	if n := len(all); err == nil && n > 0 && all[n-1].State == order.AttemptPrepared {
+		return &all[n-1], nil
+	}
+	return nil, err
+}
+
+// toSettle reports whether what is due for an order is to learn what became of its
+// last attempt: it is cancelled then.
+func toSettle(o *store.Order, kind store.DueKind) bool {
+	return o.State == order.StateCancelling && kind == store.DueCheck
+}
+
+// settleCancelled ends the attempt that keeps an order from being cancelled. What the
+// CA has not got yet it does not get; of what it has the certificate is fetched and
+// revoked. While it is away, the order waits.
+func (s *Service) settleCancelled(ctx context.Context, d store.Due, o *store.Order) error {
+	all, err := s.Store.Attempts(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	n := len(all)
+	if n == 0 || all[n-1].State != order.AttemptPrepared {
+		return s.endCancelled(ctx, d, o)
+	}
+	p, err := s.Profiles(o.Profile)
+	if err != nil {
+		return fmt.Errorf("order %s: %w", o.ID, err)
+	}
+	a := &all[n-1]
+	i := &issuance{s: s, ca: s.issuerOf(o), due: d, o: o, p: p, seq: a.Seq, review: a.Review}
+	if i.ca == nil || a.Issuer != i.ca.ID() {
+		return i.abandon(ctx, a, "the order was cancelled", 0)
+	}
+	sent, err := i.sent(ctx, a)
+	if err != nil {
+		return i.waits(ctx, err)
+	}
+	var issued *issuer.Issued
+	if sent {
+		issued, err = i.fetch(ctx, a)
+	}
+	switch {
+	case !sent, errors.As(err, new(*issuer.Refusal)):
+		if err := i.drop(ctx, a, "the order was cancelled before a certificate came of it"); err != nil {
+			return err
+		}
+		return i.later(ctx, 0)
+	case err != nil:
+		return i.waits(ctx, err)
+	}
+	return i.unwanted(ctx, a, issued)
+}
+
+// fetch gets what an upstream CA made of an attempt.
+func (i *issuance) fetch(ctx context.Context, a *store.Attempt) (*issuer.Issued, error) {
+	prepared, err := i.ca.Resume(ctx, i.request, &issuer.Attempt{State: a.Data, Shard: int(a.Shard)})
+	if err != nil {
+		return nil, err
+	}
+	return i.ca.Complete(ctx, prepared)
+}
+
+// endCancelled is the last step of an order that nothing comes of any more.
+func (s *Service) endCancelled(ctx context.Context, d store.Due, o *store.Order) error {
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.FinishDue(d, s.Owner); err != nil {
+			return err
+		}
+		cur, err := tx.Order("", o.ID)
+		if err != nil || cur.State != order.StateCancelling {
+			return err
+		}
+		if err := s.stepTo(tx, cur, order.ActionCancelled); err != nil {
+			return err
+		}
+		return errors.Join(tx.ClearDue(cur.ID), s.audit(tx, itself(cur), cur, "order.cancel", "", map[string]any{"state": string(cur.State)}))
+	})
+	if err == nil {
+		s.changed(o.ID)
+	}
+	return err
+}
