@@ -62,16 +62,27 @@ func (s *Service) SignRootList(ctx context.Context, id string, key []byte, in Au
 	if err != nil {
 		return nil, err
 	}
-	return s.signRootList(ctx, root, rootListSigner(cert, signer))
+	return s.signRootList(ctx, root, rootListSigner(cert, signer), nil)
 }
 
-func (s *Service) signRootList(ctx context.Context, root *store.Authority, sign listSigning) (v *ListView, err error) {
+// signRootList signs the list of a root anew, with the revocation of a CA below it; nil:
+// none comes to it.
+func (s *Service) signRootList(ctx context.Context, root *store.Authority, sign listSigning, with *caRevocation) (v *ListView, err error) {
+	var more []store.Revocation
+	if with != nil {
+		more = []store.Revocation{with.Revocation}
+	}
 	for range 5 { // a server that has the key may sign at the same time
 		list, err := s.rootList(ctx, root)
 		if err != nil {
 			return nil, err
 		}
-		err = s.writeList(ctx, list, sign, func(tx store.Tx, c *store.CRL) error {
+		err = s.writeList(ctx, list, sign, more, func(tx store.Tx, c *store.CRL) error {
+			if with != nil {
+				if err := with.write(s, tx); err != nil {
+					return err
+				}
+			}
 			v = &ListView{
 				Issuer: c.Issuer, Shard: c.Shard, Number: c.Number, Revoked: c.Changes, Published: c.Published, ThisUpdate: c.ThisUpdate, NextUpdate: c.NextUpdate,
 			}
@@ -88,10 +99,10 @@ func (s *Service) signRootList(ctx context.Context, root *store.Authority, sign 
 }
 
 // RevokeAuthority revokes the certificate of an issuing CA for ever, with the key of the
-// root above it, as PEM where that was taken away: it is in the root's list, which is
-// signed at once, and the CA issues no more. reason is one of [issuer.CAReasons]. Where
-// the list could not be signed the CA is revoked all the same, and the problem is
-// "ca.unlisted": [Service.SignRootList] makes good for it.
+// root above it, as PEM where that was taken away: it is in the root's list, and the CA
+// issues no more. reason is one of [issuer.CAReasons]. The list is signed first and
+// written in one unit with the rest: where it cannot be signed nothing has changed, and
+// the problem is "ca.unsigned".
 func (s *Service) RevokeAuthority(ctx context.Context, id, reason string, key []byte, in AuthoritySettings) (*ListView, error) {
 	why, err := caReasonOf(reason)
 	if err != nil {
@@ -116,14 +127,15 @@ func (s *Service) RevokeAuthority(ctx context.Context, id, reason string, key []
 	if err != nil {
 		return nil, err
 	}
-	if err := s.revokeAuthority(ctx, row, why); err != nil {
+	with, err := s.caRevocation(row, why)
+	if err != nil {
 		return nil, err
 	}
-	v, err := s.signRootList(ctx, root, rootListSigner(above, signer))
-	if err != nil {
-		return nil, &Problem{Kind: Unavailable, Message: "ca.unlisted", Pairs: []any{"ID", id, "Root", root.ID, "Why", err.Error()}, Err: err}
+	v, err := s.signRootList(ctx, root, rootListSigner(above, signer), with)
+	if known := (*Problem)(nil); err != nil && !errors.As(err, &known) {
+		return nil, &Problem{Kind: Unavailable, Message: "ca.unsigned", Pairs: []any{"ID", id, "Root", root.ID, "Why", err.Error()}, Err: err}
 	}
-	return v, nil
+	return v, err
 }
 
 // RevocableAuthority is an issuing CA that can be revoked here: one below a root of ours
@@ -141,32 +153,42 @@ func (s *Service) RevocableAuthority(ctx context.Context, id string) (*Authority
 	return &AuthorityView{ID: a.ID, Parent: a.Parent, Kind: a.Kind, State: a.State, Subject: a.Subject, Key: placeOf(a), NotAfter: a.NotAfter, CreatedAt: a.Created, Version: a.Version}, nil
 }
 
-func (s *Service) revokeAuthority(ctx context.Context, a *store.Authority, why issuer.Reason) error {
+// A caRevocation is that of an issuing CA.
+type caRevocation struct {
+	store.Revocation
+	ca       *store.Authority // as it was read
+	keyprint string
+}
+
+func (s *Service) caRevocation(a *store.Authority, why issuer.Reason) (*caRevocation, error) {
 	cert, err := x509.ParseCertificate(a.DER)
 	if err != nil {
-		return fmt.Errorf("the CA %s: %w", a.ID, err)
+		return nil, fmt.Errorf("the CA %s: %w", a.ID, err)
 	}
-	print, err := keyprintOf(cert)
-	if err != nil {
+	r := &caRevocation{
+		Revocation: store.Revocation{Issuer: a.Parent, Serial: serialText(cert), Reason: int(why), NotAfter: a.NotAfter, At: s.now()}, ca: a,
+	}
+	r.keyprint, err = keyprintOf(cert)
+	return r, err
+}
+
+// write writes it beside the list that it is in.
+func (r *caRevocation) write(s *Service, tx store.Tx) error {
+	why := issuer.Reason(r.Reason)
+	revoked := *r.ca // the unit may run again
+	revoked.State = store.AuthorityRevoked
+	if err := tx.UpdateAuthority(&revoked); err != nil {
 		return err
 	}
-	a.State = store.AuthorityRevoked
-	now := s.now()
-	return problemOf(s.Store.Write(ctx, func(tx store.Tx) error {
-		if err := tx.UpdateAuthority(a); err != nil {
+	if err := tx.Revoke(r.Revocation); err != nil {
+		return err
+	}
+	if why == issuer.CACompromise {
+		if err := tx.BlockKey(r.keyprint, "ca:"+r.ca.ID, r.At); err != nil {
 			return err
 		}
-		r := store.Revocation{Issuer: a.Parent, Serial: serialText(cert), Reason: int(why), NotAfter: a.NotAfter, At: now}
-		if err := tx.Revoke(r); err != nil {
-			return err
-		}
-		if why == issuer.CACompromise {
-			if err := tx.BlockKey(print, "ca:"+a.ID, now); err != nil {
-				return err
-			}
-		}
-		return s.audit(tx, operator(), nil, "ca.revoke", "ca:"+a.ID, map[string]any{"reason": issuer.CAReasons()[why], "serial": r.Serial, "issuer": a.Parent})
-	}))
+	}
+	return s.audit(tx, operator(), nil, "ca.revoke", "ca:"+r.ca.ID, map[string]any{"reason": issuer.CAReasons()[why], "serial": r.Serial, "issuer": r.Issuer})
 }
 
 func caReasonOf(word string) (issuer.Reason, error) {

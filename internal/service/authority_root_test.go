@@ -3,9 +3,11 @@ package service
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +19,7 @@ import (
 
 	"assay/internal/issuer"
 	"assay/internal/issuer/private"
+	"assay/internal/store"
 	"assay/order"
 )
 
@@ -233,6 +236,80 @@ func TestRevokeAuthority(t *testing.T) {
 	// Lists and OCSP of the old one go on.
 	if h.ownCA("issuing-1") == nil || h.listed(t) == nil {
 		t.Error("the revoked CA signs no lists")
+	}
+}
+
+// A device signs with a key that is elsewhere, after before has been called.
+type device struct {
+	crypto.Signer
+	before func() error
+}
+
+func (d device) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if err := d.before(); err != nil {
+		return nil, err
+	}
+	return d.Signer.Sign(rand, digest, opts)
+}
+
+// TestRevokeAuthorityUnsigned: where the root's key does not sign nothing has changed, and
+// the CA issues as before; where another list was signed meanwhile the revocation is in
+// one that follows, once.
+func TestRevokeAuthorityUnsigned(t *testing.T) {
+	t.Parallel()
+	h, ctx := newCAHouse(t), context.Background()
+	key := h.rootAway(t)
+	signer, err := private.ReadKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := h.authority(ctx, "root-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.KeyPlace = "device"
+	h.do(t, func(tx store.Tx) error { return tx.UpdateAuthority(root) })
+	signing := 0
+	at := func(before func() error) AuthoritySettings {
+		return AuthoritySettings{KeyAt: func(string) (crypto.Signer, error) { return device{signer, before}, nil }}
+	}
+	before := h.rootListed(t)
+	issuing := h.IssuerCertificates()["issuing-1"]
+	var p *Problem
+	_, err = h.RevokeAuthority(ctx, "issuing-1", "ca-compromise", nil, at(func() error { return errors.New("no card in the reader") }))
+	if !errors.As(err, &p) || p.Kind != Unavailable || p.Message != "ca.unsigned" {
+		t.Fatalf("%v", err)
+	}
+	print, err := keyprintOf(issuing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := h.Store.Serial(ctx, "root-1", serialText(issuing))
+	blocked, err2 := h.Store.Blocked(ctx, print)
+	row, err3 := h.authority(ctx, "issuing-1")
+	if err := errors.Join(err, err2, err3); err != nil || !known.Revoked.IsZero() || !blocked.IsZero() || row.State != store.AuthorityActive {
+		t.Errorf("%+v, blocked %v, %+v, %v", known, blocked, row, err)
+	}
+	if got := h.told(t, "ca:issuing-1"); slices.Contains(got, "ca.revoke") || h.rootListed(t).Number.Cmp(before.Number) != 0 {
+		t.Errorf("%v", got)
+	}
+	v, err := h.RevokeAuthority(ctx, "issuing-1", "ca-compromise", nil, at(func() error {
+		if signing++; signing > 1 {
+			return nil
+		}
+		_, err := h.SignRootList(ctx, "root-1", key, AuthoritySettings{})
+		return err
+	}))
+	if err != nil || signing != 2 || v.Revoked != 1 || v.Published != 1 {
+		t.Fatalf("%+v after %d signatures, %v", v, signing, err)
+	}
+	list := h.rootListed(t)
+	if len(list.RevokedCertificateEntries) != 1 || list.RevokedCertificateEntries[0].SerialNumber.Cmp(issuing.SerialNumber) != 0 {
+		t.Errorf("%+v", list.RevokedCertificateEntries)
+	}
+	stored, err := h.Store.CRL(ctx, "root-1", 0)
+	if err != nil || stored.Changes != 1 || stored.Published != 1 || !stored.Due.After(h.clock()) {
+		t.Errorf("%+v, %v", stored, err)
 	}
 }
 

@@ -149,24 +149,26 @@ func (s *Service) signList(ctx context.Context, c *store.CRL) (ok bool, err erro
 	if sign == nil {
 		return false, nil
 	}
-	err = s.writeList(ctx, c, sign, nil)
+	err = s.writeList(ctx, c, sign, nil, nil)
 	if errors.Is(err, store.ErrConflict) {
 		return true, nil // another process signed one
 	}
 	return err == nil, err
 }
 
-// writeList signs the list that follows on one, and writes it with what goes along
-// with it. [store.ErrConflict]: another one followed meanwhile. Lists are numbered
+// writeList signs the list that follows on one, with revocations that are not written
+// yet, and writes it with what goes along with it, which writes those too: whatever is
+// signed is written, and what is not signed is not. [store.ErrConflict]: another one followed meanwhile. Lists are numbered
 // upwards also where the database is an older one that was restored: by the seconds
 // since 1970.
-func (s *Service) writeList(ctx context.Context, c *store.CRL, sign listSigning, also func(tx store.Tx, list *store.CRL) error) error {
+func (s *Service) writeList(ctx context.Context, c *store.CRL, sign listSigning, more []store.Revocation, also func(tx store.Tx, list *store.CRL) error) error {
 	// What ended before the last list was signed was in a list after its end, and
 	// need not be in one more (RFC 5280 3.3).
 	revoked, err := s.Store.Revocations(ctx, c.Issuer, c.Shard, c.ThisUpdate)
 	if err != nil {
 		return err
 	}
+	revoked = append(revoked, more...)
 	var entries []byte
 	for i := range revoked {
 		r := &revoked[i]
@@ -176,16 +178,19 @@ func (s *Service) writeList(ctx context.Context, c *store.CRL, sign listSigning,
 	}
 	now := s.now().Truncate(time.Second)
 	list := *c
-	list.Number, list.Published = max(c.Number+1, now.Unix()), c.Changes
+	list.Changes += int64(len(more))
+	list.Number, list.Published = max(c.Number+1, now.Unix()), list.Changes
 	list.ThisUpdate, list.NextUpdate, list.Due = now, now.Add(crlLife), now.Add(crlEvery)
 	if list.DER, err = sign(ctx, &list, entries); err != nil {
 		return fmt.Errorf("signing the list of %s, shard %d: %w", c.Issuer, c.Shard, err)
 	}
 	err = s.Store.Write(ctx, func(tx store.Tx) error {
-		if err := tx.PutCRL(&list, c.Number); err != nil || also == nil {
-			return err
+		if also != nil { // what is in it first: else it is due again at once
+			if err := also(tx, &list); err != nil {
+				return err
+			}
 		}
-		return also(tx, &list)
+		return tx.PutCRL(&list, c.Number)
 	})
 	if err == nil && s.OnList != nil {
 		s.OnList(c.Issuer, c.Shard)
