@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"assay/internal/message"
+	"assay/internal/secret"
+	"assay/internal/store"
 	"assay/internal/store/migrations"
 	"assay/internal/store/sqlite"
 	"assay/lab"
@@ -90,6 +92,108 @@ func (s *site) opened(t *testing.T) string {
 		t.Fatalf("%v\n%s", err, &said)
 	}
 	return content(t, path)
+}
+
+// TestRekeyKilled kills changes of the keys at random moments: every secret opens with
+// the key file of before or, where a run came to its end, with that of after.
+func TestRekeyKilled(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.look(t, bare(), lab.Options{})
+	s.stop(t)
+	const secrets = 3000 // several transactions
+	key, next := filepath.Join(s.data(), keyName), filepath.Join(s.data(), keyName+".new")
+	s.keys(t, key, func(h *house) error {
+		return h.Store.Write(t.Context(), func(tx store.Tx) error {
+			for i := range secrets {
+				id := fmt.Sprint("secret-", i)
+				sealed, err := h.secrets.Seal(id, []byte("hush "+id))
+				if err := errors.Join(err, tx.PutSecret(id, sealed, time.Now())); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	binary, err := exec.LookPath("assay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rekey := []string{"rekey", "--data", s.data(), "--new-key-file", next}
+	began := time.Now()
+	s.db(t, 0, &rekeyResult{}, rekey...)
+	took := time.Since(began)
+	ends := 0
+	for i := 0; ; i++ {
+		if _, err := os.Stat(next); err == nil && s.unlocks(t, next) {
+			ends++
+			if err := os.Rename(next, key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.keys(t, key, func(h *house) error {
+			for i := range secrets {
+				id := fmt.Sprint("secret-", i)
+				sealed, err := h.Store.Secret(t.Context(), id)
+				if err != nil {
+					return err
+				}
+				if plain, err := h.secrets.Open(id, sealed); err != nil || string(plain) != "hush "+id {
+					return fmt.Errorf("after kill %d: %q, %w", i, plain, err)
+				}
+			}
+			return nil
+		})
+		if i == 15 {
+			break
+		}
+		c := exec.Command(binary, append([]string{"db"}, rekey...)...)
+		c.Env = append(os.Environ(), "HOME="+s.dir, "ASSAY_CONFIG=", "ASSAY_DATABASE=")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(rand.N(took+took/4), func() { _ = c.Process.Kill() }) // it may have ended
+		_ = c.Wait()                                                                  // killed or not
+		timer.Stop()
+	}
+	t.Logf("%d of 16 came to their end", ends)
+}
+
+// unlocks reports whether a key file opens the database.
+func (s *site) unlocks(t *testing.T, key string) bool {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), filepath.Join(s.data(), databaseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ring, err := db.Secret(t.Context(), secretRing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = secret.Open(t.Context(), secret.Config{Master: secret.KeyFile{Path: key}, Ring: ring})
+	if err != nil && !errors.Is(err, secret.ErrOtherMaster) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+// keys opens the database with a key file.
+func (s *site) keys(t *testing.T, key string, use func(h *house) error) {
+	t.Helper()
+	var said bytes.Buffer
+	a := &app{out: &said, err: &said, getenv: func(string) string { return "" }, now: time.Now, text: message.New("en")}
+	db, err := sqlite.Open(t.Context(), filepath.Join(s.data(), databaseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{dir: s.data(), Store: db}
+	if err = a.unlock(t.Context(), h, key); err == nil {
+		err = use(h)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatalf("%v\n%s", err, &said)
+	}
 }
 
 // TestBackupUnderLoad takes backups while orders come in: each has every order that
