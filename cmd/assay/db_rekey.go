@@ -16,6 +16,7 @@ import (
 	"assay/internal/store/rekey"
 	"assay/internal/store/sqlite"
 	"assay/internal/store/sqlstore"
+	"assay/internal/swap"
 )
 
 func (a *app) dbRekeyCommand() *cobra.Command {
@@ -94,6 +95,9 @@ func (a *app) rekeyConfig(ctx context.Context, d *depot, next string) (cfg rekey
 	}
 	file := secret.KeyFile{Path: next}
 	if err := file.Create(a.now(), rand.Reader); err != nil && !errors.Is(err, fs.ErrExist) {
+		return bad(next, err)
+	}
+	if err := swap.Adopt(d.keyFile, next); err != nil {
 		return bad(next, err)
 	}
 	other, err := file.Key(ctx)

@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// adopt gives what root made to the owner of the directory: the service runs as
-// that user.
-func adopt(dir, path string) error {
+// Adopt gives what root made to the owner of another file or directory: the service
+// runs as that user.
+func Adopt(like, path string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	info, err := os.Stat(dir)
+	info, err := os.Stat(like)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (s *Stage) durable() error {
 		if err != nil {
 			return err
 		}
-		if err := adopt(s.dir, path); err != nil {
+		if err := Adopt(s.dir, path); err != nil {
 			return err
 		}
 		if d.IsDir() {
