@@ -190,7 +190,7 @@ func (s *Service) revokeStates(tx store.Tx, c *store.Certificate, reason issuer.
 		return err
 	}
 	r := store.Revocation{Issuer: c.Issuer, Serial: c.Serial, Shard: c.Shard, Reason: int(reason), NotAfter: c.NotAfter, At: now}
-	if err := tx.Revoke(r); err != nil && !errors.Is(err, store.ErrConflict) {
+	if err := tx.Revoke(r); err != nil {
 		return err
 	}
 	if err := tx.ClearCertificateDue(c.ID); err != nil {

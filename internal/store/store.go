@@ -127,9 +127,8 @@ type Reader interface {
 //
 // After an error of a method that writes the unit is lost: whatever follows gives
 // that error, and so does Write where fn returns nil. Statements are sent
-// together, so that the error of one may come from the next method or from Write;
-// InsertOrder, UpdateOrder, ReplaceOrder, FinishDue, KeepDue, Seal, PutRequest and
-// TakeLease tell theirs themselves.
+// together, so that the error of one may come from the next method that reads, or
+// from Write; PutRequest and TakeLease tell theirs themselves.
 type Tx interface {
 	DeskTx
 	NoticeTx

@@ -137,6 +137,9 @@ func connect(url, name string, most int, lockWait string) (*sql.DB, error) {
 	}
 	config.RuntimeParams["application_name"] = name
 	config.RuntimeParams["lock_timeout"] = lockWait
+	// Every statement has an index. A plan that was made while a table was empty, and
+	// is kept, would read all of it for each row ever after.
+	config.RuntimeParams["enable_seqscan"] = "off"
 	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(durable))
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
@@ -183,78 +186,93 @@ func dialect() sqlstore.Dialect {
 
 var errRolledBack = errors.New("PostgreSQL rolled the transaction back at its commit")
 
-// batch reads through statements as one pipeline.
-func batch(ctx context.Context, db *sql.DB, list []sqlstore.Statement, each func(i int, scan func(...any) error) error) (err error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
+// piped sends statements as one pipeline and reads the answers with f.
+func piped(ctx context.Context, conn *sql.Conn, queued *pgx.Batch, f func(pgx.BatchResults) error) error {
 	return conn.Raw(func(driver any) error {
 		c, ok := driver.(*stdlib.Conn)
 		if !ok {
 			return fmt.Errorf("not a connection of pgx: %T", driver)
 		}
-		queries := &pgx.Batch{}
-		for _, s := range list {
-			queries.Queue(s.SQL, s.Args...)
-		}
-		results := c.Conn().SendBatch(ctx, queries)
-		for i := range list {
-			if err := rowsOf(results, i, each); err != nil {
-				_ = results.Close() // says the same
-				return err
-			}
+		results := c.Conn().SendBatch(ctx, queued)
+		if err := f(results); err != nil {
+			_ = results.Close() // says the same
+			return err
 		}
 		return results.Close()
 	})
 }
 
-// rowsOf reads the rows of the next statement of a pipeline, the ith.
-func rowsOf(results pgx.BatchResults, i int, each func(i int, scan func(...any) error) error) error {
-	rows, err := results.Query()
+// batch reads through queries as one pipeline.
+func batch(ctx context.Context, db *sql.DB, list []sqlstore.Reading) (err error) {
+	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	queued := &pgx.Batch{}
+	for _, q := range list {
+		queued.Queue(q.SQL, q.Args...)
+	}
+	return piped(ctx, conn, queued, func(results pgx.BatchResults) error {
+		for _, q := range list {
+			if _, err := rowsOf(results, q.Row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// rowsOf reads the rows of the next statement of a pipeline.
+func rowsOf(results pgx.BatchResults, row sqlstore.Row) (int64, error) {
+	rows, err := results.Query()
+	if err != nil {
+		return 0, err
+	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := each(i, rows.Scan); err != nil {
-			return err
+		if err := row(rows.Scan); err != nil {
+			return 0, err
 		}
 	}
-	return rows.Err()
+	rows.Close()
+	return rows.CommandTag().RowsAffected(), rows.Err()
 }
 
 // pipe sends statements as one pipeline.
-func pipe(ctx context.Context, conn *sql.Conn, list []sqlstore.Statement) (n int64, err error) {
-	commits := list[len(list)-1].SQL == "COMMIT"
-	err = conn.Raw(func(driver any) error {
-		c, ok := driver.(*stdlib.Conn)
-		if !ok {
-			return fmt.Errorf("not a connection of pgx: %T", driver)
-		}
-		batch := &pgx.Batch{}
-		for _, s := range list {
-			batch.Queue(s.SQL, s.Args...)
-		}
-		results := c.Conn().SendBatch(ctx, batch)
-		for i := range list {
-			tag, err := results.Exec()
-			if err != nil {
-				_ = results.Close() // says the same
+func pipe(ctx context.Context, conn *sql.Conn, list []sqlstore.Statement, row sqlstore.Row) (n int64, err error) {
+	queued := &pgx.Batch{}
+	for _, s := range list {
+		queued.Queue(s.SQL, s.Args...)
+	}
+	last := len(list) - 1
+	committed := false
+	err = piped(ctx, conn, queued, func(results pgx.BatchResults) error {
+		for i, s := range list {
+			if i == last && row != nil {
+				n, err = rowsOf(results, row)
 				return err
 			}
-			if n = tag.RowsAffected(); i < len(list)-1 || !commits {
-				continue
+			tag, err := results.Exec()
+			if err != nil {
+				return err
 			}
-			if tag.String() != "COMMIT" {
-				return errors.Join(errRolledBack, results.Close())
+			n = tag.RowsAffected()
+			if s.Met != nil {
+				if err := s.Met(n); err != nil {
+					return err
+				}
+			}
+			if s.SQL == "COMMIT" {
+				if committed = tag.String() == "COMMIT"; !committed {
+					return errRolledBack
+				}
 			}
 		}
-		if err := results.Close(); err != nil && !commits {
-			return err
-		}
-		return nil // a commit that was confirmed stays so, whatever becomes of the connection
+		return nil
 	})
+	if committed {
+		err = nil // a commit that was confirmed stays so, whatever becomes of the connection
+	}
 	return n, err
 }

@@ -3,43 +3,44 @@ package sqlstore
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"assay/internal/store"
 )
 
-// A reading is a query with what takes its rows, one by one.
-type reading struct {
-	query string
-	args  []any
-	row   func(scan func(...any) error) error
+// A Reading is a query with what takes its rows.
+type Reading struct {
+	SQL  string
+	Args []any
+	Row  Row
 }
 
 // all reads several queries: in one round trip where the engine has those.
-func (r reader) all(ctx context.Context, list []reading) error {
+func (r reader) all(ctx context.Context, list []Reading) error {
 	p, pooled := r.q.(*pool)
 	if r.dialect.Batch == nil || !pooled || len(list) < 2 {
 		for _, one := range list {
-			_, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (struct{}, error) { return struct{}{}, one.row(scan) }, one.query, one.args...)
-			if err != nil {
-				return err
+			if r.dialect.watch != nil {
+				r.dialect.watch(one.SQL, one.Args)
+			}
+			if err := r.q.each(ctx, one.Row, one.SQL, one.Args...); err != nil {
+				return wrap(r.dialect, err)
 			}
 		}
 		return nil
 	}
-	statements := make([]Statement, len(list))
-	for i, one := range list {
+	for _, one := range list {
 		if r.dialect.watch != nil {
-			r.dialect.watch(one.query, one.args)
+			r.dialect.watch(one.SQL, one.Args)
 		}
-		statements[i] = Statement{one.query, one.args}
 	}
-	return wrap(r.dialect, r.dialect.Batch(ctx, p.db, statements, func(i int, scan func(...any) error) error { return list[i].row(scan) }))
+	return wrap(r.dialect, r.dialect.Batch(ctx, p.db, list))
 }
 
 // Around reads what stands around an order.
 func (r reader) Around(ctx context.Context, q store.AroundQuery) (*store.Around, error) {
 	a := &store.Around{}
-	list := append([]reading{standing(&q, a)}, validationReads(q.Tenant, q.Account, q.Profiles, q.Domains, &a.Validations)...)
+	list := append([]Reading{standing(&q, a)}, validationReads(q.Tenant, q.Account, q.Profiles, q.Domains, &a.Validations)...)
 	s := newSearch(&q.Past)
 	if err := r.all(ctx, append(list, s.reads()...)); err != nil {
 		return nil, err
@@ -54,12 +55,12 @@ func (r reader) Around(ctx context.Context, q store.AroundQuery) (*store.Around,
 
 // standing reads an account, and beside it what is known of a key: a statement costs
 // more than what it looks for.
-func standing(q *store.AroundQuery, a *store.Around) reading {
+func standing(q *store.AroundQuery, a *store.Around) Reading {
 	query, args := accountQuery, []any{q.Tenant, q.Account}
 	if q.Past.Key != "" {
 		query, args = keyedAccountQuery, append(args, q.Past.Key)
 	}
-	return reading{query, args, func(scan func(...any) error) error {
+	return Reading{query, args, func(scan func(...any) error) error {
 		var blocked, made int64
 		var more []any
 		if q.Past.Key != "" {
@@ -72,26 +73,30 @@ func standing(q *store.AroundQuery, a *store.Around) reading {
 }
 
 // validationReads read the validations of an applicant for domains, the newest
-// first of each [maxRows] domains.
-func validationReads(tenant, account string, profiles, domains []string, into *[]store.Validation) (list []reading) {
+// first of each [mostWays] domains. Each domain is a SELECT of its own: for a list of
+// them PostgreSQL, which knows little of a young table, reads all that an applicant has.
+func validationReads(tenant, account string, profiles, domains []string, into *[]store.Validation) (list []Reading) {
 	if len(profiles) == 0 {
 		return nil
 	}
-	for part := range slices.Chunk(domains, maxRows) {
+	row := func(scan func(...any) error) error {
+		var v store.Validation
+		var wildcard, at int64
+		err := scan(&v.Tenant, &v.Account, &v.Domain, &v.Method, &v.Profile, &wildcard, &v.Order, &v.Review, &at)
+		v.Wildcard, v.At = wildcard != 0, fromMicros(at)
+		*into = append(*into, v)
+		return err
+	}
+	for part := range slices.Chunk(domains, mostWays) {
 		w := &where{}
-		w.equal("tenant", tenant)
-		w.equal("account", account)
-		w.in("domain", part)
+		who := `SELECT tenant, account, domain, method, profile, wildcard, order_id, review, validated_at FROM validations WHERE tenant = ` + w.arg(tenant) +
+			` AND account = ` + w.arg(account)
 		w.in("profile", profiles)
-		list = append(list, reading{`SELECT tenant, account, domain, method, profile, wildcard, order_id, review, validated_at FROM validations` + w.sql() +
-			` ORDER BY validated_at DESC`, w.args, func(scan func(...any) error) error {
-			var v store.Validation
-			var wildcard, at int64
-			err := scan(&v.Tenant, &v.Account, &v.Domain, &v.Method, &v.Profile, &wildcard, &v.Order, &v.Review, &at)
-			v.Wildcard, v.At = wildcard != 0, fromMicros(at)
-			*into = append(*into, v)
-			return err
-		}})
+		selects := make([]string, len(part))
+		for i, domain := range part {
+			selects[i] = who + ` AND domain = ` + w.arg(domain) + ` AND ` + w.terms[0]
+		}
+		list = append(list, Reading{strings.Join(selects, " UNION ALL ") + ` ORDER BY validated_at DESC`, w.args, row})
 	}
 	return list
 }

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"assay/internal/store"
@@ -48,12 +47,8 @@ func scanHead(scan func(...any) error) (h store.Head, err error) {
 func (t *tx) Seal(entries []store.Entry) error {
 	for i := range entries {
 		e := &entries[i]
-		n, err := t.execN(`UPDATE audit SET seq=$1, hash=$2 WHERE id=$3 AND seq IS NULL`, e.Seq, e.Hash, e.ID)
-		if err != nil {
+		if err := t.must("audit entry "+e.ID, store.ErrConflict, `UPDATE audit SET seq=$1, hash=$2 WHERE id=$3 AND seq IS NULL`, e.Seq, e.Hash, e.ID); err != nil {
 			return err
-		}
-		if n == 0 {
-			return t.fail(fmt.Errorf("audit entry %s: %w", e.ID, store.ErrConflict))
 		}
 	}
 	return nil

@@ -14,20 +14,17 @@ import (
 )
 
 func (t *tx) InsertAuthority(a *store.Authority) error {
-	n, err := t.execN(`INSERT INTO authorities (`+authorityColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,1) ON CONFLICT (id) DO NOTHING`,
+	return t.must("CA "+a.ID, store.ErrConflict, `INSERT INTO authorities (`+authorityColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,1) ON CONFLICT (id) DO NOTHING`,
 		a.ID, a.Parent, a.Kind, a.State, a.Subject, a.URL, a.DER, a.KeyPlace, blob(a.Sealed), a.Blocks, micros(a.NotAfter), micros(a.Created))
-	return t.met(n, err, "CA "+a.ID, store.ErrConflict)
 }
 
 func (t *tx) UpdateAuthority(a *store.Authority) error {
-	n, err := t.execN(`UPDATE authorities SET state=$1, key_place=$2, sealed=$3, version=version+1 WHERE id=$4 AND version=$5`,
+	return t.must("CA "+a.ID, store.ErrConflict, `UPDATE authorities SET state=$1, key_place=$2, sealed=$3, version=version+1 WHERE id=$4 AND version=$5`,
 		a.State, a.KeyPlace, blob(a.Sealed), a.ID, a.Version)
-	return t.met(n, err, "CA "+a.ID, store.ErrConflict)
 }
 
 func (t *tx) NextBlock(authority string) (int64, error) {
-	n, err := t.execN(`UPDATE authorities SET blocks=blocks+1 WHERE id=$1`, authority)
-	if err := t.met(n, err, "CA "+authority, store.ErrNotFound); err != nil {
+	if err := t.must("CA "+authority, store.ErrNotFound, `UPDATE authorities SET blocks=blocks+1 WHERE id=$1`, authority); err != nil {
 		return 0, err
 	}
 	list, err := read(t, scanMicros, `SELECT blocks FROM authorities WHERE id=$1`, authority)
@@ -44,18 +41,16 @@ func (t *tx) AttemptsNow(orderID string) ([]store.Attempt, error) {
 }
 
 func (t *tx) InsertAttempt(a *store.Attempt) error {
-	n, err := t.execN(`INSERT INTO attempts (`+attemptColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13) ON CONFLICT DO NOTHING`,
+	return t.must(fmt.Sprintf("attempt %d of order %s", a.Seq, a.Order), store.ErrConflict, `INSERT INTO attempts (`+attemptColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13) ON CONFLICT DO NOTHING`,
 		a.Order, a.Seq, a.Issuer, string(a.State), a.Serial, blob(a.TBS), blob(a.Data), a.Shard, a.Review, a.Lints, a.Detail, micros(a.Created), micros(a.Ended))
-	return t.met(n, err, fmt.Sprintf("attempt %d of order %s", a.Seq, a.Order), store.ErrConflict)
 }
 
 func (t *tx) EndAttempt(a *store.Attempt) error {
 	if to := a.State; !slices.ContainsFunc(order.AttemptTransitions(), func(s order.AttemptTransition) bool { return s.From != "" && s.To == to }) {
 		return t.fail(fmt.Errorf("an attempt does not become %q: %w", to, store.ErrStep))
 	}
-	n, err := t.execN(`UPDATE attempts SET state=$1, tbs=$2, detail=$3, ended_at=$4 WHERE order_id=$5 AND seq=$6 AND state='prepared'`,
+	return t.must(fmt.Sprintf("attempt %d of order %s", a.Seq, a.Order), store.ErrConflict, `UPDATE attempts SET state=$1, tbs=$2, detail=$3, ended_at=$4 WHERE order_id=$5 AND seq=$6 AND state='prepared'`,
 		string(a.State), blob(a.TBS), a.Detail, micros(a.Ended), a.Order, a.Seq)
-	return t.met(n, err, fmt.Sprintf("attempt %d of order %s", a.Seq, a.Order), store.ErrConflict)
 }
 
 func (t *tx) PutUpstreamOrder(u *store.UpstreamOrder) error {
@@ -82,12 +77,11 @@ func (t *tx) InsertCertificate(c *store.Certificate, names []store.OrderName) er
 	if err := t.exec(`INSERT INTO chains (digest, der) VALUES ($1,$2) ON CONFLICT (digest) DO NOTHING`, chain, blob(c.Chain)); err != nil {
 		return err
 	}
-	n, err := t.execN(`INSERT INTO certificates (`+certColumns+`, chain) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,
+	if err := t.must("certificate "+c.ID, store.ErrConflict, `INSERT INTO certificates (`+certColumns+`, chain) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,
 		$26,$27,$28,1,$29,$30,$31,$32) ON CONFLICT DO NOTHING`,
 		c.ID, c.Tenant, c.Account, c.Source, c.Issuer, c.Serial, c.Shard, string(c.State), c.Reason, string(c.Product), c.Profile, c.Name, c.Names,
 		c.Fingerprint, c.Keyprint, micros(c.NotBefore), micros(c.NotAfter), c.Alias, c.Tags, flag(c.AutoRenew), flag(c.Muted), c.Renews, c.ReplacedBy,
-		micros(c.Asked), micros(c.Revoked), micros(c.Created), micros(c.Deleted), micros(c.LookedAt), c.DER, blob(c.Sealed), blob(c.Findings), chain)
-	if err := t.met(n, err, "certificate "+c.ID, store.ErrConflict); err != nil {
+		micros(c.Asked), micros(c.Revoked), micros(c.Created), micros(c.Deleted), micros(c.LookedAt), c.DER, blob(c.Sealed), blob(c.Findings), chain); err != nil {
 		return err
 	}
 	rows := make([][]any, len(names))
@@ -168,14 +162,12 @@ func (t *tx) TakeCertificateDue(now time.Time, owner string, until time.Time, li
 }
 
 func (t *tx) FinishCertificateDue(d store.CertificateDue, owner string) error {
-	n, err := t.execN(`DELETE FROM certificate_due WHERE certificate=$1 AND kind=$2 AND lease=$3 AND attempt=$4`, d.Certificate, d.Kind, owner, d.Attempt)
-	return t.met(n, err, d.Kind+" of certificate "+d.Certificate, store.ErrLeaseLost)
+	return t.must(d.Kind+" of certificate "+d.Certificate, store.ErrLeaseLost, `DELETE FROM certificate_due WHERE certificate=$1 AND kind=$2 AND lease=$3 AND attempt=$4`, d.Certificate, d.Kind, owner, d.Attempt)
 }
 
 func (t *tx) Revoke(r store.Revocation) error {
-	n, err := t.execN(`INSERT INTO revocations (issuer, serial, shard, reason, not_after, revoked_at) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT (issuer, serial) DO NOTHING`,
-		r.Issuer, r.Serial, r.Shard, r.Reason, micros(r.NotAfter), micros(r.At))
-	if err := t.met(n, err, "serial "+r.Serial, store.ErrConflict); err != nil {
+	if err := t.must("serial "+r.Serial, store.ErrConflict, `INSERT INTO revocations (issuer, serial, shard, reason, not_after, revoked_at) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT (issuer, serial) DO NOTHING`,
+		r.Issuer, r.Serial, r.Shard, r.Reason, micros(r.NotAfter), micros(r.At)); err != nil {
 		return err
 	}
 	return t.exec(`INSERT INTO crls (`+crlColumns+`, der) VALUES ($1,$2,0,1,0,0,0,CAST($3 AS BIGINT),$4)
@@ -211,7 +203,7 @@ func (t *tx) DueByKey(keyprint, except string, at time.Time) error {
 func (t *tx) AccountNow(tenant, id, keyprint string) (account *store.Account, blocked time.Time, err error) {
 	var a store.Around
 	r := standing(&store.AroundQuery{Tenant: tenant, Account: id, Past: store.PastQuery{Key: keyprint}}, &a)
-	if _, err := read(t, func(scan func(...any) error) (struct{}, error) { return struct{}{}, r.row(scan) }, r.query, r.args...); err != nil {
+	if _, err := read(t, func(scan func(...any) error) (struct{}, error) { return struct{}{}, r.Row(scan) }, r.SQL, r.Args...); err != nil {
 		return nil, time.Time{}, err
 	}
 	if a.Account == nil {
@@ -249,13 +241,11 @@ func (t *tx) CSRNow(tenant, id string) (*store.CSR, error) {
 }
 
 func (t *tx) InsertCSR(c *store.CSR) error {
-	n, err := t.execN(`INSERT INTO csrs (`+csrColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,1) ON CONFLICT (id) DO NOTHING`,
+	return t.must("CSR "+c.ID, store.ErrConflict, `INSERT INTO csrs (`+csrColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,1) ON CONFLICT (id) DO NOTHING`,
 		c.ID, c.Tenant, c.Account, c.Name, c.Names, c.KeyType, c.DER, c.Digest, c.Keyprint, flag(c.Made), c.Note, blob(c.Sealed), micros(c.Taken), micros(c.Created), micros(c.Deleted))
-	return t.met(n, err, "CSR "+c.ID, store.ErrConflict)
 }
 
 func (t *tx) UpdateCSR(c *store.CSR) error {
-	n, err := t.execN(`UPDATE csrs SET note=$1, sealed=$2, taken_at=$3, deleted_at=$4, version=version+1 WHERE id=$5 AND version=$6`,
+	return t.must("CSR "+c.ID, store.ErrConflict, `UPDATE csrs SET note=$1, sealed=$2, taken_at=$3, deleted_at=$4, version=version+1 WHERE id=$5 AND version=$6`,
 		c.Note, blob(c.Sealed), micros(c.Taken), micros(c.Deleted), c.ID, c.Version)
-	return t.met(n, err, "CSR "+c.ID, store.ErrConflict)
 }

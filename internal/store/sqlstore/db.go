@@ -35,11 +35,12 @@ type Dialect struct {
 	// Unsure reports an error of COMMIT that leaves open whether it was done.
 	Unsure func(error) bool
 	// Pipe sends statements in one round trip and returns how many rows the last
-	// one met; nil: they are run one by one.
-	Pipe func(context.Context, *sql.Conn, []Statement) (int64, error)
-	// Batch reads through several statements in one round trip and calls each with
-	// the number of the statement and what scans a row; nil: they are read one by one.
-	Batch func(ctx context.Context, db *sql.DB, list []Statement, each func(i int, scan func(...any) error) error) error
+	// one met; where row is not nil it takes the rows of the last one. nil: they are
+	// run one by one.
+	Pipe func(ctx context.Context, c *sql.Conn, list []Statement, row Row) (int64, error)
+	// Batch reads through several queries in one round trip, each by its row; nil:
+	// they are read one by one.
+	Batch func(ctx context.Context, db *sql.DB, list []Reading) error
 	// Deadline is how long a transaction may take. It is no caller's context: who
 	// leaves must not break the commit of others.
 	Deadline func() (context.Context, context.CancelFunc)

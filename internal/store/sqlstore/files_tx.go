@@ -39,10 +39,9 @@ func (t *tx) OrdersWaiting(tenant, account string, limit int) ([]string, error) 
 }
 
 func (t *tx) InsertDossier(d *store.Dossier) error {
-	n, err := t.execN(`INSERT INTO dossiers (`+dossierColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,1) ON CONFLICT (id) DO NOTHING`,
+	return t.must("dossier "+d.ID, store.ErrConflict, `INSERT INTO dossiers (`+dossierColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,1) ON CONFLICT (id) DO NOTHING`,
 		d.ID, d.Tenant, d.Account, string(d.Kind), d.Parent, string(d.State), d.Reason, d.Domain, blob(d.Body), d.SubmittedBy, d.FirstBy, d.SecondBy,
 		micros(d.Created), micros(d.Submitted), micros(d.Decided), micros(d.Expires), micros(d.Erased))
-	return t.met(n, err, "dossier "+d.ID, store.ErrConflict)
 }
 
 // met is the error of a statement that met no row.
@@ -54,11 +53,10 @@ func (t *tx) met(n int64, err error, what string, none error) error {
 }
 
 func (t *tx) UpdateDossier(d *store.Dossier) error {
-	n, err := t.execN(`UPDATE dossiers SET parent=$1, state=$2, reason=$3, domain=$4, body=$5, submitted_by=$6, first_by=$7, second_by=$8, submitted_at=$9,
+	return t.must("dossier "+d.ID, store.ErrConflict, `UPDATE dossiers SET parent=$1, state=$2, reason=$3, domain=$4, body=$5, submitted_by=$6, first_by=$7, second_by=$8, submitted_at=$9,
 		decided_at=$10, expires_at=$11, version=version+1 WHERE id=$12 AND version=$13 AND erased_at=0`,
 		d.Parent, string(d.State), d.Reason, d.Domain, blob(d.Body), d.SubmittedBy, d.FirstBy, d.SecondBy, micros(d.Submitted),
 		micros(d.Decided), micros(d.Expires), d.ID, d.Version)
-	return t.met(n, err, "dossier "+d.ID, store.ErrConflict)
 }
 
 func (t *tx) DeleteDossier(id string) error {
@@ -87,8 +85,7 @@ func (t *tx) InsertClaim(c *store.Claim) error {
 }
 
 func (t *tx) WithdrawClaim(tenant, id string, at time.Time) error {
-	n, err := t.execN(`UPDATE claims SET withdrawn_at=$1 WHERE id=$2 AND tenant=$3 AND withdrawn_at=0`, micros(at), id, tenant)
-	return t.met(n, err, "claim "+id, store.ErrNotFound)
+	return t.must("claim "+id, store.ErrNotFound, `UPDATE claims SET withdrawn_at=$1 WHERE id=$2 AND tenant=$3 AND withdrawn_at=0`, micros(at), id, tenant)
 }
 
 func (t *tx) InsertCall(c *store.Call) error {
@@ -111,9 +108,8 @@ func (t *tx) InsertLetter(l *store.Letter, parts [][]byte) error {
 }
 
 func (t *tx) DecideLetter(l *store.Letter) error {
-	n, err := t.execN(`UPDATE letters SET state=$1, reason=$2, note=$3, decided_by=$4, decided_at=$5 WHERE id=$6 AND tenant=$7 AND state='pending' AND erased_at=0`,
+	return t.must("letter "+l.ID, store.ErrConflict, `UPDATE letters SET state=$1, reason=$2, note=$3, decided_by=$4, decided_at=$5 WHERE id=$6 AND tenant=$7 AND state='pending' AND erased_at=0`,
 		l.State, l.Reason, blob(l.Note), l.DecidedBy, micros(l.Decided), l.ID, l.Tenant)
-	return t.met(n, err, "letter "+l.ID, store.ErrConflict)
 }
 
 func (t *tx) EraseDossier(id string, at time.Time) error {

@@ -227,7 +227,7 @@ func (l *lane) begin(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return l.s.queue(ctx, l.db.dialect.Begin)
+	return l.s.queue(ctx, Statement{SQL: l.db.dialect.Begin})
 }
 
 // rollback ends a transaction that is of no use.
@@ -250,7 +250,7 @@ type outcome struct{ err, cause, lost error }
 // one runs a unit under a savepoint.
 func (l *lane) one(ctx context.Context, u *unit) outcome {
 	before := l.s.mark()
-	if err := l.s.queue(ctx, "SAVEPOINT u"); err != nil {
+	if err := l.s.queue(ctx, Statement{SQL: "SAVEPOINT u"}); err != nil {
 		return outcome{lost: err}
 	}
 	t := &tx{reader: reader{q: l.s, dialect: &l.db.dialect}, s: l.s, ctx: ctx, unit: u}
@@ -285,7 +285,7 @@ func (l *lane) one(ctx context.Context, u *unit) outcome {
 // release goes with what comes next.
 func (l *lane) release(ctx context.Context) error {
 	waiting := l.s.waiting()
-	err := l.s.queue(ctx, "RELEASE SAVEPOINT u")
+	err := l.s.queue(ctx, Statement{SQL: "RELEASE SAVEPOINT u"})
 	if err == nil && waiting {
 		_, err = l.s.flush(ctx)
 	}

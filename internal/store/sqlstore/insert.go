@@ -123,15 +123,16 @@ func (t *tx) values(orderID string, challenges []order.Challenge) error {
 		}
 		query, args := inserting("challenge_values (value, order_id)", `ON CONFLICT (value) DO UPDATE SET order_id = excluded.order_id
 			WHERE challenge_values.order_id = excluded.order_id`, rows)
-		n, err := t.execN(query, args...)
-		if err != nil {
+		if err := t.expect(query, args, func(met int64) error {
+			if met != int64(len(part)) {
+				return fmt.Errorf("a validation value of another order: %w", store.ErrConflict)
+			}
+			return nil
+		}); err != nil {
 			return err
 		}
-		if n != int64(len(part)) {
-			return t.fail(fmt.Errorf("a validation value of another order: %w", store.ErrConflict))
-		}
 	}
-	return t.sync()
+	return nil
 }
 
 func (t *tx) InsertReview(r *store.PackedReview) error {

@@ -71,7 +71,7 @@ func newSearch(q *store.PastQuery) *search {
 	return &search{q: q, seen: map[string]bool{q.Except: true}, shares: map[string]bool{}}
 }
 
-func (s *search) reads() (list []reading) {
+func (s *search) reads() (list []Reading) {
 	for part := range slices.Chunk(waysOf(s.q), mostWays) {
 		w, selects := &where{}, make([]string, len(part))
 		for i, way := range part {
@@ -82,7 +82,7 @@ func (s *search) reads() (list []reading) {
 			// A limit of its own needs a SELECT of its own.
 			selects[i] = `SELECT id, ` + strconv.FormatInt(flag(way.shares), 10) + ` FROM (` + query + `) AS w` + strconv.Itoa(i)
 		}
-		list = append(list, reading{strings.Join(selects, " UNION ALL "), w.args, s.add})
+		list = append(list, Reading{strings.Join(selects, " UNION ALL "), w.args, s.add})
 	}
 	return list
 }

@@ -34,20 +34,18 @@ func collect[T any](ctx context.Context, q querier, d *Dialect, scan func(func(.
 	if d.watch != nil {
 		d.watch(query, args)
 	}
-	rows, err := q.rows(ctx, query, args...)
+	list := []T{}
+	err := q.each(ctx, func(columns func(...any) error) error {
+		v, err := scan(columns)
+		if err == nil {
+			list = append(list, v)
+		}
+		return err
+	}, query, args...)
 	if err != nil {
 		return nil, wrap(d, err)
 	}
-	defer rows.Close()
-	list := []T{}
-	for rows.Next() {
-		v, err := scan(rows.Scan)
-		if err != nil {
-			return nil, wrap(d, err)
-		}
-		list = append(list, v)
-	}
-	return list, wrap(d, rows.Err())
+	return list, nil
 }
 
 // one is collect for the one row there can be.

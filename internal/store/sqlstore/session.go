@@ -17,7 +17,13 @@ const mostArgs = 16
 type Statement struct {
 	SQL  string
 	Args []any
+	// Met is told how many rows the statement met, and says whether that will do;
+	// nil: any number does.
+	Met func(rows int64) error
 }
+
+// A Row takes what a query found, row by row; scan reads the columns.
+type Row func(scan func(...any) error) error
 
 // A session is one connection that writes, with its prepared statements. With
 // a pipe it queues what needs no answer and sends it with what does, in one
@@ -25,7 +31,7 @@ type Statement struct {
 type session struct {
 	conn   *sql.Conn
 	stmts  map[string]*sql.Stmt
-	pipe   func(context.Context, *sql.Conn, []Statement) (int64, error)
+	pipe   func(context.Context, *sql.Conn, []Statement, Row) (int64, error)
 	queued []Statement
 	user   int // how many of the queued are of a unit: have arguments
 	sends  int
@@ -51,13 +57,16 @@ func (s *session) discard() {
 
 // queue runs a statement whose answer is an error at most: at once, or with a
 // pipe later.
-func (s *session) queue(ctx context.Context, query string, args ...any) error {
+func (s *session) queue(ctx context.Context, st Statement) error {
 	if s.pipe == nil {
-		_, err := s.now(ctx, query, args...)
+		n, err := s.now(ctx, st.SQL, st.Args...)
+		if err == nil && st.Met != nil {
+			err = st.Met(n)
+		}
 		return err
 	}
-	s.queued = append(s.queued, Statement{query, args})
-	if len(args) > 0 {
+	s.queued = append(s.queued, st)
+	if len(st.Args) > 0 {
 		s.user++
 	}
 	return nil
@@ -68,7 +77,7 @@ func (s *session) exec(ctx context.Context, query string, args ...any) (int64, e
 	if s.pipe == nil {
 		return s.now(ctx, query, args...)
 	}
-	s.queued = append(s.queued, Statement{query, args})
+	s.queued = append(s.queued, Statement{SQL: query, Args: args})
 	return s.flush(ctx)
 }
 
@@ -77,10 +86,16 @@ func (s *session) flush(ctx context.Context) (int64, error) {
 	if len(s.queued) == 0 {
 		return 0, nil
 	}
+	return s.send(ctx, nil)
+}
+
+// send sends what is queued; the rows are of the last statement, where they are
+// asked for.
+func (s *session) send(ctx context.Context, row Row) (int64, error) {
 	send := s.queued
 	s.forget()
 	s.sends++
-	return s.pipe(ctx, s.conn, send)
+	return s.pipe(ctx, s.conn, send, row)
 }
 
 // forget drops what is queued.
@@ -106,7 +121,7 @@ func (s *session) back(m mark) bool {
 
 // commit ends the transaction, with what is queued.
 func (s *session) commit(ctx context.Context) error {
-	if err := s.queue(ctx, "COMMIT"); err != nil {
+	if err := s.queue(ctx, Statement{SQL: "COMMIT"}); err != nil {
 		return err
 	}
 	_, err := s.flush(ctx)
@@ -151,24 +166,38 @@ func (s *session) prepared(ctx context.Context, query string) (*sql.Stmt, error)
 	return st, err
 }
 
-// rows runs a query after what is queued; querier is what readers read through.
-func (s *session) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if _, err := s.flush(ctx); err != nil {
-		return nil, err
+// each runs a query after what is queued; querier is what readers read through.
+func (s *session) each(ctx context.Context, row Row, query string, args ...any) error {
+	if s.pipe != nil {
+		s.queued = append(s.queued, Statement{SQL: query, Args: args})
+		_, err := s.send(ctx, row)
+		return err
 	}
 	s.sends++
-	if s.pipe != nil {
-		return s.conn.QueryContext(ctx, query, args...) // the driver keeps statements itself
-	}
 	st, err := s.prepared(ctx, query)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return st.QueryContext(ctx, args...)
+	rows, err := st.QueryContext(ctx, args...)
+	return scanned(rows, err, row)
 }
 
 type querier interface {
-	rows(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	each(ctx context.Context, row Row, query string, args ...any) error
+}
+
+// scanned reads rows to their end.
+func scanned(rows *sql.Rows, err error, row Row) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // A pool is the connections that read. Where the driver does not keep statements
@@ -186,11 +215,13 @@ func newPool(db *sql.DB, driverKeeps bool) *pool {
 	return &pool{db: db, stmts: map[string]*sql.Stmt{}}
 }
 
-func (p *pool) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p *pool) each(ctx context.Context, row Row, query string, args ...any) error {
 	if st := p.prepared(ctx, query, args); st != nil {
-		return st.QueryContext(ctx, args...)
+		rows, err := st.QueryContext(ctx, args...)
+		return scanned(rows, err, row)
 	}
-	return p.db.QueryContext(ctx, query, args...)
+	rows, err := p.db.QueryContext(ctx, query, args...)
+	return scanned(rows, err, row)
 }
 
 // prepared is the statement of a query, nil where there is none: it has a long

@@ -65,13 +65,31 @@ func (t *tx) fail(err error) error {
 // exec queues a statement: on PostgreSQL its error comes with a later statement,
 // or from Write.
 func (t *tx) exec(query string, args ...any) error {
+	return t.expect(query, args, nil)
+}
+
+// must is exec for a statement that has to meet a row: where it meets none, what is
+// not as the unit needs it, none says how.
+func (t *tx) must(what string, none error, query string, args ...any) error {
+	return t.expect(query, args, func(met int64) error {
+		if met == 0 {
+			return fmt.Errorf("%s: %w", what, none)
+		}
+		return nil
+	})
+}
+
+// expect is exec for a statement that has to meet as many rows as met says. On
+// PostgreSQL what met says comes with a later statement, or from Write, and before
+// what went wrong after it.
+func (t *tx) expect(query string, args []any, met func(rows int64) error) error {
 	if err := t.usable(); err != nil {
 		return err
 	}
 	if t.dialect.watch != nil {
 		t.dialect.watch(query, args)
 	}
-	return t.fail(t.s.queue(t.ctx, query, args...))
+	return t.fail(t.s.queue(t.ctx, Statement{SQL: query, Args: args, Met: met}))
 }
 
 // execN runs a statement and says how many rows it met.
@@ -143,16 +161,6 @@ func (t *tx) ValidateKeys(orderID string, at time.Time, keys ...store.OrderKey) 
 	return nil
 }
 
-// sync waits for the answers to what is queued, so that a conflict is told
-// where it arose.
-func (t *tx) sync() error {
-	if err := t.usable(); err != nil {
-		return err
-	}
-	_, err := t.s.flush(t.ctx)
-	return t.fail(err)
-}
-
 // version changes the version of the caller's row for as long as the unit holds.
 func (t *tx) version(o *store.Order, v int64) {
 	before := o.Version
@@ -170,14 +178,11 @@ func (t *tx) UpdateOrder(o *store.Order) error {
 		o.Verdict, o.Review, o.Paused, o.Identical, micros(o.ManualAt), micros(o.Submitted), micros(o.Deadline), micros(o.Changed), micros(o.ReadyAt),
 		micros(o.Ended), micros(o.Deleted), micros(o.Validated), o.ID, o.Version,
 	}
-	n, err := t.execN(`UPDATE orders SET state=$1, phase=$2, reason=$3, product=$4, kind=$5, profile=$6, method=$7, name=$8, names=$9, body=$10,
+	err = t.must("order "+o.ID, store.ErrConflict, `UPDATE orders SET state=$1, phase=$2, reason=$3, product=$4, kind=$5, profile=$6, method=$7, name=$8, names=$9, body=$10,
 		verdict=$11, review=$12, paused=$13, identical=$14, manual_at=$15, submitted_at=$16, deadline=$17, changed_at=$18, ready_at=$19, ended_at=$20,
 		deleted_at=$21, validated_at=$22, pruned_at=0, version=version+1 WHERE id=$23 AND version=$24`, args...)
 	if err != nil {
 		return err
-	}
-	if n == 0 {
-		return t.fail(fmt.Errorf("order %s: %w", o.ID, store.ErrConflict))
 	}
 	t.version(o, o.Version+1)
 	return nil
@@ -248,19 +253,12 @@ func (t *tx) KeepDue(d store.Due, owner string) error {
 
 // leased does something with a row that owner holds.
 func (t *tx) leased(d store.Due, owner, what string) error {
-	n, err := t.execN(what+` WHERE order_id=$1 AND kind=$2 AND lease=$3 AND attempt=$4`, d.Order, string(d.Kind), owner, d.Attempt)
-	if err == nil && n == 0 {
-		err = t.fail(fmt.Errorf("%s of order %s: %w", d.Kind, d.Order, store.ErrLeaseLost))
-	}
-	return err
+	return t.must(string(d.Kind)+" of order "+d.Order, store.ErrLeaseLost, what+` WHERE order_id=$1 AND kind=$2 AND lease=$3 AND attempt=$4`,
+		d.Order, string(d.Kind), owner, d.Attempt)
 }
 
 func (t *tx) RepeatReview(id string, at time.Time) error {
-	n, err := t.execN(`UPDATE reviews SET last_at=$1, checks=checks+1 WHERE id=$2`, micros(at), id)
-	if err == nil && n == 0 {
-		err = t.fail(fmt.Errorf("review %s: %w", id, store.ErrNotFound))
-	}
-	return err
+	return t.must("review "+id, store.ErrNotFound, `UPDATE reviews SET last_at=$1, checks=checks+1 WHERE id=$2`, micros(at), id)
 }
 
 func (t *tx) PutValidation(v store.Validation) error {
