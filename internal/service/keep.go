@@ -28,10 +28,11 @@ func packReview(o *store.Order, r *review.Report, trigger string, last *store.Re
 		Order: o.ID, Number: 1, Mode: string(r.Mode), Trigger: trigger, Verdict: string(r.Verdict), Causes: causesOf(r),
 		Profile: r.Profile.Name + " " + r.Profile.Version + " " + r.Profile.Digest, Checks: 1,
 	}
+	var had []string
 	if last != nil {
-		row.Number = last.Number + 1
+		row.Number, had = last.Number+1, last.Seen
 	}
-	return store.PackReview(&store.Review{ReviewRow: row, Report: raw, Seen: seen}, r.Observations)
+	return store.PackReview(&store.Review{ReviewRow: row, Report: raw, Seen: seen}, r.Observations, had)
 }
 
 // keepReview stores a review under an id at a time. The order must be in the store.

@@ -77,28 +77,55 @@ func Unpack(packed []byte) ([]byte, error) {
 type PackedReview struct {
 	ReviewRow
 	Report, Seen []byte
-	Observations []PackedObservation
+	// Fresh are the observations that the review before did not see; nil: none.
+	Fresh []byte
 }
 
-// A PackedObservation is an observation in the form in which it is kept.
-type PackedObservation struct {
-	ID   string
-	Body []byte
-}
-
-// PackReview packs a review with the observations that it saw.
-func PackReview(r *Review, seen []evidence.Observation) (*PackedReview, error) {
+// PackReview packs a review with the observations that it saw. had are the ids of
+// those that are kept with the order already: most checks see what the one before saw.
+func PackReview(r *Review, seen []evidence.Observation, had []string) (*PackedReview, error) {
 	ids, err := json.Marshal(r.Seen)
 	if err != nil {
 		return nil, err
 	}
-	p := &PackedReview{ReviewRow: r.ReviewRow, Report: Pack(r.Report), Seen: Pack(ids), Observations: make([]PackedObservation, len(seen))}
-	for i := range seen {
-		body, err := json.Marshal(&seen[i])
-		if err != nil {
-			return nil, fmt.Errorf("observation %s: %w", seen[i].ID, err)
-		}
-		p.Observations[i] = PackedObservation{ID: seen[i].ID, Body: Pack(body)}
+	known := make(map[string]bool, len(had)+len(seen))
+	for _, id := range had {
+		known[id] = true
 	}
-	return p, nil
+	fresh := make([]*evidence.Observation, 0, len(seen))
+	for i := range seen {
+		if o := &seen[i]; !known[o.ID] {
+			known[o.ID] = true
+			fresh = append(fresh, o)
+		}
+	}
+	p := &PackedReview{ReviewRow: r.ReviewRow, Report: Pack(r.Report), Seen: Pack(ids)}
+	if len(fresh) > 0 {
+		p.Fresh, err = PackObservations(fresh)
+	}
+	return p, err
+}
+
+// PackObservations packs observations together: one of them alone has little to
+// compress.
+func PackObservations(list []*evidence.Observation) ([]byte, error) {
+	raw, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("packing observations: %w", err)
+	}
+	return Pack(raw), nil
+}
+
+// UnpackObservations reads what [PackObservations] wrote, or one observation alone,
+// as earlier versions kept them.
+func UnpackObservations(packed []byte) (list []evidence.Observation, err error) {
+	raw, err := Unpack(packed)
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > 0 && raw[0] == '{' {
+		list = make([]evidence.Observation, 1)
+		return list, json.Unmarshal(raw, &list[0])
+	}
+	return list, json.Unmarshal(raw, &list)
 }

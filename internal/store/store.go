@@ -171,7 +171,7 @@ type Tx interface {
 	// KeepDue checks the same and leaves the row leased.
 	KeepDue(d Due, owner string) error
 
-	// InsertReview writes a review and those observations that are new.
+	// InsertReview writes a review, and the observations that are new in it.
 	InsertReview(r *PackedReview) error
 	// RepeatReview notes that a later check saw the same.
 	RepeatReview(id string, at time.Time) error

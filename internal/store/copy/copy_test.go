@@ -72,7 +72,7 @@ func fill(t *testing.T, db *sqlstore.DB) {
 			at := evidence.Observation{Unknown: fmt.Sprint(i), At: noon}.Identify()
 			packed, err := store.PackReview(
 				&store.Review{ReviewRow: store.ReviewRow{ID: fmt.Sprint("r", i), Order: o.ID, Number: 1}, Report: json.RawMessage(`{}`), Seen: []string{at.ID}},
-				[]evidence.Observation{at})
+				[]evidence.Observation{at}, nil)
 			errs = append(errs, err,
 				tx.InsertOrder(o, store.NewOrder{
 					Names: []store.OrderName{{Name: "x.net", Domain: "x.net"}}, Keys: []store.OrderKey{{Kind: "csr", Digest: "d"}},

@@ -154,7 +154,7 @@ CREATE TABLE reviews (
 
 CREATE TABLE observations (
     order_id TEXT NOT NULL REFERENCES orders (id),
-    id       TEXT NOT NULL,              -- evidence.Observation's
+    id       TEXT NOT NULL,              -- of the review that saw them first
     body     BLOB NOT NULL,              -- compressed
     first_at BIGINT NOT NULL,
     PRIMARY KEY (order_id, id)

@@ -2,8 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"assay/evidence"
 	"assay/internal/store"
@@ -78,38 +76,6 @@ func (r reader) eachOf(ctx context.Context, f store.ReviewFilter, page []store.O
 		}
 	}
 	return nil
-}
-
-// seenBy are the observations of orders by order and id.
-func (r reader) seenBy(ctx context.Context, ids []string) (map[string]map[string]evidence.Observation, error) {
-	type row struct {
-		order string
-		o     evidence.Observation
-	}
-	in, args := listOf(ids)
-	list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v row, err error) {
-		var id string
-		var body []byte
-		if err = scan(&v.order, &id, &body); err != nil {
-			return v, err
-		}
-		raw, err := store.Unpack(body)
-		if err == nil {
-			err = json.Unmarshal(raw, &v.o)
-		}
-		if err != nil {
-			err = fmt.Errorf("observation %s of order %s: %w", id, v.order, err)
-		}
-		return v, err
-	}, `SELECT order_id, id, body FROM observations WHERE order_id IN `+in, args...)
-	all := make(map[string]map[string]evidence.Observation, len(ids))
-	for i := range list {
-		if all[list[i].order] == nil {
-			all[list[i].order] = map[string]evidence.Observation{}
-		}
-		all[list[i].order][list[i].o.ID] = list[i].o
-	}
-	return all, err
 }
 
 // orderPage is a page of orders for EachReview; state "" is any.

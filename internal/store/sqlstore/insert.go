@@ -139,33 +139,8 @@ func (t *tx) InsertReview(r *store.PackedReview) error {
 	err := t.exec(`INSERT INTO reviews (id, order_id, number, mode, trigger, verdict, causes, profile, first_at, last_at, checks, report, seen)
 		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)`,
 		r.ID, r.Order, r.Number, r.Mode, r.Trigger, r.Verdict, strings.Join(r.Causes, ","), r.Profile, micros(r.First), micros(r.Last), r.Checks, r.Report, r.Seen)
-	if err != nil {
+	if err != nil || r.Fresh == nil {
 		return err
 	}
-	return t.observe(r)
-}
-
-// observe writes the observations of a review that the order does not have yet:
-// most checks see what the one before saw.
-func (t *tx) observe(r *store.PackedReview) error {
-	has := make(map[string]bool, len(r.Observations))
-	if r.Number > 1 {
-		ids, err := read(t, scanText, `SELECT id FROM observations WHERE order_id = $1`, r.Order)
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			has[id] = true
-		}
-	}
-	rows := make([][]any, 0, len(r.Observations))
-	for i := range r.Observations {
-		o := &r.Observations[i]
-		if has[o.ID] {
-			continue
-		}
-		has[o.ID] = true
-		rows = append(rows, []any{r.Order, o.ID, o.Body, micros(r.First)})
-	}
-	return t.insert("observations (order_id, id, body, first_at)", "ON CONFLICT (order_id, id) DO NOTHING", rows)
+	return t.exec(`INSERT INTO observations (order_id, id, body, first_at) VALUES ($1,$2,$3,$4)`, r.Order, r.ID, r.Fresh, micros(r.First))
 }

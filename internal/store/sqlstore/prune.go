@@ -1,10 +1,9 @@
 package sqlstore
 
 import (
-	"maps"
-	"slices"
 	"time"
 
+	"assay/evidence"
 	"assay/internal/store"
 )
 
@@ -66,35 +65,56 @@ func (t *tx) thin(id string, at time.Time) (int64, error) {
 	return n + 1, t.exec(`UPDATE orders SET pruned_at = $1 WHERE id = $2`, micros(at), id)
 }
 
-// unseen removes the observations of an order that none of its reviews has.
-func (t *tx) unseen(id string) (int64, error) {
+// unseen removes the observations of an order that none of its reviews has, and
+// says how many those were.
+func (t *tx) unseen(id string) (gone int64, err error) {
 	packed, err := read(t, func(scan func(...any) error) (b []byte, err error) { return b, scan(&b) }, `SELECT seen FROM reviews WHERE order_id = $1`, id)
 	if err != nil {
 		return 0, err
 	}
-	has, err := read(t, scanText, `SELECT id FROM observations WHERE order_id = $1`, id)
-	if err != nil {
-		return 0, err
-	}
-	gone := map[string]bool{}
-	for _, o := range has {
-		gone[o] = true
-	}
+	wanted := map[string]bool{}
 	for _, b := range packed {
 		ids, err := unpackSeen(b)
 		if err != nil {
 			return 0, err
 		}
 		for _, o := range ids {
-			delete(gone, o)
+			wanted[o] = true
 		}
 	}
-	for part := range slices.Chunk(slices.Sorted(maps.Keys(gone)), 100) {
-		in, args := listOf(part)
-		args = append(args, id)
-		if err := t.exec(`DELETE FROM observations WHERE id IN `+in+` AND order_id = `+place(len(args)), args...); err != nil {
+	bundles, err := read(t, scanBundle, `SELECT order_id, id, body FROM observations WHERE order_id = $1 ORDER BY id`, id)
+	if err != nil {
+		return 0, err
+	}
+	for _, b := range bundles {
+		n, err := t.thinBundle(b, wanted)
+		if err != nil {
 			return 0, err
 		}
+		gone += n
 	}
-	return int64(len(gone)), nil
+	return gone, nil
+}
+
+// thinBundle keeps of a bundle what is wanted, and wants that no more: once is enough.
+func (t *tx) thinBundle(b bundle, wanted map[string]bool) (gone int64, err error) {
+	var kept []*evidence.Observation
+	for i := range b.list {
+		if o := &b.list[i]; wanted[o.ID] {
+			kept = append(kept, o)
+			delete(wanted, o.ID)
+		}
+	}
+	gone = int64(len(b.list) - len(kept))
+	switch {
+	case gone == 0:
+		return 0, nil
+	case len(kept) == 0:
+		return gone, t.exec(`DELETE FROM observations WHERE order_id = $1 AND id = $2`, b.order, b.id)
+	}
+	body, err := store.PackObservations(kept)
+	if err != nil {
+		return 0, err
+	}
+	return gone, t.exec(`UPDATE observations SET body = $1 WHERE order_id = $2 AND id = $3`, body, b.order, b.id)
 }

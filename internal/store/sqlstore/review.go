@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"assay/evidence"
@@ -66,35 +68,60 @@ func (r reader) Reviews(ctx context.Context, orderID string, before, limit int) 
 		`SELECT `+reviewRowColumns+` FROM reviews r WHERE r.order_id = $1 AND r.number < $2 ORDER BY r.number DESC LIMIT $3`, orderID, before, limited(limit))
 }
 
+// A bundle is a row of observations: those that one review saw first. id is the
+// review's; earlier versions kept each in a row of its own, under its own id.
+type bundle struct {
+	order, id string
+	list      []evidence.Observation
+}
+
+func scanBundle(scan func(...any) error) (b bundle, err error) {
+	var body []byte
+	if err = scan(&b.order, &b.id, &body); err != nil {
+		return b, err
+	}
+	if b.list, err = store.UnpackObservations(body); err != nil {
+		return b, fmt.Errorf("observations %s of order %s: %w", b.id, b.order, err)
+	}
+	return b, nil
+}
+
 // Observations are those of an order with these ids, in their order; nil ids: all.
 func (r reader) Observations(ctx context.Context, orderID string, ids []string) ([]evidence.Observation, error) {
-	query, args := `SELECT id, body FROM observations WHERE order_id = $1`, []any{orderID}
-	list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (o evidence.Observation, err error) {
-		var id string
-		var body []byte
-		if err = scan(&id, &body); err != nil {
-			return o, err
-		}
-		raw, err := store.Unpack(body)
-		if err != nil {
-			return o, fmt.Errorf("observation %s: %w", id, err)
-		}
-		return o, json.Unmarshal(raw, &o)
-	}, query, args...)
-	if err != nil || ids == nil {
-		return list, err
+	seen, err := r.seenBy(ctx, []string{orderID})
+	if err != nil {
+		return nil, err
 	}
-	at := make(map[string]int, len(list))
-	for i := range list {
-		at[list[i].ID] = i
+	of := seen[orderID]
+	if ids == nil {
+		ids = slices.Sorted(maps.Keys(of))
 	}
 	picked := make([]evidence.Observation, 0, len(ids))
 	for _, id := range ids {
-		i, ok := at[id]
+		o, ok := of[id]
 		if !ok {
 			return nil, fmt.Errorf("observation %s of order %s: %w", id, orderID, store.ErrNotFound)
 		}
-		picked = append(picked, list[i])
+		picked = append(picked, o)
 	}
 	return picked, nil
+}
+
+// seenBy are the observations of orders by order and id.
+func (r reader) seenBy(ctx context.Context, orders []string) (map[string]map[string]evidence.Observation, error) {
+	in, args := listOf(orders)
+	list, err := collect(ctx, r.q, r.dialect, scanBundle, `SELECT order_id, id, body FROM observations WHERE order_id IN `+in, args...)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]map[string]evidence.Observation, len(orders))
+	for _, b := range list {
+		if all[b.order] == nil {
+			all[b.order] = make(map[string]evidence.Observation, len(b.list))
+		}
+		for i := range b.list {
+			all[b.order][b.list[i].ID] = b.list[i]
+		}
+	}
+	return all, nil
 }

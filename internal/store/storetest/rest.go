@@ -36,7 +36,11 @@ func review(o string, n int) (*store.Review, []evidence.Observation) {
 }
 
 func insertReview(tx store.Tx, r *store.Review, seen []evidence.Observation) error {
-	packed, err := store.PackReview(r, seen)
+	var had []string // what the review before saw
+	if r.Number > 1 && len(seen) > 0 {
+		had = []string{seen[0].ID}
+	}
+	packed, err := store.PackReview(r, seen, had)
 	if err != nil {
 		return err
 	}
