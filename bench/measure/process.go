@@ -40,3 +40,43 @@ func Process(pid int) (cpu time.Duration, resident uint64, err error) {
 	kilobytes, err := strconv.ParseUint(string(bytes.TrimSpace(line)), 10, 64)
 	return cpu, kilobytes << 10, err
 }
+
+// Family is the CPU time of a process and of all that it started: of a PostgreSQL
+// server and its connections. Of those that ended it counts what the process has
+// waited for. 0 is no process.
+func Family(pid int) (cpu time.Duration, err error) {
+	if pid == 0 {
+		return 0, nil
+	}
+	all, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range all {
+		if _, err := strconv.Atoi(e.Name()); err != nil {
+			continue
+		}
+		stat, err := os.ReadFile("/proc/" + e.Name() + "/stat")
+		if err != nil {
+			continue // it ended
+		}
+		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+		const parent, user, ended = 1, 11, 14 // ppid, utime … cstime, of proc_pid_stat(5)
+		own := e.Name() == strconv.Itoa(pid)
+		if len(fields) <= ended || !own && string(fields[parent]) != strconv.Itoa(pid) {
+			continue
+		}
+		last := user + 1
+		if own {
+			last = ended
+		}
+		for i := user; i <= last; i++ {
+			n, err := strconv.ParseInt(string(fields[i]), 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("process %s: %w", e.Name(), err)
+			}
+			cpu += time.Duration(n) * tick
+		}
+	}
+	return cpu, nil
+}

@@ -35,13 +35,14 @@ type sight struct {
 // the lease ends too, so that a check can neither be lost nor count twice.
 func (s *Service) check(ctx context.Context, d store.Due) error {
 	began := s.now()
-	o, err := s.Store.Order(ctx, "", d.Order)
+	standing, err := s.Store.Standing(ctx, d.Order)
 	if errors.Is(err, store.ErrNotFound) {
 		return s.drop(ctx, d)
 	}
 	if err != nil {
 		return err
 	}
+	o := standing.Order
 	if toIssue(o, d.Kind) {
 		return s.issue(ctx, d, o)
 	}
@@ -55,16 +56,12 @@ func (s *Service) check(ctx context.Context, d store.Due) error {
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.ID, err)
 	}
-	left, attempts, err := s.leftAttempt(ctx, d, o, p)
+	left, attempts, err := s.leftAttempt(ctx, d, standing, p)
 	if err != nil || left {
 		return err
 	}
 	if open, err := s.openUpstream(ctx, d, o, p); err != nil || open {
 		return err // it is looked at with the values of that CA
-	}
-	last, err := s.Store.Review(ctx, o.ID, 0)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
 	}
 	verdict := review.VerdictUnknown
 	defer func() { // also where it panicked
@@ -72,13 +69,13 @@ func (s *Service) check(ctx context.Context, d store.Due) error {
 			m.Checked(verdict, max(s.now().Sub(began), 0), max(began.Sub(d.At), 0))
 		}
 	}()
-	seen, err := s.look(ctx, o, p, d.Kind)
+	seen, err := s.look(ctx, o, standing.Challenges, p, d.Kind)
 	if err != nil {
 		return err
 	}
 	seen.began, seen.attempts = began, attempts
 	verdict = seen.report.Verdict
-	return s.settle(ctx, d, o, last, seen)
+	return s.settle(ctx, d, o, standing.Review, seen)
 }
 
 // toCheck reports whether a check that was due still makes sense.
@@ -99,14 +96,14 @@ func (s *Service) drop(ctx context.Context, d store.Due) error {
 // decides. At the deadline, and where a check is made after it, the world is judged as of the deadline, however late
 // the service comes, and what does not pass then is judged once more as of now,
 // which says that the deadline is over.
-func (s *Service) look(ctx context.Context, o *store.Order, p *profile.Profile, kind store.DueKind) (*sight, error) {
+func (s *Service) look(ctx context.Context, o *store.Order, values []order.Challenge, p *profile.Profile, kind store.DueKind) (*sight, error) {
 	now := s.now()
 	at := now
 	final := o.Phase != order.PhaseReview && (kind == store.DueDeadline || over(o, now))
 	if final && at.After(o.Deadline) {
 		at = o.Deadline
 	}
-	l, sharing, err := s.begin(ctx, o, p, o.State == order.StatePending, at, nil)
+	l, sharing, err := s.begin(ctx, whole(o, values), p, o.State == order.StatePending, at, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -161,12 +158,8 @@ func (v *sight) decided(o *store.Order) bool {
 // is looked up first, so that no name is looked for that was validated already.
 // What was seen before, and counts still, is not looked at again.
 func (s *Service) begin(
-	ctx context.Context, o *store.Order, p *profile.Profile, live bool, at time.Time, before []evidence.Observation,
+	ctx context.Context, whole *store.Order, p *profile.Profile, live bool, at time.Time, before []evidence.Observation,
 ) (*assay.Looking, map[string]bool, error) {
-	whole, err := s.whole(ctx, o)
-	if err != nil {
-		return nil, nil, err
-	}
 	records, sharing, err := s.records(ctx, whole, "")
 	if err != nil {
 		return nil, nil, err
@@ -182,17 +175,13 @@ func (s *Service) begin(
 }
 
 // whole is a stored order with what the store keeps apart from its body.
-func (s *Service) whole(ctx context.Context, o *store.Order) (*store.Order, error) {
-	challenges, err := s.Store.Challenges(ctx, o.ID)
-	if err != nil {
-		return nil, fmt.Errorf("the values of order %s: %w", o.ID, err)
-	}
+func whole(o *store.Order, values []order.Challenge) *store.Order {
 	whole, body := *o, *o.Order
 	body.ID, body.Tenant, body.Account = o.ID, o.Tenant, o.Account
 	body.Product, body.Kind, body.Method = o.Product, o.Kind, o.Method
-	body.SubmittedAt, body.Challenges = o.Submitted, challenges
+	body.SubmittedAt, body.Challenges = o.Submitted, values
 	whole.Order = &body
-	return &whole, nil
+	return &whole
 }
 
 // allowed are the records for a check that is made because it is due: whether it

@@ -261,12 +261,8 @@ func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Is
 			return err
 		}
 		// A key that was blocked since the gate: what is signed is there, and revoked.
-		if blocked, err := tx.BlockedNow(written.Keyprint); err != nil {
+		if err := tx.DueIfBlocked(written.Keyprint, store.CertificateDue{Certificate: written.ID, Kind: store.DueRevoke, At: now}); err != nil {
 			return err
-		} else if !blocked.IsZero() {
-			if err := tx.SetCertificateDue(store.CertificateDue{Certificate: written.ID, Kind: store.DueRevoke, At: now}); err != nil {
-				return err
-			}
 		}
 		o.State, o.Phase, o.Paused, o.Ended = to, "", "", now
 		if err := s.update(tx, o); err != nil {
@@ -286,14 +282,11 @@ func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Is
 // leftAttempt settles an attempt that was under way when its order went back: its
 // serial number is given up, or what an upstream CA made of it revoked. seq is the
 // number of the newest attempt, 0 where there was none.
-func (s *Service) leftAttempt(ctx context.Context, d store.Due, o *store.Order, p *profile.Profile) (left bool, seq int, err error) {
+func (s *Service) leftAttempt(ctx context.Context, d store.Due, v *store.Standing, p *profile.Profile) (left bool, seq int, err error) {
+	o, all := v.Order, v.Attempts
 	ca := s.issuerOf(o)
-	if ca == nil || o.State != order.StatePending || d.Kind != store.DueCheck && !ca.Upstream() {
+	if ca == nil || len(all) == 0 || o.State != order.StatePending || d.Kind != store.DueCheck && !ca.Upstream() {
 		return false, 0, nil
-	}
-	all, err := s.Store.Attempts(ctx, o.ID)
-	if err != nil || len(all) == 0 {
-		return false, 0, err
 	}
 	last := &all[len(all)-1]
 	if last.State != order.AttemptPrepared {

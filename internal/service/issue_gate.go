@@ -89,7 +89,11 @@ func (i *issuance) judge(ctx context.Context) (*ruling, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, sharing, err := s.begin(ctx, i.o, i.p, true, now, before)
+	values, err := s.Store.Challenges(ctx, i.o.ID)
+	if err != nil {
+		return nil, fmt.Errorf("the values of order %s: %w", i.o.ID, err)
+	}
+	l, sharing, err := s.begin(ctx, whole(i.o, values), i.p, true, now, before)
 	if err != nil {
 		return nil, err
 	}

@@ -285,6 +285,8 @@ type CertificateTx interface {
 	PutCRL(c *CRL, before int64) error
 	// BlockKey blocks a key for ever.
 	BlockKey(keyprint, certificate string, at time.Time) error
+	// DueIfBlocked is SetCertificateDue where a key is blocked as of now.
+	DueIfBlocked(keyprint string, d CertificateDue) error
 	// BlockedNow is [CertificateReader.Blocked] as of now.
 	BlockedNow(keyprint string) (time.Time, error)
 	// AccountNow is an account, and since when a key is blocked, as of now. Nobody is kept

@@ -315,3 +315,12 @@ func (o *Order) Standing() order.Standing {
 	s.Free = o.Order.Plan == "free"
 	return s
 }
+
+// A Standing is an order with what was found and tried so far.
+type Standing struct {
+	Order *Order
+	// Review is the newest; nil: there is none.
+	Review     *Review
+	Attempts   []Attempt // as [CertificateReader.Attempts]
+	Challenges []order.Challenge
+}

@@ -78,6 +78,8 @@ type Reader interface {
 	CountDrafts(ctx context.Context, tenant, account string, most int) (int, error)
 	// Challenges are the validation values of an order, by name.
 	Challenges(ctx context.Context, orderID string) ([]order.Challenge, error)
+	// Standing is what a check of an order of any tenant begins with.
+	Standing(ctx context.Context, orderID string) (*Standing, error)
 	// DueOf is what is due for an order, by kind.
 	DueOf(ctx context.Context, orderID string) ([]Due, error)
 	// PastOrders are orders of any tenant that share a CSR digest, a keyprint or

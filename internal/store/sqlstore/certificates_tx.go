@@ -212,6 +212,12 @@ func (t *tx) AccountNow(tenant, id, keyprint string) (account *store.Account, bl
 	return a.Account, a.Blocked, nil
 }
 
+func (t *tx) DueIfBlocked(keyprint string, d store.CertificateDue) error {
+	return t.exec(`INSERT INTO certificate_due (certificate, kind, due_at, lease, attempt)
+		SELECT $1, $2, CAST($3 AS BIGINT), '', CAST($4 AS BIGINT) FROM blocked_keys WHERE keyprint = $5
+		ON CONFLICT (certificate, kind) DO UPDATE SET due_at=excluded.due_at, lease='', attempt=excluded.attempt`, d.Certificate, d.Kind, micros(d.At), d.Attempt, keyprint)
+}
+
 func (t *tx) BlockedNow(keyprint string) (time.Time, error) {
 	list, err := read(t, scanMicros, `SELECT blocked_at FROM blocked_keys WHERE keyprint = $1`, keyprint)
 	if err != nil || len(list) == 0 {

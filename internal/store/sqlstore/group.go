@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync/atomic"
 
@@ -120,8 +121,10 @@ func (db *DB) lane() {
 	}
 }
 
-// gather adds what waits already.
+// gather adds what waits already. Who is about to bring a unit is let do so first: a
+// commit for several costs little more than one.
 func (db *DB) gather(batch []*unit) []*unit {
+	runtime.Gosched()
 	for len(batch) < maxBatch {
 		select {
 		case u := <-db.units:

@@ -151,24 +151,25 @@ func (r reader) past(ctx context.Context, ids []string, shares map[string]bool, 
 		ids = ids[:maxRows]
 	}
 	in, args := listOf(ids)
-	list, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (p store.PastOrder, err error) {
-		var validated int64
-		p.OrderRow, err = scanRow(scan, &validated)
-		p.Shares, p.Validated = shares[p.ID], validated > 0
-		return p, err
-	}, `SELECT `+rowColumns+`, validated_at FROM orders WHERE id IN `+in+` AND submitted_at > 0`, args...)
+	var list []store.PastOrder
+	var parts []part
+	err := r.all(ctx, []Reading{
+		{`SELECT ` + rowColumns + `, validated_at FROM orders WHERE id IN ` + in + ` AND submitted_at > 0`, args, into(&list, func(scan func(...any) error) (p store.PastOrder, err error) {
+			var validated int64
+			p.OrderRow, err = scanRow(scan, &validated)
+			p.Shares, p.Validated = shares[p.ID], validated > 0
+			return p, err
+		})},
+		{partsOf(in), args, into(&parts, func(scan func(...any) error) (v part, err error) {
+			return v, scan(&v.kind, &v.id, &v.a, &v.b, &v.validated)
+		})},
+	})
 	if err != nil {
 		return nil, err
 	}
 	at := make(map[string]*store.PastOrder, len(list))
 	for i := range list {
 		at[list[i].ID] = &list[i]
-	}
-	parts, err := collect(ctx, r.q, r.dialect, func(scan func(...any) error) (v part, err error) {
-		return v, scan(&v.kind, &v.id, &v.a, &v.b, &v.validated)
-	}, partsOf(in), args...)
-	if err != nil {
-		return nil, err
 	}
 	for i := range parts {
 		if p := at[parts[i].id]; p != nil {

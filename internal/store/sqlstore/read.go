@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,14 +36,7 @@ func collect[T any](ctx context.Context, q querier, d *Dialect, scan func(func(.
 		d.watch(query, args)
 	}
 	list := []T{}
-	err := q.each(ctx, func(columns func(...any) error) error {
-		v, err := scan(columns)
-		if err == nil {
-			list = append(list, v)
-		}
-		return err
-	}, query, args...)
-	if err != nil {
+	if err := q.each(ctx, into(&list, scan), query, args...); err != nil {
 		return nil, wrap(d, err)
 	}
 	return list, nil
@@ -137,12 +131,13 @@ func (r reader) Order(ctx context.Context, tenant, id string) (*store.Order, err
 	return r.order(ctx, tenant, id, "")
 }
 
+const orderQuery = `SELECT ` + fullColumns + ` FROM orders WHERE id = $1`
+
 func (r reader) order(ctx context.Context, tenant, id, lock string) (*store.Order, error) {
-	query := `SELECT ` + fullColumns + ` FROM orders WHERE id = $1` + lock
 	if tenant == "" {
-		return one(ctx, r.q, r.dialect, scanOrder, query, id)
+		return one(ctx, r.q, r.dialect, scanOrder, orderQuery+lock, id)
 	}
-	return one(ctx, r.q, r.dialect, scanOrder, `SELECT `+fullColumns+` FROM orders WHERE id = $1 AND tenant = $2`+lock, id, tenant)
+	return one(ctx, r.q, r.dialect, scanOrder, orderQuery+` AND tenant = $2`+lock, id, tenant)
 }
 
 // Orders lists orders, newest first.
@@ -177,14 +172,55 @@ func (r reader) Orders(ctx context.Context, f store.OrderFilter) ([]store.OrderR
 	return collect(ctx, r.q, r.dialect, scanOrderRow, query, w.args...)
 }
 
+const challengesQuery = `SELECT name, method, type, owner, url, value, origin, created_at, expires_at FROM challenges WHERE order_id = $1 ORDER BY name, method, value`
+
+func scanChallenge(scan func(...any) error) (c order.Challenge, err error) {
+	var created, expires int64
+	err = scan(&c.Name, &c.Method, &c.Type, &c.Owner, &c.URL, &c.Value, &c.Origin, &created, &expires)
+	c.Created, c.Expires = fromMicros(created), fromMicros(expires)
+	return c, err
+}
+
 // Challenges are the validation values of an order.
 func (r reader) Challenges(ctx context.Context, orderID string) ([]order.Challenge, error) {
-	return collect(ctx, r.q, r.dialect, func(scan func(...any) error) (c order.Challenge, err error) {
-		var created, expires int64
-		err = scan(&c.Name, &c.Method, &c.Type, &c.Owner, &c.URL, &c.Value, &c.Origin, &created, &expires)
-		c.Created, c.Expires = fromMicros(created), fromMicros(expires)
-		return c, err
-	}, `SELECT name, method, type, owner, url, value, origin, created_at, expires_at FROM challenges WHERE order_id = $1 ORDER BY name, method, value`, orderID)
+	return collect(ctx, r.q, r.dialect, scanChallenge, challengesQuery, orderID)
+}
+
+// into is a [Row] that adds what it scans to a list.
+func into[T any](list *[]T, scan func(func(...any) error) (T, error)) Row {
+	return func(columns func(...any) error) error {
+		v, err := scan(columns)
+		if err == nil {
+			*list = append(*list, v)
+		}
+		return err
+	}
+}
+
+// Standing reads all that a check begins with.
+func (r reader) Standing(ctx context.Context, orderID string) (*store.Standing, error) {
+	var orders []store.Order
+	var reviews []store.Review
+	v := &store.Standing{}
+	id := []any{orderID}
+	err := r.all(ctx, []Reading{
+		{orderQuery, id, into(&orders, scanOrder)},
+		{newestReviewQuery, id, into(&reviews, scanReview)},
+		{attemptsQuery, id, into(&v.Attempts, scanAttempt)},
+		{challengesQuery, id, into(&v.Challenges, scanChallenge)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(orders) == 0 {
+		return nil, store.ErrNotFound
+	}
+	slices.Reverse(v.Attempts)
+	v.Order = &orders[0]
+	if len(reviews) > 0 {
+		v.Review = &reviews[0]
+	}
+	return v, nil
 }
 
 // DueOf is what is due for an order.

@@ -12,7 +12,11 @@ import (
 	"assay/internal/store"
 )
 
-const reviewRowColumns = `r.id, r.order_id, r.number, r.mode, r.trigger, r.verdict, r.causes, r.profile, r.first_at, r.last_at, r.checks`
+const (
+	reviewRowColumns  = `r.id, r.order_id, r.number, r.mode, r.trigger, r.verdict, r.causes, r.profile, r.first_at, r.last_at, r.checks`
+	reviewQuery       = `SELECT ` + reviewRowColumns + `, o.tenant, r.report, r.seen FROM reviews r JOIN orders o ON o.id = r.order_id WHERE r.order_id = $1`
+	newestReviewQuery = reviewQuery + ` ORDER BY r.number DESC LIMIT 1`
+)
 
 func scanReviewRow(scan func(...any) error, more ...any) (r store.ReviewRow, err error) {
 	var causes string
@@ -52,11 +56,10 @@ func unpackSeen(packed []byte) (ids []string, err error) {
 
 // Review reads one review of an order; number 0 is the newest.
 func (r reader) Review(ctx context.Context, orderID string, number int) (*store.Review, error) {
-	query := `SELECT ` + reviewRowColumns + `, o.tenant, r.report, r.seen FROM reviews r JOIN orders o ON o.id = r.order_id WHERE r.order_id = $1`
 	if number > 0 {
-		return one(ctx, r.q, r.dialect, scanReview, query+` AND r.number = $2`, orderID, number)
+		return one(ctx, r.q, r.dialect, scanReview, reviewQuery+` AND r.number = $2`, orderID, number)
 	}
-	return one(ctx, r.q, r.dialect, scanReview, query+` ORDER BY r.number DESC LIMIT 1`, orderID)
+	return one(ctx, r.q, r.dialect, scanReview, newestReviewQuery, orderID)
 }
 
 // Reviews lists the reviews of an order, newest first.
