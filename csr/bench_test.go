@@ -24,7 +24,8 @@ func BenchmarkRead(b *testing.B) {
 		b.Run(name+"/ours", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if r, _ := Read(text); !r.Verify().OK {
+				// Verify would remember the answer.
+				if r, _ := Read(text); r.verify() != "" {
 					b.Fatal("not verified")
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	_ "crypto/sha3"
 	_ "crypto/sha512"
 	"math/big"
+	"sync"
 
 	"assay/internal/der"
 	"assay/key"
@@ -202,10 +203,44 @@ type Verification struct {
 // nothing about whether the algorithm is strong enough.
 func (r *Request) Verify() Verification {
 	if r.verified == nil {
-		reason := r.verify()
+		reason := verified.of(r)
 		r.verified = &Verification{OK: reason == "", Reason: reason}
 	}
 	return *r.verified
+}
+
+// verified are the newest answers of this process: an order's request is read for
+// each look at it, and its signature costs more than all else of it.
+var verified = answers{known: map[string]string{}}
+
+// mostAnswers bounds what is kept: some 100 KB.
+const mostAnswers = 512
+
+type answers struct {
+	mu    sync.Mutex
+	known map[string]string // what [Request.verify] said, by SHA256
+	// ring holds the digests in the order in which they came.
+	ring [mostAnswers]string
+	next int
+}
+
+// of is [Request.verify], which says the same of the same bytes for ever.
+func (a *answers) of(r *Request) string {
+	a.mu.Lock()
+	reason, ok := a.known[r.SHA256]
+	a.mu.Unlock()
+	if ok {
+		return reason
+	}
+	reason = r.verify()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.known[r.SHA256]; !ok {
+		delete(a.known, a.ring[a.next])
+		a.ring[a.next], a.known[r.SHA256] = r.SHA256, reason
+		a.next = (a.next + 1) % mostAnswers
+	}
+	return reason
 }
 
 func (r *Request) verify() string {

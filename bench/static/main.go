@@ -103,29 +103,40 @@ func screening() error {
 	return nil
 }
 
+// many is how many requests are reviewed in turn: more than the product remembers the
+// signatures of, so that each is verified.
+const many = 1000
+
 func compare(key crypto.Signer) (measure.Ratio, error) {
-	names := []string{"www.orchard.net", "orchard.net"}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: names[0]}, DNSNames: names}, key)
-	if err != nil {
-		return measure.Ratio{}, err
-	}
-	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
-	o := &order.Order{Product: order.DV, Names: names, CSR: text, Method: order.MethodDNS}
 	reviewer := &assay.Reviewer{Lang: "-", Now: func() time.Time { return time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC) }}
-	report, err := reviewer.Review(context.Background(), o)
+	orders := make([]*order.Order, many)
+	for i := range orders {
+		domain := fmt.Sprintf("orchard-%d.net", i)
+		names := []string{"www." + domain, domain}
+		der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: names[0]}, DNSNames: names}, key)
+		if err != nil {
+			return measure.Ratio{}, err
+		}
+		text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+		orders[i] = &order.Order{Product: order.DV, Names: names, CSR: text, Method: order.MethodDNS}
+	}
+	report, err := reviewer.Review(context.Background(), orders[0])
 	if err != nil {
 		return measure.Ratio{}, err
 	}
 	if report.Verdict != "pass" {
 		return measure.Ratio{}, fmt.Errorf("the order should pass: %+v", report.Findings)
 	}
+	reviewed, checked := 0, 0
 	review := func() {
-		if _, err := reviewer.Review(context.Background(), o); err != nil {
+		reviewed++
+		if _, err := reviewer.Review(context.Background(), orders[reviewed%many]); err != nil {
 			panic(err)
 		}
 	}
 	bare := func() {
-		block, _ := pem.Decode([]byte(text))
+		checked++
+		block, _ := pem.Decode([]byte(orders[checked%many].CSR))
 		request, err := x509.ParseCertificateRequest(block.Bytes)
 		if err == nil {
 			err = request.CheckSignature()

@@ -16,14 +16,11 @@ import (
 
 // follow says what is due for a certificate that is new.
 func (s *Service) follow(tx store.Tx, c *store.Certificate, p *profile.Profile) error {
-	if err := s.dueAgain(tx, c); err != nil {
-		return err
-	}
 	at := s.renewals(p).At(lifeOf(c))
 	if s.adviser(c) != nil {
 		at = earliest(at, s.now().Add(firstAdvice))
 	}
-	return tx.SetCertificateDue(store.CertificateDue{Certificate: c.ID, Kind: store.DueRenew, At: at})
+	return tx.SetCertificateDue(s.endDue(c), store.CertificateDue{Certificate: c.ID, Kind: store.DueRenew, At: at})
 }
 
 // renewWhenDue has a certificate renewed whose owner wants that from now on: what
@@ -41,7 +38,11 @@ func (s *Service) renewWhenDue(tx store.Tx, c *store.Certificate) error {
 
 // dueAgain says when something of a certificate's end is due next.
 func (s *Service) dueAgain(tx store.Tx, c *store.Certificate) error {
-	return tx.SetCertificateDue(store.CertificateDue{Certificate: c.ID, Kind: store.DueEnd, At: s.nextEnd(c, s.now())})
+	return tx.SetCertificateDue(s.endDue(c))
+}
+
+func (s *Service) endDue(c *store.Certificate) store.CertificateDue {
+	return store.CertificateDue{Certificate: c.ID, Kind: store.DueEnd, At: s.nextEnd(c, s.now())}
 }
 
 // nextEnd is the next notice of a certificate's end after a time, else the end.

@@ -233,18 +233,16 @@ func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Is
 	now := s.now()
 	err = s.Store.Write(ctx, func(tx store.Tx) error {
 		stored = false
-		// The lease ends where nothing is due any more: what is not stored is settled
-		// under it.
-		if err := tx.KeepDue(i.due, s.Owner); err != nil {
-			return err
-		}
 		o, err := tx.Order("", i.o.ID)
 		if err != nil {
 			return err
 		}
 		to, ok := o.State.Next(order.ActionIssue)
 		if !ok || o.Version != i.o.Version {
-			return nil
+			return tx.KeepDue(i.due, s.Owner) // what is not stored is settled under the lease
+		}
+		if err := tx.FinishDue(i.due, s.Owner); err != nil {
+			return err
 		}
 		ended := *a
 		ended.State, ended.TBS, ended.Ended = order.AttemptIssued, nil, now

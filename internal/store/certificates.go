@@ -268,7 +268,7 @@ type CertificateTx interface {
 	// and makes that c.Version+1. ErrConflict otherwise; ErrStep where its state does
 	// not lead to that of c.
 	UpdateCertificate(c *Certificate) error
-	SetCertificateDue(d CertificateDue) error
+	SetCertificateDue(list ...CertificateDue) error
 	ClearCertificateDue(id string, kinds ...string) error
 	TakeCertificateDue(now time.Time, owner string, until time.Time, limit int) ([]CertificateDue, error)
 	FinishCertificateDue(d CertificateDue, owner string) error

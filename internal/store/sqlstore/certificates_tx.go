@@ -126,9 +126,13 @@ func (t *tx) UpdateCertificate(c *store.Certificate) error {
 	return nil
 }
 
-func (t *tx) SetCertificateDue(d store.CertificateDue) error {
-	return t.exec(`INSERT INTO certificate_due (certificate, kind, due_at, lease, attempt) VALUES ($1,$2,$3,'',$4)
-		ON CONFLICT (certificate, kind) DO UPDATE SET due_at=excluded.due_at, lease='', attempt=excluded.attempt`, d.Certificate, d.Kind, micros(d.At), d.Attempt)
+func (t *tx) SetCertificateDue(list ...store.CertificateDue) error {
+	rows := make([][]any, len(list))
+	for i, d := range list {
+		rows[i] = []any{d.Certificate, d.Kind, micros(d.At), "", d.Attempt}
+	}
+	return t.insert("certificate_due (certificate, kind, due_at, lease, attempt)",
+		"ON CONFLICT (certificate, kind) DO UPDATE SET due_at=excluded.due_at, lease='', attempt=excluded.attempt", rows)
 }
 
 func (t *tx) ClearCertificateDue(id string, kinds ...string) error {

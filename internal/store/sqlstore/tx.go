@@ -153,12 +153,15 @@ func (t *tx) LockKeys(tenant string, keys ...store.OrderKey) ([]string, error) {
 }
 
 func (t *tx) ValidateKeys(orderID string, at time.Time, keys ...store.OrderKey) error {
-	for _, k := range keys {
-		if err := t.exec(`UPDATE order_keys SET validated_at = $1 WHERE order_id = $2 AND digest = $3 AND kind = $4`, micros(at), orderID, k.Digest, k.Kind); err != nil {
-			return err
-		}
+	if len(keys) == 0 {
+		return nil
 	}
-	return nil
+	w := &where{args: []any{micros(at), orderID}}
+	terms := make([]string, len(keys))
+	for i, k := range keys {
+		terms[i] = "digest = " + w.arg(k.Digest) + " AND kind = " + w.arg(k.Kind)
+	}
+	return t.exec(`UPDATE order_keys SET validated_at = $1 WHERE order_id = $2 AND (`+strings.Join(terms, " OR ")+`)`, w.args...)
 }
 
 // version changes the version of the caller's row for as long as the unit holds.
@@ -214,12 +217,12 @@ func (t *tx) ClearDue(orderID string, kinds ...store.DueKind) error {
 	if len(kinds) == 0 {
 		return t.exec(`DELETE FROM due WHERE order_id = $1`, orderID)
 	}
-	for _, k := range kinds {
-		if err := t.exec(`DELETE FROM due WHERE order_id = $1 AND kind = $2`, orderID, string(k)); err != nil {
-			return err
-		}
+	w := &where{args: []any{orderID}}
+	marks := make([]string, len(kinds))
+	for i, k := range kinds {
+		marks[i] = w.arg(string(k))
 	}
-	return nil
+	return t.exec(`DELETE FROM due WHERE order_id = $1 AND kind IN (`+strings.Join(marks, ",")+`)`, w.args...)
 }
 
 // TakeDue moves the time at which a leased row is due to the end of the lease:

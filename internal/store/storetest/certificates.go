@@ -48,6 +48,7 @@ func testAttempts(t *testing.T, w *world) {
 	if diff := cmp.Diff([]store.Attempt{*first}, got); err != nil || diff != "" {
 		t.Fatal(err, diff)
 	}
+	w.standing("A1")
 	refused := func(what string, a store.Attempt) {
 		t.Helper()
 		if err := w.Write(ctx, func(tx store.Tx) error { return tx.InsertAttempt(&a) }); !errors.Is(err, store.ErrConflict) {
@@ -285,7 +286,7 @@ func testCertificateDue(t *testing.T, w *world) {
 	w.certify(certificate("C1", "01", noon))
 	d := store.CertificateDue{Certificate: "C1", Kind: store.DueEnd, At: noon}
 	w.do(func(tx store.Tx) error {
-		return errors.Join(tx.SetCertificateDue(d), tx.SetCertificateDue(store.CertificateDue{Certificate: "C1", Kind: store.DueRenew, At: noon.Add(time.Hour)}))
+		return tx.SetCertificateDue(d, store.CertificateDue{Certificate: "C1", Kind: store.DueRenew, At: noon.Add(time.Hour)})
 	})
 	if at, err := w.NextCertificateDue(ctx); err != nil || !at.Equal(noon) {
 		t.Errorf("next %v, %v", at, err)
@@ -391,6 +392,16 @@ func testRevocations(t *testing.T, w *world) {
 	}
 	w.do(func(tx store.Tx) error { return tx.BlockKey("k", "C1", noon) })
 	w.do(func(tx store.Tx) error { return tx.BlockKey("k", "C2", noon.Add(time.Hour)) })
+	for _, x := range []struct {
+		key  string
+		want int
+	}{{"l", 0}, {"k", 1}} {
+		d := store.CertificateDue{Certificate: "C1", Kind: store.DueRevoke, At: noon.Add(time.Hour)}
+		w.do(func(tx store.Tx) error { return tx.DueIfBlocked(x.key, d) })
+		if due, err := w.CertificateDueOf(ctx, "C1"); err != nil || len(due) != x.want || x.want > 0 && cmp.Diff(d, due[0]) != "" {
+			t.Errorf("key %s: due %+v, %v", x.key, due, err)
+		}
+	}
 	if at, err := w.Blocked(ctx, "k"); err != nil || !at.Equal(noon) {
 		t.Errorf("blocked %v, %v", at, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"assay/internal/store"
 	"assay/order"
@@ -32,6 +33,10 @@ func testOrder(t *testing.T, w *world) {
 	}
 	if got.Version != 1 {
 		t.Error("version", got.Version)
+	}
+	w.standing("A1")
+	if _, err := w.Standing(ctx, "B1"); !errors.Is(err, store.ErrNotFound) {
+		t.Error("what an order that is not there begins with:", err)
 	}
 	values, err := w.Challenges(ctx, "A1")
 	if diff := cmp.Diff(extra.Challenges, values); err != nil || diff != "" {
@@ -264,5 +269,22 @@ func testTenants(t *testing.T, w *world) {
 	})
 	if e, err := w.Entries(ctx, store.EntryFilter{Tenant: "other", Limit: 10}); err != nil || len(e) != 0 {
 		t.Errorf("another tenant's audit: %+v, %v", e, err)
+	}
+}
+
+// standing compares what a check of an order begins with to what is read one by one.
+func (w *world) standing(id string) {
+	w.t.Helper()
+	want := &store.Standing{}
+	var errs [4]error
+	want.Order, errs[0] = w.Order(ctx, "", id)
+	if want.Review, errs[1] = w.Review(ctx, id, 0); errors.Is(errs[1], store.ErrNotFound) {
+		errs[1] = nil
+	}
+	want.Attempts, errs[2] = w.Attempts(ctx, id)
+	want.Challenges, errs[3] = w.Challenges(ctx, id)
+	got, err := w.Standing(ctx, id)
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); errors.Join(append(errs[:], err)...) != nil || diff != "" {
+		w.t.Error(errs, err, diff)
 	}
 }

@@ -71,6 +71,7 @@ func testReviews(t *testing.T, w *world) {
 	if _, err := w.Review(ctx, "A1", 6); !errors.Is(err, store.ErrNotFound) {
 		t.Error(err)
 	}
+	w.standing("A1")
 	page, err := w.Reviews(ctx, "A1", 0, 2)
 	if err != nil || len(page) != 2 || page[0].Number != 5 || page[1].Number != 4 {
 		t.Errorf("%+v, %v", page, err)
