@@ -167,6 +167,9 @@ func (s *attendance) attend(ctx context.Context) error {
 	defer stop()
 	var work, serving sync.WaitGroup
 	work.Go(func() { s.service.Run(background) })
+	if s.app.getenv("GOGC") == "" { // who sets it decides himself
+		work.Go(func() { tendMemory(background) })
+	}
 	failed := make(chan error, len(s.listeners))
 	for i, l := range s.listeners {
 		serving.Go(func() {

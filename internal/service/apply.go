@@ -40,6 +40,8 @@ func (s *Service) Apply(ctx context.Context, p Principal, in Application) (*View
 	if err != nil {
 		return nil, err
 	}
+	s.crowd.enter()
+	defer s.crowd.leave()
 	for attempt := 0; ; attempt++ {
 		v, err := s.apply(ctx, p, in, prof)
 		if errors.Is(err, errRaced) && attempt < retries {

@@ -207,6 +207,7 @@ func (s *Service) serve(ctx context.Context, d store.Due) {
 	w.busy[d.Order] = nil
 	w.lock.Unlock()
 	for {
+		s.crowd.pass(ctx, s.work.wait)
 		s.attend(ctx, d)
 		s.wake() // something may be due sooner than the loop thinks
 		w.lock.Lock()

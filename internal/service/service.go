@@ -118,6 +118,7 @@ type Service struct {
 	listsUntil atomic.Int64
 	mails      chan struct{} // one for each connection to the mail server
 	work       worker
+	crowd      crowd // who applies
 }
 
 // New makes a service.
