@@ -12,7 +12,6 @@ import (
 	"assay/internal/store"
 	"assay/lookup"
 	"assay/order"
-	"assay/profile"
 	"assay/review"
 )
 
@@ -70,44 +69,26 @@ func mattersIn(r *review.Report) []string {
 
 // decided adds what people approved: for this order, and for the account and
 // names under the same domains. Reviewers of the order are who approved.
-func (s *Service) decided(ctx context.Context, o *store.Order, prof *profile.Profile, r *lookup.Records) error {
-	if !review.Reviewable(prof, o.Product) {
-		return nil
-	}
-	if o.Version > 0 { // kept: people may have decided about it
-		own, err := s.Store.Decisions(ctx, o.ID, shownDecisions)
-		if err != nil {
-			return problemOf(err)
+func decided(o *store.Order, around *store.Around, r *lookup.Records) {
+	gone := withdrawn(around.Decisions)
+	for i := range around.Decisions {
+		d := &around.Decisions[i]
+		if d.Kind != store.DecisionApprove || d.Scope != store.ScopeOrder || gone[d.ID] {
+			continue
 		}
-		gone := withdrawn(own)
-		for i := range own {
-			d := &own[i]
-			if d.Kind != store.DecisionApprove || d.Scope != store.ScopeOrder || gone[d.ID] {
-				continue
-			}
-			a := approvalOf(d)
-			a.Order = d.Order
-			r.Approvals = append(r.Approvals, a)
-			if o.Product == order.EV && !d.At.Before(o.Submitted) {
-				r.Reviews = append(r.Reviews,
-					evidence.ReviewStep{Step: "validated", By: d.AgreedBy, At: d.Agreed}, evidence.ReviewStep{Step: "approved", By: d.By, At: d.At})
-			}
+		a := approvalOf(d)
+		a.Order = d.Order
+		r.Approvals = append(r.Approvals, a)
+		if o.Product == order.EV && !d.At.Before(o.Submitted) {
+			r.Reviews = append(r.Reviews,
+				evidence.ReviewStep{Step: "validated", By: d.AgreedBy, At: d.Agreed}, evidence.ReviewStep{Step: "approved", By: d.By, At: d.At})
 		}
 	}
-	scopes := []string{}
-	for _, n := range s.orderNames(o.Order) {
-		scopes = append(scopes, n.Domain)
-	}
-	kept, err := s.Store.Approvals(ctx, o.Tenant, o.Account, scopes, s.now())
-	if err != nil {
-		return problemOf(err)
-	}
-	for i := range kept {
-		a := approvalOf(&kept[i])
-		a.Subject = kept[i].Scope
+	for i := range around.Approvals {
+		a := approvalOf(&around.Approvals[i])
+		a.Subject = around.Approvals[i].Scope
 		r.Approvals = append(r.Approvals, a)
 	}
-	return nil
 }
 
 func approvalOf(d *store.Decision) evidence.Approval {

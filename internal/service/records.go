@@ -14,6 +14,7 @@ import (
 	"assay/name"
 	"assay/order"
 	"assay/profile"
+	"assay/review"
 )
 
 // records answers a review's questions about what is kept: the operator's lists,
@@ -45,9 +46,14 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 		Approvals: []evidence.Approval{}, Orders: []lookup.Order{},
 	}
 	names, domains := s.coveredBy(o)
-	around, err := s.Store.Around(ctx, store.AroundQuery{
-		Tenant: o.Tenant, Account: o.Account, Past: s.pastQuery(o, p), Profiles: ValidationKeys(o.Profile, o.ID), Domains: domains,
-	})
+	q := store.AroundQuery{Tenant: o.Tenant, Account: o.Account, Past: s.pastQuery(o, p), Profiles: ValidationKeys(o.Profile, o.ID), Domains: domains}
+	if review.Reviewable(p, o.Product) {
+		q.Scopes, q.At = q.Past.Domains, s.now()
+		if o.Version > 0 { // kept: people may have decided about it
+			q.Decided, q.Decisions = o.ID, shownDecisions
+		}
+	}
+	around, err := s.Store.Around(ctx, q)
 	if err != nil {
 		return nil, nil, problemOf(err)
 	}
@@ -77,9 +83,7 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 	if err := s.fileOf(ctx, o, p, r); err != nil {
 		return nil, nil, err
 	}
-	if err := s.decided(ctx, o, p, r); err != nil {
-		return nil, nil, err
-	}
+	decided(o, around, r)
 	r.Checks = s.checkState(o, action, notUpstream(o, s.validatedNames(o, p, names, around.Validations)))
 	return r, sharing, nil
 }

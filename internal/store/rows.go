@@ -133,6 +133,12 @@ type AroundQuery struct {
 	// Past as in [Reader.PastOrders]; Profiles and Domains as in [Reader.Validations].
 	Past              PastQuery
 	Profiles, Domains []string
+	// Scopes and At as in [DeskReader.Approvals]; Decided and Decisions as in
+	// [DeskReader.Decisions], "": those of no order.
+	Scopes    []string
+	At        time.Time
+	Decided   string
+	Decisions int
 }
 
 // Around is what an order is judged beside.
@@ -144,6 +150,8 @@ type Around struct {
 	Made        time.Time
 	Past        []PastOrder
 	Validations []Validation
+	Approvals   []Decision
+	Decisions   []Decision
 }
 
 // A Review is one review, with the checks that saw the same.

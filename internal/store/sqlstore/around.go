@@ -41,6 +41,10 @@ func (r reader) all(ctx context.Context, list []Reading) error {
 func (r reader) Around(ctx context.Context, q store.AroundQuery) (*store.Around, error) {
 	a := &store.Around{}
 	list := append([]Reading{standing(&q, a)}, validationReads(q.Tenant, q.Account, q.Profiles, q.Domains, &a.Validations)...)
+	list = append(list, approvalReads(q.Tenant, q.Account, q.Scopes, q.At, &a.Approvals)...)
+	if q.Decided != "" {
+		list = append(list, Reading{decisionsOf, []any{q.Decided, limited(q.Decisions)}, into(&a.Decisions, scanDecision)})
+	}
 	s := newSearch(&q.Past)
 	if err := r.all(ctx, append(list, s.reads()...)); err != nil {
 		return nil, err

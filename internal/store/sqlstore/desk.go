@@ -78,24 +78,24 @@ func (r reader) Decisions(ctx context.Context, orderID string, limit int) ([]sto
 const decisionsOf = `SELECT ` + decisionColumns + ` FROM decisions WHERE order_id = $1 ORDER BY id DESC LIMIT $2`
 
 // Approvals are those that count beyond their order.
-func (r reader) Approvals(ctx context.Context, tenant, account string, scopes []string, at time.Time) ([]store.Decision, error) {
-	var all []store.Decision
+func (r reader) Approvals(ctx context.Context, tenant, account string, scopes []string, at time.Time) (all []store.Decision, err error) {
+	return all, r.all(ctx, approvalReads(tenant, account, scopes, at, &all))
+}
+
+// approvalReads read approvals scope by scope: each comes sorted from the index.
+func approvalReads(tenant, account string, scopes []string, at time.Time, list *[]store.Decision) (reads []Reading) {
 	asked := map[string]bool{store.ScopeOrder: true}
-	for _, scope := range scopes { // one by one: each comes sorted from the index
+	for _, scope := range scopes {
 		if asked[scope] || scope == "" {
 			continue
 		}
 		asked[scope] = true
-		found, err := collect(ctx, r.q, r.dialect, scanDecision, `SELECT `+decisionColumns+` FROM decisions d
+		reads = append(reads, Reading{`SELECT ` + decisionColumns + ` FROM decisions d
 			WHERE tenant = $1 AND account = $2 AND scope = $3 AND kind = 'approve' AND scope <> 'order' AND (until = 0 OR until > $4)
 			AND NOT EXISTS (SELECT 1 FROM decisions w WHERE w.refers = d.id AND w.refers <> '')
-			ORDER BY id DESC LIMIT $5`, tenant, account, scope, micros(at), maxRows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
+			ORDER BY id DESC LIMIT $5`, []any{tenant, account, scope, micros(at), maxRows}, into(list, scanDecision)})
 	}
-	return all, nil
+	return reads
 }
 
 func (t *tx) DeskItem(tenant, orderID string) (*store.DeskItem, error) {

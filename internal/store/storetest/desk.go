@@ -235,6 +235,13 @@ func testDecisions(t *testing.T, w *world) {
 	if diff := cmp.Diff([]store.Decision{last, first}, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
+	w.do(func(tx store.Tx) error { return tx.EnsureAccount(store.Account{Tenant: "root", ID: "a", Created: noon}) })
+	around, err := w.Around(ctx, store.AroundQuery{
+		Tenant: "root", Account: "a", Past: store.PastQuery{Tenant: "root"}, Scopes: []string{"orchard.net", "nothing.net"}, At: noon, Decided: "A1", Decisions: 2,
+	})
+	if err != nil || cmp.Diff(got, around.Approvals) != "" || len(around.Decisions) != 2 || around.Decisions[0].ID != "3" {
+		t.Errorf("beside an order: %+v, %v", around, err)
+	}
 	list, err := w.Decisions(ctx, "A1", 2)
 	if err != nil || len(list) != 2 || list[0].ID != "3" || list[1].ID != "2" {
 		t.Errorf("%+v, %v", list, err)
