@@ -369,10 +369,12 @@ func raced(tx store.Tx, o *store.Order, keys []store.OrderKey, known map[string]
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		if id != o.ID && !known[id] {
-			return errRaced
-		}
+	if racedBy(ids, o, known) {
+		return errRaced
 	}
 	return nil
+}
+
+func racedBy(ids []string, o *store.Order, known map[string]bool) bool {
+	return slices.ContainsFunc(ids, func(id string) bool { return id != o.ID && !known[id] })
 }

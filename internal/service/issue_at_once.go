@@ -63,16 +63,12 @@ func (s *Service) atOnce(ctx context.Context, d store.Due, o *store.Order, seen 
 // stands reports whether the look was made just now, and what the store knew then of
 // the order's key and account holds still. The order itself, and who shares its key,
 // the check's unit sees to.
-func (w *atOnce) stands(tx store.Tx, o *store.Order) (bool, error) {
+func (w *atOnce) stands(as *store.Now) bool {
 	if now := w.s.now(); w.keyprint == "" || now.Before(w.began) || now.Sub(w.began) > freshLook {
-		return false, nil
+		return false
 	}
-	account, blocked, err := tx.AccountNow(o.Tenant, o.Account, w.keyprint)
-	if err != nil {
-		return false, err
-	}
-	was := w.account
-	return blocked.IsZero() && account.Deactivated.IsZero() && account.Verified == was.Verified && account.Agreement == was.Agreement, nil
+	is, was := as.Account, w.account
+	return is != nil && as.Blocked.IsZero() && is.Deactivated.IsZero() && is.Verified == was.Verified && is.Agreement == was.Agreement
 }
 
 // alone is the account that a judgement read, where it read nothing else that people

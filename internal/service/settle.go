@@ -150,24 +150,30 @@ type settling struct {
 
 func (t *settling) unit(tx store.Tx, at *atOnce) error {
 	t.changed, t.issues = false, false // a unit may run twice
-	cur, err := tx.Order("", t.o.ID)
+	as, err := tx.Now(t.query(at))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if err != nil || cur.Version != t.o.Version {
-		if err := tx.FinishDue(t.due, t.s.Owner); err != nil || cur == nil || !toCheck(cur, t.due.Kind) {
+	if err != nil || as.Order.Version != t.o.Version {
+		if err := tx.FinishDue(t.due, t.s.Owner); err != nil || as == nil || !toCheck(as.Order, t.due.Kind) {
 			return err
 		}
 		return t.again(tx)
 	}
+	cur := as.Order
 	before := *cur
-	if err := validated(tx, cur, t.out, t.seen, t.keys, t.now); errors.Is(err, errRaced) {
+	if t.proves() && racedBy(as.Sharing, cur, t.seen.sharing) {
 		// What was seen is true, but for another order that came meanwhile.
 		return errors.Join(tx.FinishDue(t.due, t.s.Owner), t.again(tx))
-	} else if err != nil {
-		return err
 	}
-	if err := t.next(tx, at); err != nil {
+	if t.proves() && cur.Validated.IsZero() {
+		cur.Validated = t.now
+		if err := tx.ValidateKeys(cur.ID, t.now, t.keys...); err != nil {
+			return err
+		}
+	}
+	t.issues = at != nil && at.stands(as)
+	if err := t.next(tx); err != nil {
 		return err
 	}
 	cur.Verdict, cur.Review = string(t.seen.report.Verdict), t.id
@@ -198,32 +204,32 @@ func (t *settling) again(tx store.Tx) error {
 	return tx.SetDue(store.Due{Order: t.o.ID, Kind: t.due.Kind, At: t.now, Attempt: t.due.Attempt})
 }
 
+// query asks for what a judgement of the order rests on.
+func (t *settling) query(at *atOnce) store.NowQuery {
+	q := store.NowQuery{Order: t.o.ID, Tenant: t.o.Tenant}
+	if t.proves() {
+		q.Keys = t.keys
+	}
+	if at != nil {
+		q.Account, q.Keyprint = t.o.Account, at.keyprint
+	}
+	return q
+}
+
+// proves reports whether every name of the order is validated, from when on its CSR
+// and key are used up for every tenant. Of two who get there at once one sees the
+// other.
+func (t *settling) proves() bool {
+	return t.out.action == order.ActionPass || t.seen.validated && t.seen.report.Verdict == review.VerdictReview
+}
+
 // next ends the lease of the check and says what is due next; for a certificate at
 // once it keeps the lease.
-func (t *settling) next(tx store.Tx, at *atOnce) (err error) {
-	if at != nil {
-		if t.issues, err = at.stands(tx, t.o); err != nil {
-			return err
-		}
-	}
+func (t *settling) next(tx store.Tx) error {
 	if t.issues {
 		return errors.Join(tx.KeepDue(t.due, t.s.Owner), tx.ClearDue(t.o.ID, store.DueDeadline, store.DueReminder))
 	}
 	return errors.Join(tx.FinishDue(t.due, t.s.Owner), t.s.dueNext(tx, t.o, t.out, t.seen.final))
-}
-
-// validated notes that every name of an order is validated, from when on its CSR
-// and key are used up for every tenant. Of two who get there at once one sees the
-// other: that one is errRaced.
-func validated(tx store.Tx, o *store.Order, out outcome, seen *sight, keys []store.OrderKey, now time.Time) error {
-	if out.action != order.ActionPass && !(seen.validated && seen.report.Verdict == review.VerdictReview) {
-		return nil
-	}
-	if err := raced(tx, o, keys, seen.sharing); err != nil || !o.Validated.IsZero() {
-		return err
-	}
-	o.Validated = now
-	return tx.ValidateKeys(o.ID, now, keys...)
 }
 
 // dueNext says what is due after a check.

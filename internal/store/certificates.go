@@ -289,9 +289,6 @@ type CertificateTx interface {
 	DueIfBlocked(keyprint string, d CertificateDue) error
 	// BlockedNow is [CertificateReader.Blocked] as of now.
 	BlockedNow(keyprint string) (time.Time, error)
-	// AccountNow is an account, and since when a key is blocked, as of now. Nobody is kept
-	// from changing either.
-	AccountNow(tenant, id, keyprint string) (account *Account, blocked time.Time, err error)
 	// KeyElsewhere reports whether a certificate of another account has a key.
 	KeyElsewhere(keyprint, tenant, account string) (bool, error)
 	// RestCRL has a list that could not be signed due at another time.

@@ -332,3 +332,24 @@ type Standing struct {
 	Attempts   []Attempt // as [CertificateReader.Attempts]
 	Challenges []order.Challenge
 }
+
+// A NowQuery asks what a judgement of an order rests on as of now.
+type NowQuery struct {
+	Order string
+	// Keys of the order's tenant are locked as [Tx.LockKeys] does; none: nothing is.
+	Tenant string
+	Keys   []OrderKey
+	// Account and Keyprint are an account of the tenant, and a key that may be
+	// blocked; "" where nobody asks. Nobody is kept from changing either.
+	Account, Keyprint string
+}
+
+// Now is the answer to a [NowQuery].
+type Now struct {
+	Order   *Order
+	Sharing []string // as [Tx.LockKeys]
+	// Account is nil where there is none. Blocked is since when the key is blocked; zero:
+	// it is not.
+	Account *Account
+	Blocked time.Time
+}

@@ -138,8 +138,11 @@ type Tx interface {
 	CertificateTx
 	// Order reads one order as of now, for a change of it.
 	Order(tenant, id string) (*Order, error)
+	// Now reads an order of any tenant as [Tx.Order] does, and with it what a judgement
+	// of it rests on.
+	Now(q NowQuery) (*Now, error)
 	// LockKeys returns the numbers of the newest 1,000 orders that were submitted
-	// with one of these digests (see [OrderKey]) and count for a tenant: its own, and
+	// with each of these digests (see [OrderKey]) and count for a tenant: its own, and
 	// those validated with it; an order with several perhaps more than once. Until
 	// the unit ends no other unit gets an answer for any of them, so that of two who
 	// bring the same key one sees the other.

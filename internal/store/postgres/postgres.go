@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"assay/internal/store/sqlstore"
@@ -177,7 +178,7 @@ func dialect() sqlstore.Dialect {
 		Name: "postgres", Begin: "BEGIN", Bytes: "BYTEA", Lanes: lanes,
 		SkipLocked: " FOR UPDATE SKIP LOCKED", ForUpdate: " FOR UPDATE",
 		Lock:      "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-		Translate: translate, Retry: retry, Unsure: unsure, Pipe: pipe, Batch: batch,
+		Translate: translate, Retry: retry, Unsure: unsure, Pipe: pipe,
 		Deadline: func() (context.Context, context.CancelFunc) {
 			return context.WithTimeout(context.Background(), longest)
 		},
@@ -186,93 +187,58 @@ func dialect() sqlstore.Dialect {
 
 var errRolledBack = errors.New("PostgreSQL rolled the transaction back at its commit")
 
-// piped sends statements as one pipeline and reads the answers with f.
-func piped(ctx context.Context, conn *sql.Conn, queued *pgx.Batch, f func(pgx.BatchResults) error) error {
-	return conn.Raw(func(driver any) error {
+// pipe sends statements as one pipeline.
+func pipe(ctx context.Context, conn *sql.Conn, list []sqlstore.Statement) (n int64, err error) {
+	queued := &pgx.Batch{}
+	for _, s := range list {
+		queued.Queue(s.SQL, s.Args...)
+	}
+	committed := false
+	err = conn.Raw(func(driver any) error {
 		c, ok := driver.(*stdlib.Conn)
 		if !ok {
 			return fmt.Errorf("not a connection of pgx: %T", driver)
 		}
 		results := c.Conn().SendBatch(ctx, queued)
-		if err := f(results); err != nil {
-			_ = results.Close() // says the same
-			return err
-		}
-		return results.Close()
-	})
-}
-
-// batch reads through queries as one pipeline.
-func batch(ctx context.Context, db *sql.DB, list []sqlstore.Reading) (err error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	queued := &pgx.Batch{}
-	for _, q := range list {
-		queued.Queue(q.SQL, q.Args...)
-	}
-	return piped(ctx, conn, queued, func(results pgx.BatchResults) error {
-		for _, q := range list {
-			if _, err := rowsOf(results, q.Row); err != nil {
-				return err
+		for _, s := range list {
+			tag, err := answer(results, s)
+			if err == nil && s.SQL == "COMMIT" {
+				if committed = tag.String() == "COMMIT"; !committed {
+					err = errRolledBack
+				}
 			}
-		}
-		return nil
-	})
-}
-
-// rowsOf reads the rows of the next statement of a pipeline.
-func rowsOf(results pgx.BatchResults, row sqlstore.Row) (int64, error) {
-	rows, err := results.Query()
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return 0, err
-		}
-	}
-	rows.Close()
-	return rows.CommandTag().RowsAffected(), rows.Err()
-}
-
-// pipe sends statements as one pipeline.
-func pipe(ctx context.Context, conn *sql.Conn, list []sqlstore.Statement, row sqlstore.Row) (n int64, err error) {
-	queued := &pgx.Batch{}
-	for _, s := range list {
-		queued.Queue(s.SQL, s.Args...)
-	}
-	last := len(list) - 1
-	committed := false
-	err = piped(ctx, conn, queued, func(results pgx.BatchResults) error {
-		for i, s := range list {
-			if i == last && row != nil {
-				n, err = rowsOf(results, row)
-				return err
-			}
-			tag, err := results.Exec()
 			if err != nil {
+				_ = results.Close() // says the same
 				return err
 			}
 			n = tag.RowsAffected()
-			if s.Met != nil {
-				if err := s.Met(n); err != nil {
-					return err
-				}
-			}
-			if s.SQL == "COMMIT" {
-				if committed = tag.String() == "COMMIT"; !committed {
-					return errRolledBack
-				}
-			}
 		}
-		return nil
+		return results.Close()
 	})
 	if committed {
 		err = nil // a commit that was confirmed stays so, whatever becomes of the connection
 	}
 	return n, err
+}
+
+// answer reads the answer to the next statement of a pipeline.
+func answer(results pgx.BatchResults, s sqlstore.Statement) (tag pgconn.CommandTag, err error) {
+	if s.Row == nil {
+		if tag, err = results.Exec(); err == nil && s.Met != nil {
+			err = s.Met(tag.RowsAffected())
+		}
+		return tag, err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return tag, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := s.Row(rows.Scan); err != nil {
+			return tag, err
+		}
+	}
+	rows.Close()
+	return rows.CommandTag(), rows.Err()
 }

@@ -8,42 +8,28 @@ import (
 	"assay/internal/store"
 )
 
-// A Reading is a query with what takes its rows.
-type Reading struct {
-	SQL  string
-	Args []any
-	Row  Row
+// reading is a statement that looks for rows.
+func reading(row Row, query string, args ...any) Statement {
+	return Statement{SQL: query, Args: args, Row: row}
 }
 
 // all reads several queries: in one round trip where the engine has those.
-func (r reader) all(ctx context.Context, list []Reading) error {
-	p, pooled := r.q.(*pool)
-	if r.dialect.Batch == nil || !pooled || len(list) < 2 {
+func (r reader) all(ctx context.Context, list []Statement) error {
+	if r.dialect.watch != nil {
 		for _, one := range list {
-			if r.dialect.watch != nil {
-				r.dialect.watch(one.SQL, one.Args)
-			}
-			if err := r.q.each(ctx, one.Row, one.SQL, one.Args...); err != nil {
-				return wrap(r.dialect, err)
-			}
-		}
-		return nil
-	}
-	for _, one := range list {
-		if r.dialect.watch != nil {
 			r.dialect.watch(one.SQL, one.Args)
 		}
 	}
-	return wrap(r.dialect, r.dialect.Batch(ctx, p.db, list))
+	return wrap(r.dialect, r.q.all(ctx, list))
 }
 
 // Around reads what stands around an order.
 func (r reader) Around(ctx context.Context, q store.AroundQuery) (*store.Around, error) {
 	a := &store.Around{}
-	list := append([]Reading{standing(&q, a)}, validationReads(q.Tenant, q.Account, q.Profiles, q.Domains, &a.Validations)...)
+	list := append([]Statement{standing(&q, a)}, validationReads(q.Tenant, q.Account, q.Profiles, q.Domains, &a.Validations)...)
 	list = append(list, approvalReads(q.Tenant, q.Account, q.Scopes, q.At, &a.Approvals)...)
 	if q.Decided != "" {
-		list = append(list, Reading{decisionsOf, []any{q.Decided, limited(q.Decisions)}, into(&a.Decisions, scanDecision)})
+		list = append(list, reading(into(&a.Decisions, scanDecision), decisionsOf, q.Decided, limited(q.Decisions)))
 	}
 	s := newSearch(&q.Past)
 	if err := r.all(ctx, append(list, s.reads()...)); err != nil {
@@ -59,12 +45,12 @@ func (r reader) Around(ctx context.Context, q store.AroundQuery) (*store.Around,
 
 // standing reads an account, and beside it what is known of a key: a statement costs
 // more than what it looks for.
-func standing(q *store.AroundQuery, a *store.Around) Reading {
+func standing(q *store.AroundQuery, a *store.Around) Statement {
 	query, args := accountQuery, []any{q.Tenant, q.Account}
 	if q.Past.Key != "" {
 		query, args = keyedAccountQuery, append(args, q.Past.Key)
 	}
-	return Reading{query, args, func(scan func(...any) error) error {
+	return reading(func(scan func(...any) error) error {
 		var blocked, made int64
 		var more []any
 		if q.Past.Key != "" {
@@ -73,13 +59,13 @@ func standing(q *store.AroundQuery, a *store.Around) Reading {
 		account, err := scanAccountAnd(scan, more...)
 		a.Account, a.Blocked, a.Made = &account, fromMicros(blocked), fromMicros(made)
 		return err
-	}}
+	}, query, args...)
 }
 
 // validationReads read the validations of an applicant for domains, the newest
 // first of each [mostWays] domains. Each domain is a SELECT of its own: for a list of
 // them PostgreSQL, which knows little of a young table, reads all that an applicant has.
-func validationReads(tenant, account string, profiles, domains []string, into *[]store.Validation) (list []Reading) {
+func validationReads(tenant, account string, profiles, domains []string, into *[]store.Validation) (list []Statement) {
 	if len(profiles) == 0 {
 		return nil
 	}
@@ -100,7 +86,7 @@ func validationReads(tenant, account string, profiles, domains []string, into *[
 		for i, domain := range part {
 			selects[i] = who + ` AND domain = ` + w.arg(domain) + ` AND ` + w.terms[0]
 		}
-		list = append(list, Reading{strings.Join(selects, " UNION ALL ") + ` ORDER BY validated_at DESC`, w.args, row})
+		list = append(list, reading(row, strings.Join(selects, " UNION ALL ")+` ORDER BY validated_at DESC`, w.args...))
 	}
 	return list
 }

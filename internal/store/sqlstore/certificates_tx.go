@@ -204,18 +204,6 @@ func (t *tx) DueByKey(keyprint, except string, at time.Time) error {
 		ON CONFLICT (certificate, kind) DO UPDATE SET due_at=excluded.due_at, lease='', attempt=0`, micros(at), keyprint, except)
 }
 
-func (t *tx) AccountNow(tenant, id, keyprint string) (account *store.Account, blocked time.Time, err error) {
-	var a store.Around
-	r := standing(&store.AroundQuery{Tenant: tenant, Account: id, Past: store.PastQuery{Key: keyprint}}, &a)
-	if _, err := read(t, func(scan func(...any) error) (struct{}, error) { return struct{}{}, r.Row(scan) }, r.SQL, r.Args...); err != nil {
-		return nil, time.Time{}, err
-	}
-	if a.Account == nil {
-		return nil, time.Time{}, store.ErrNotFound
-	}
-	return a.Account, a.Blocked, nil
-}
-
 func (t *tx) DueIfBlocked(keyprint string, d store.CertificateDue) error {
 	return t.exec(`INSERT INTO certificate_due (certificate, kind, due_at, lease, attempt)
 		SELECT $1, $2, CAST($3 AS BIGINT), '', CAST($4 AS BIGINT) FROM blocked_keys WHERE keyprint = $5

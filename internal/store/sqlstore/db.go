@@ -36,13 +36,9 @@ type Dialect struct {
 	Retry func(error) bool
 	// Unsure reports an error of COMMIT that leaves open whether it was done.
 	Unsure func(error) bool
-	// Pipe sends statements in one round trip and returns how many rows the last
-	// one met; where row is not nil it takes the rows of the last one. nil: they are
-	// run one by one.
-	Pipe func(ctx context.Context, c *sql.Conn, list []Statement, row Row) (int64, error)
-	// Batch reads through several queries in one round trip, each by its row; nil:
-	// they are read one by one.
-	Batch func(ctx context.Context, db *sql.DB, list []Reading) error
+	// Pipe sends statements in one round trip, gives each what it found and met, and
+	// returns how many rows the last one met. nil: they are run one by one.
+	Pipe func(ctx context.Context, c *sql.Conn, list []Statement) (int64, error)
 	// Deadline is how long a transaction may take. It is no caller's context: who
 	// leaves must not break the commit of others.
 	Deadline func() (context.Context, context.CancelFunc)
@@ -73,7 +69,7 @@ func New(d Dialect, write, read *sql.DB, closers ...func() error) *DB {
 		dialect: d, write: write, read: read,
 		units: make(chan *unit, 4*maxBatch), stop: make(chan struct{}), ended: make(chan struct{}), closers: closers,
 	}
-	db.reader = reader{q: newPool(read, d.Pipe != nil), dialect: &db.dialect}
+	db.reader = reader{q: newPool(read, d.Pipe), dialect: &db.dialect}
 	for range max(1, d.Lanes) {
 		db.lanes.Add(1)
 		go db.lane()

@@ -83,17 +83,17 @@ func (r reader) Approvals(ctx context.Context, tenant, account string, scopes []
 }
 
 // approvalReads read approvals scope by scope: each comes sorted from the index.
-func approvalReads(tenant, account string, scopes []string, at time.Time, list *[]store.Decision) (reads []Reading) {
+func approvalReads(tenant, account string, scopes []string, at time.Time, list *[]store.Decision) (reads []Statement) {
 	asked := map[string]bool{store.ScopeOrder: true}
 	for _, scope := range scopes {
 		if asked[scope] || scope == "" {
 			continue
 		}
 		asked[scope] = true
-		reads = append(reads, Reading{`SELECT ` + decisionColumns + ` FROM decisions d
+		reads = append(reads, reading(into(list, scanDecision), `SELECT `+decisionColumns+` FROM decisions d
 			WHERE tenant = $1 AND account = $2 AND scope = $3 AND kind = 'approve' AND scope <> 'order' AND (until = 0 OR until > $4)
 			AND NOT EXISTS (SELECT 1 FROM decisions w WHERE w.refers = d.id AND w.refers <> '')
-			ORDER BY id DESC LIMIT $5`, []any{tenant, account, scope, micros(at), maxRows}, into(list, scanDecision)})
+			ORDER BY id DESC LIMIT $5`, tenant, account, scope, micros(at), maxRows))
 	}
 	return reads
 }

@@ -71,7 +71,7 @@ func newSearch(q *store.PastQuery) *search {
 	return &search{q: q, seen: map[string]bool{q.Except: true}, shares: map[string]bool{}}
 }
 
-func (s *search) reads() (list []Reading) {
+func (s *search) reads() (list []Statement) {
 	for part := range slices.Chunk(waysOf(s.q), mostWays) {
 		w, selects := &where{}, make([]string, len(part))
 		for i, way := range part {
@@ -82,7 +82,7 @@ func (s *search) reads() (list []Reading) {
 			// A limit of its own needs a SELECT of its own.
 			selects[i] = `SELECT id, ` + strconv.FormatInt(flag(way.shares), 10) + ` FROM (` + query + `) AS w` + strconv.Itoa(i)
 		}
-		list = append(list, Reading{strings.Join(selects, " UNION ALL "), w.args, s.add})
+		list = append(list, reading(s.add, strings.Join(selects, " UNION ALL "), w.args...))
 	}
 	return list
 }
@@ -153,16 +153,16 @@ func (r reader) past(ctx context.Context, ids []string, shares map[string]bool, 
 	in, args := listOf(ids)
 	var list []store.PastOrder
 	var parts []part
-	err := r.all(ctx, []Reading{
-		{`SELECT ` + rowColumns + `, validated_at FROM orders WHERE id IN ` + in + ` AND submitted_at > 0`, args, into(&list, func(scan func(...any) error) (p store.PastOrder, err error) {
+	err := r.all(ctx, []Statement{
+		reading(into(&list, func(scan func(...any) error) (p store.PastOrder, err error) {
 			var validated int64
 			p.OrderRow, err = scanRow(scan, &validated)
 			p.Shares, p.Validated = shares[p.ID], validated > 0
 			return p, err
-		})},
-		{partsOf(in), args, into(&parts, func(scan func(...any) error) (v part, err error) {
+		}), `SELECT `+rowColumns+`, validated_at FROM orders WHERE id IN `+in+` AND submitted_at > 0`, args...),
+		reading(into(&parts, func(scan func(...any) error) (v part, err error) {
 			return v, scan(&v.kind, &v.id, &v.a, &v.b, &v.validated)
-		})},
+		}), partsOf(in), args...),
 	})
 	if err != nil {
 		return nil, err

@@ -183,6 +183,13 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 		func(tx store.Tx) error {
 			return tx.DueIfBlocked("k", store.CertificateDue{Certificate: "c", Kind: "revoke"})
 		},
+		func(tx store.Tx) error {
+			_, err := tx.Now(store.NowQuery{Order: "o", Tenant: "t", Keys: []store.OrderKey{{Kind: "csr", Digest: "d"}, {Kind: "key", Digest: "e"}}, Account: "a", Keyprint: "k"})
+			if errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
+			return err
+		},
 		func(tx store.Tx) error { return tx.EndAttempt(&store.Attempt{Order: "o", State: order.AttemptIssued}) },
 		func(tx store.Tx) error { _, err := tx.CertificateNow("t", "c"); return err },
 		func(tx store.Tx) error {

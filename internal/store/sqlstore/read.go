@@ -202,12 +202,11 @@ func (r reader) Standing(ctx context.Context, orderID string) (*store.Standing, 
 	var orders []store.Order
 	var reviews []store.Review
 	v := &store.Standing{}
-	id := []any{orderID}
-	err := r.all(ctx, []Reading{
-		{orderQuery, id, into(&orders, scanOrder)},
-		{newestReviewQuery, id, into(&reviews, scanReview)},
-		{attemptsQuery, id, into(&v.Attempts, scanAttempt)},
-		{challengesQuery, id, into(&v.Challenges, scanChallenge)},
+	err := r.all(ctx, []Statement{
+		reading(into(&orders, scanOrder), orderQuery, orderID),
+		reading(into(&reviews, scanReview), newestReviewQuery, orderID),
+		reading(into(&v.Attempts, scanAttempt), attemptsQuery, orderID),
+		reading(into(&v.Challenges, scanChallenge), challengesQuery, orderID),
 	})
 	if err != nil {
 		return nil, err

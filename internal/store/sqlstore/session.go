@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"sync"
 )
 
@@ -20,6 +21,8 @@ type Statement struct {
 	// Met is told how many rows the statement met, and says whether that will do;
 	// nil: any number does.
 	Met func(rows int64) error
+	// Row takes what the statement finds; nil: it looks for nothing.
+	Row Row
 }
 
 // A Row takes what a query found, row by row; scan reads the columns.
@@ -31,7 +34,7 @@ type Row func(scan func(...any) error) error
 type session struct {
 	conn   *sql.Conn
 	stmts  map[string]*sql.Stmt
-	pipe   func(context.Context, *sql.Conn, []Statement, Row) (int64, error)
+	pipe   func(context.Context, *sql.Conn, []Statement) (int64, error)
 	queued []Statement
 	user   int // how many of the queued are of a unit: have arguments
 	sends  int
@@ -55,21 +58,23 @@ func (s *session) discard() {
 	_ = s.conn.Close()
 }
 
-// queue runs a statement whose answer is an error at most: at once, or with a
-// pipe later.
+// queue runs a statement: at once, or with a pipe at the next flush.
 func (s *session) queue(ctx context.Context, st Statement) error {
-	if s.pipe == nil {
-		n, err := s.now(ctx, st.SQL, st.Args...)
-		if err == nil && st.Met != nil {
-			err = st.Met(n)
+	switch {
+	case s.pipe != nil:
+		s.queued = append(s.queued, st)
+		if len(st.Args) > 0 {
+			s.user++
 		}
-		return err
+		return nil
+	case st.Row != nil:
+		return s.look(ctx, st)
 	}
-	s.queued = append(s.queued, st)
-	if len(st.Args) > 0 {
-		s.user++
+	n, err := s.now(ctx, st.SQL, st.Args...)
+	if err == nil && st.Met != nil {
+		err = st.Met(n)
 	}
-	return nil
+	return err
 }
 
 // exec runs a statement and says how many rows it met.
@@ -86,16 +91,10 @@ func (s *session) flush(ctx context.Context) (int64, error) {
 	if len(s.queued) == 0 {
 		return 0, nil
 	}
-	return s.send(ctx, nil)
-}
-
-// send sends what is queued; the rows are of the last statement, where they are
-// asked for.
-func (s *session) send(ctx context.Context, row Row) (int64, error) {
 	send := s.queued
 	s.forget()
 	s.sends++
-	return s.pipe(ctx, s.conn, send, row)
+	return s.pipe(ctx, s.conn, send)
 }
 
 // forget drops what is queued.
@@ -168,22 +167,38 @@ func (s *session) prepared(ctx context.Context, query string) (*sql.Stmt, error)
 
 // each runs a query after what is queued; querier is what readers read through.
 func (s *session) each(ctx context.Context, row Row, query string, args ...any) error {
-	if s.pipe != nil {
-		s.queued = append(s.queued, Statement{SQL: query, Args: args})
-		_, err := s.send(ctx, row)
-		return err
+	err := s.queue(ctx, Statement{SQL: query, Args: args, Row: row})
+	if err == nil {
+		_, err = s.flush(ctx)
 	}
+	return err
+}
+
+// look runs a query now.
+func (s *session) look(ctx context.Context, st Statement) error {
 	s.sends++
-	st, err := s.prepared(ctx, query)
+	p, err := s.prepared(ctx, st.SQL)
 	if err != nil {
 		return err
 	}
-	rows, err := st.QueryContext(ctx, args...)
-	return scanned(rows, err, row)
+	rows, err := p.QueryContext(ctx, st.Args...)
+	return scanned(rows, err, st.Row)
+}
+
+// all runs several queries after what is queued.
+func (s *session) all(ctx context.Context, list []Statement) error {
+	for _, st := range list {
+		if err := s.queue(ctx, st); err != nil {
+			return err
+		}
+	}
+	_, err := s.flush(ctx)
+	return err
 }
 
 type querier interface {
 	each(ctx context.Context, row Row, query string, args ...any) error
+	all(ctx context.Context, list []Statement) error
 }
 
 // scanned reads rows to their end.
@@ -204,15 +219,34 @@ func scanned(rows *sql.Rows, err error, row Row) error {
 // itself the pool does.
 type pool struct {
 	db    *sql.DB
+	pipe  func(context.Context, *sql.Conn, []Statement) (int64, error)
 	mu    sync.Mutex
 	stmts map[string]*sql.Stmt // nil: the driver keeps them
 }
 
-func newPool(db *sql.DB, driverKeeps bool) *pool {
-	if driverKeeps {
-		return &pool{db: db}
+func newPool(db *sql.DB, pipe func(context.Context, *sql.Conn, []Statement) (int64, error)) *pool {
+	if pipe != nil {
+		return &pool{db: db, pipe: pipe}
 	}
 	return &pool{db: db, stmts: map[string]*sql.Stmt{}}
+}
+
+func (p *pool) all(ctx context.Context, list []Statement) (err error) {
+	if p.pipe == nil || len(list) < 2 {
+		for _, st := range list {
+			if err := p.each(ctx, st.Row, st.SQL, st.Args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	conn, err := p.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	_, err = p.pipe(ctx, conn, list)
+	return err
 }
 
 func (p *pool) each(ctx context.Context, row Row, query string, args ...any) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -126,30 +127,60 @@ func (t *tx) Order(tenant, id string) (*store.Order, error) {
 }
 
 // LockKeys finds the orders that count with one of the digests, and keeps others
-// from doing so. The locks are taken always in one order, and before the statement that
+// from doing so.
+func (t *tx) LockKeys(tenant string, keys ...store.OrderKey) (ids []string, err error) {
+	return ids, t.all(t.lockReads(tenant, keys, &ids))
+}
+
+// lockReads take the locks always in one order, and before the statement that
 // reads: that sees whatever was committed under them.
-func (t *tx) LockKeys(tenant string, keys ...store.OrderKey) ([]string, error) {
+func (t *tx) lockReads(tenant string, keys []store.OrderKey, ids *[]string) (list []Statement) {
 	if len(keys) == 0 {
-		return nil, nil
+		return nil
 	}
 	w := &where{}
-	terms := make([]string, len(keys))
+	of, most := w.arg(tenant), w.arg(maxRows)
+	selects := make([]string, len(keys))
 	locks := make([]string, len(keys))
-	for i, k := range keys {
-		terms[i] = "digest = " + w.arg(k.Digest) + " AND kind = " + w.arg(k.Kind)
+	for i, k := range keys { // each comes sorted from the index
+		selects[i] = `SELECT order_id FROM (SELECT order_id FROM order_keys WHERE digest = ` + w.arg(k.Digest) + ` AND kind = ` + w.arg(k.Kind) +
+			` AND (tenant = ` + of + ` OR validated_at > 0) ORDER BY created_at DESC, order_id DESC LIMIT ` + most + `) AS w` + strconv.Itoa(i)
 		locks[i] = k.Kind + ":" + k.Digest
 	}
 	slices.Sort(locks)
 	for _, l := range locks {
-		if t.dialect.Lock == "" {
-			break
-		}
-		if err := t.exec(t.dialect.Lock, l); err != nil {
-			return nil, err
+		if t.dialect.Lock != "" {
+			list = append(list, Statement{SQL: t.dialect.Lock, Args: []any{l}})
 		}
 	}
-	return read(t, scanText, `SELECT order_id FROM order_keys WHERE (`+strings.Join(terms, " OR ")+`) AND (tenant = `+w.arg(tenant)+
-		` OR validated_at > 0) ORDER BY created_at DESC, order_id DESC LIMIT `+w.arg(maxRows), w.args...)
+	return append(list, reading(into(ids, scanText), strings.Join(selects, " UNION ALL "), w.args...))
+}
+
+// all is [reader.all] within the unit.
+func (t *tx) all(list []Statement) error {
+	if err := t.usable(); err != nil {
+		return err
+	}
+	return t.fail(t.reader.all(t.ctx, list))
+}
+
+// Now takes the lock of the order first, as all units do that need several.
+func (t *tx) Now(q store.NowQuery) (*store.Now, error) {
+	var orders []store.Order
+	var around store.Around
+	now := &store.Now{}
+	list := append([]Statement{reading(into(&orders, scanOrder), orderQuery+t.dialect.ForUpdate, q.Order)}, t.lockReads(q.Tenant, q.Keys, &now.Sharing)...)
+	if q.Account != "" {
+		list = append(list, standing(&store.AroundQuery{Tenant: q.Tenant, Account: q.Account, Past: store.PastQuery{Key: q.Keyprint}}, &around))
+	}
+	if err := t.all(list); err != nil {
+		return nil, err
+	}
+	if len(orders) == 0 {
+		return nil, store.ErrNotFound
+	}
+	now.Order, now.Account, now.Blocked = &orders[0], around.Account, around.Blocked
+	return now, nil
 }
 
 func (t *tx) ValidateKeys(orderID string, at time.Time, keys ...store.OrderKey) error {

@@ -235,7 +235,9 @@ func testDecisions(t *testing.T, w *world) {
 	if diff := cmp.Diff([]store.Decision{last, first}, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
-	w.do(func(tx store.Tx) error { return tx.EnsureAccount(store.Account{Tenant: "root", ID: "a", Created: noon}) })
+	w.do(func(tx store.Tx) error {
+		return tx.EnsureAccount(store.Account{Tenant: "root", ID: "a", Created: noon})
+	})
 	around, err := w.Around(ctx, store.AroundQuery{
 		Tenant: "root", Account: "a", Past: store.PastQuery{Tenant: "root"}, Scopes: []string{"orchard.net", "nothing.net"}, At: noon, Decided: "A1", Decisions: 2,
 	})

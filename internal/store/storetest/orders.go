@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -286,5 +287,47 @@ func (w *world) standing(id string) {
 	got, err := w.Standing(ctx, id)
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); errors.Join(append(errs[:], err)...) != nil || diff != "" {
 		w.t.Error(errs, err, diff)
+	}
+}
+
+// testNow: what a judgement rests on is read as single reads do, and only what is
+// asked for.
+func testNow(t *testing.T, w *world) {
+	o := fresh("root", "A1", noon)
+	key := store.OrderKey{Kind: "key", Digest: "k"}
+	for _, id := range []string{"A1", "A2"} {
+		w.do(func(tx store.Tx) error {
+			return tx.InsertOrder(fresh("root", id, noon), store.NewOrder{Keys: []store.OrderKey{key}})
+		})
+	}
+	w.do(func(tx store.Tx) error {
+		return errors.Join(tx.PutAccount(store.Account{Tenant: "root", ID: "a", Verified: true, Created: noon}), tx.BlockKey("k", "", noon))
+	})
+	get := func(q store.NowQuery) (now *store.Now) {
+		t.Helper()
+		w.do(func(tx store.Tx) (err error) {
+			now, err = tx.Now(q)
+			return err
+		})
+		slices.Sort(now.Sharing)
+		return now
+	}
+	if now := get(store.NowQuery{Order: "A1", Tenant: "root"}); now.Order.ID != o.ID || now.Sharing != nil || now.Account != nil || !now.Blocked.IsZero() {
+		t.Errorf("%+v", now)
+	}
+	now := get(store.NowQuery{Order: "A1", Tenant: "root", Keys: []store.OrderKey{key}, Account: "a", Keyprint: "k"})
+	if !slices.Equal(now.Sharing, []string{"A1", "A2"}) || now.Account == nil || !now.Account.Verified || !now.Blocked.Equal(noon) {
+		t.Errorf("%+v", now)
+	}
+	now = get(store.NowQuery{Order: "A1", Tenant: "root", Keys: []store.OrderKey{{Kind: "key", Digest: "l"}}, Account: "b", Keyprint: "l"})
+	if now.Sharing != nil || now.Account != nil || !now.Blocked.IsZero() {
+		t.Errorf("%+v", now)
+	}
+	err := w.Write(ctx, func(tx store.Tx) error {
+		_, err := tx.Now(store.NowQuery{Order: "B1", Tenant: "root", Keys: []store.OrderKey{key}})
+		return err
+	})
+	if !errors.Is(err, store.ErrNotFound) {
+		t.Error("an order that is not there:", err)
 	}
 }

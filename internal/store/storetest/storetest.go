@@ -26,6 +26,7 @@ func Run(t *testing.T, e Engine) {
 		test func(*testing.T, *world)
 	}{
 		{"an order with what belongs to it", testOrder},
+		{"what a judgement rests on", testNow},
 		{"an order is changed under its version", testVersion},
 		{"only steps of the table", testSteps},
 		{"a value is of one order", testValues},
