@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"assay/bench/fill"
 	"assay/internal/service"
 	"assay/internal/store/sqlstore"
 	"assay/order"
@@ -99,7 +100,7 @@ func times(ctx context.Context, s *service.Service, n int, query func() service.
 
 // byKey reads 50 rows by their primary keys, as wide as those of the lists.
 func byKey(ctx context.Context, engine, at string, s scale) ([]time.Duration, error) {
-	db, err := bare(engine, at)
+	db, err := fill.Open(engine, at)
 	if err != nil {
 		return nil, err
 	}

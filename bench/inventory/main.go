@@ -69,7 +69,7 @@ func run(ctx context.Context, name, under string, s scale) (err error) {
 		open = postgres.Open
 	}
 	began := time.Now()
-	if err := fill(ctx, name, at, open, s, began); err != nil {
+	if err := made(ctx, name, at, open, s, began); err != nil {
 		return err
 	}
 	fmt.Printf("%s, %d certificates, made in %v\n", name, s.n, time.Since(began).Round(time.Second))

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
-
+	"assay/bench/fill"
 	"assay/internal/service"
 	"assay/internal/store"
 )
@@ -30,8 +28,8 @@ const fillRevocations = `INSERT INTO revocations (issuer, serial, shard, reason,
 const fillLists = `INSERT INTO crls (issuer, shard, number, changes, published, this_update, next_update, due_at, der)
 	SELECT issuer, shard, 0, count(*), 0, 0, 0, 1, %s FROM revocations GROUP BY issuer, shard`
 
-// fill makes the database and closes it.
-func fill(ctx context.Context, engine, at string, open opener, revoked, more int) error {
+// made makes the database and closes it.
+func made(ctx context.Context, engine, at string, open opener, revoked, more int) error {
 	db, err := open(ctx, at)
 	if err != nil {
 		return err
@@ -43,29 +41,11 @@ func fill(ctx context.Context, engine, at string, open opener, revoked, more int
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	driver, source := "sqlite", "file:"+at
-	rows, empty, digest := fmt.Sprintf("(WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i < %d) SELECT i FROM s)", revoked-1), "x''", "lower(hex(randomblob(32)))"
-	// What a crash would leave is of no use: no journal.
-	before, after := []string{"PRAGMA journal_mode = DELETE", "PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -1000000"}, []string{"PRAGMA journal_mode = WAL"}
-	if engine == "postgres" {
-		driver, source = "pgx", at
-		rows, empty, digest = fmt.Sprintf("generate_series(0, %d) AS s(i)", revoked-1), "''::bytea", "encode(sha256(('s' || i)::bytea), 'hex')"
-		before, after = nil, []string{"VACUUM ANALYZE certificates", "VACUUM ANALYZE revocations", "VACUUM ANALYZE crls"}
+	empty, digest := "x''", "lower(hex(randomblob(32)))"
+	if engine == fill.Postgres {
+		empty, digest = "''::bytea", "encode(sha256(('s' || i)::bytea), 'hex')"
 	}
-	raw, err := sql.Open(driver, source)
-	if err != nil {
-		return err
-	}
-	defer raw.Close()
-	raw.SetMaxOpenConns(1)
-	inserts := []string{
-		fmt.Sprintf(fillCertificates, places, more, now.Add(-24*time.Hour).UnixMicro(), now.Add(80*24*time.Hour).UnixMicro(), empty, digest, rows),
-		fillRevocations, fmt.Sprintf(fillLists, empty),
-	}
-	for _, q := range append(append(before, inserts...), after...) {
-		if _, err := raw.ExecContext(ctx, q); err != nil {
-			return fmt.Errorf("%s: %w", q, err)
-		}
-	}
-	return nil
+	return fill.Bulk(ctx, engine, at,
+		fmt.Sprintf(fillCertificates, places, more, now.Add(-24*time.Hour).UnixMicro(), now.Add(80*24*time.Hour).UnixMicro(), empty, digest, fill.Series(engine, 0, revoked-1)),
+		fillRevocations, fmt.Sprintf(fillLists, empty))
 }

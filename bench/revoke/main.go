@@ -81,7 +81,7 @@ func run(ctx context.Context, engine, under string, revoked, more int) (err erro
 		open = postgres.Open
 	}
 	began := time.Now()
-	if err := fill(ctx, engine, at, open, revoked, more); err != nil {
+	if err := made(ctx, engine, at, open, revoked, more); err != nil {
 		return err
 	}
 	fmt.Printf("%s, %d revoked in %d shards, made in %v\n", engine, revoked, revoked/places, time.Since(began).Round(time.Second))

@@ -1,18 +1,24 @@
 // Command service measures the order service from outside: POST /orders over
 // loopback HTTP with 32 clients, each order with a fresh P-256 request and a
 // whole static review, beside the rate of bare commits on the same engine; the
-// time from start to ready; the memory of a service that does nothing.
+// time from start to ready; the memory of a service that does nothing. With -orders
+// all of that among as many orders.
 //
 //	go run ./bench/service                    SQLite, and a PostgreSQL that it starts
 //	go run ./bench/service -for 20s           longer
 //	go run ./bench/service -binary ./before   another build of assay, to compare with
 //	go run ./bench/service -engine sqlite -workers 1
+//	go run ./bench/service -orders 1000000    fills first: start, memory and rate among a million orders
 //
 // Requests are signed before the clock starts. Clients, service and database
 // share the machine: what the clients take of it stands beside what the service
 // takes, and that of the database's own processes is in neither. Every order's first check is due at once: with 64 checks at
 // a time they share the processors with the load (there is no network to wait
 // for, each ends as unknown at once), with one at a time most of them come after it.
+//
+// start→ready is from the start of the process to its line "ready …": of the first
+// start on an empty database, or with -orders the median of five. Idle RSS is what
+// that process has resident two seconds later.
 package main
 
 import (
@@ -54,14 +60,15 @@ func main() {
 	binary := flag.String("binary", "", "a build of assay; left out: one is built")
 	engine := flag.String("engine", "", "only this one: sqlite or postgres")
 	workers := flag.Int("workers", 0, "only with this many checks at a time")
+	orders := flag.Int("orders", 0, "how many orders there are before")
 	flag.Parse()
 	log.SetFlags(0)
-	if err := run(*each, *clients, *binary, *engine, *workers); err != nil {
+	if err := run(*each, *clients, *binary, *engine, *workers, *orders); err != nil {
 		log.Fatal("service: ", err)
 	}
 }
 
-func run(each time.Duration, clients int, binary, only string, onlyWorkers int) (err error) {
+func run(each time.Duration, clients int, binary, only string, onlyWorkers, before int) (err error) {
 	dir, err := os.MkdirTemp("", "assay-bench-")
 	if err != nil {
 		return err
@@ -95,7 +102,8 @@ func run(each time.Duration, clients int, binary, only string, onlyWorkers int) 
 					return err
 				}
 			}
-			r, err := measured(binary, filepath.Join(dir, at), database, orders, clients, workers, each)
+			s := subject{binary: binary, dir: filepath.Join(dir, at), engine: engine, database: database, workers: workers}
+			r, err := s.measured(before, orders, clients, each)
 			if err != nil {
 				return err
 			}
@@ -167,17 +175,25 @@ func (r result) String() string {
 	return s
 }
 
-func measured(binary, dir, database string, orders [][]byte, clients, workers int, each time.Duration) (r result, err error) {
-	p, err := start(binary, dir, database, workers)
+// starts is how often a service is started on orders that are there.
+const starts = 5
+
+func (s *subject) measured(before int, orders [][]byte, clients int, each time.Duration) (r result, err error) {
+	p, err := s.start()
 	if err != nil {
 		return r, err
 	}
 	r.start = p.took
+	if before > 0 {
+		if p, r.start, err = s.among(p, before); err != nil {
+			return r, err
+		}
+	}
 	time.Sleep(2 * time.Second) // until what happens once at the start is over
 	if r.idle, err = resident(p.command.Process.Pid); err != nil {
 		return r, err
 	}
-	before, err := spent(p.command.Process.Pid)
+	began, err := spent(p.command.Process.Pid)
 	if err != nil {
 		return r, err
 	}
@@ -198,21 +214,47 @@ func measured(binary, dir, database string, orders [][]byte, clients, workers in
 		return r, err
 	}
 	n := time.Duration(len(times))
-	r.cpu, r.client = (after-before)/n, (ownAfter-own)/n
+	r.cpu, r.client = (after-began)/n, (ownAfter-own)/n
 	r.orders, r.refused = rate, refused
 	slices.Sort(times)
 	r.p50, r.p99 = times[len(times)/2], times[len(times)*99/100]
 	if err := p.stop(); err != nil {
 		return r, err
 	}
-	db, err := open(database)
+	db, err := open(s.database)
 	if err != nil {
 		return r, err
 	}
 	defer db.Close()
-	r.engine, r.workers = db.Engine(), workers
+	r.engine, r.workers = db.Engine(), s.workers
 	r.commits, err = commits(db, clients, each)
 	return r, err
+}
+
+// among stops a service, makes orders, and starts it again on them: what runs in the
+// end, and the median of how long a start took.
+func (s *subject) among(p *process, orders int) (*process, time.Duration, error) {
+	if err := p.stop(); err != nil {
+		return nil, 0, err
+	}
+	if err := filled(context.Background(), s.engine, s.database, orders, time.Now()); err != nil {
+		return nil, 0, err
+	}
+	took := make([]time.Duration, starts)
+	for i := range took {
+		if i > 0 {
+			if err := p.stop(); err != nil {
+				return nil, 0, err
+			}
+		}
+		var err error
+		if p, err = s.start(); err != nil {
+			return nil, 0, err
+		}
+		took[i] = p.took
+	}
+	slices.Sort(took)
+	return p, took[starts/2], nil
 }
 
 func open(database string) (store.Store, error) {
@@ -259,9 +301,19 @@ type process struct {
 	out     *bufio.Reader
 }
 
-func start(binary, dir, database string, workers int) (*process, error) {
-	c := exec.Command(binary, "serve", "--data", dir, "--database", database, "--listen", "127.0.0.1:0", "--rate", "-1",
-		"--workers", fmt.Sprint(workers), "--log", "json")
+// A subject is what is measured.
+type subject struct {
+	binary, dir      string
+	engine, database string
+	workers          int
+	token            string // of the first start
+}
+
+// start starts the service and waits until it is ready; the first time also for the
+// token that it shows then.
+func (s *subject) start() (*process, error) {
+	c := exec.Command(s.binary, "serve", "--data", s.dir, "--database", s.database, "--listen", "127.0.0.1:0", "--rate", "-1",
+		"--workers", fmt.Sprint(s.workers), "--log", "json")
 	c.Env = append(os.Environ(), "LANG=C.UTF-8")
 	pipe, err := c.StdoutPipe()
 	if err != nil {
@@ -272,7 +324,7 @@ func start(binary, dir, database string, workers int) (*process, error) {
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
-	for p.token == "" {
+	for p.url == "" || s.token == "" {
 		line, err := p.out.ReadString('\n')
 		if err != nil {
 			return nil, fmt.Errorf("the service did not start: %w", err)
@@ -282,9 +334,10 @@ func start(binary, dir, database string, workers int) (*process, error) {
 			p.url, p.took = at, time.Since(began)
 		}
 		if strings.HasPrefix(line, "assay_") {
-			p.token = line
+			s.token = line
 		}
 	}
+	p.token = s.token
 	go func() { _, _ = io.Copy(io.Discard, p.out) }()
 	return p, nil
 }

@@ -14,7 +14,7 @@ func dues(ctx context.Context, p *place, many int) error {
 	few := min(1000, many)
 	cost := map[int]time.Duration{}
 	for _, n := range []int{few, many} {
-		at, err := fill(ctx, p, n, `INSERT INTO due (order_id, kind, due_at) SELECT id, 'check', created_at FROM orders`,
+		at, err := filled(ctx, p, n, `INSERT INTO due (order_id, kind, due_at) SELECT id, 'check', created_at FROM orders`,
 			`INSERT INTO due (order_id, kind, due_at) SELECT id, 'deadline', deadline + 400000000000000 FROM orders`)
 		if err != nil {
 			return err

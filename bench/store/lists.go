@@ -8,30 +8,17 @@ import (
 	"slices"
 	"time"
 
+	"assay/bench/fill"
 	"assay/internal/store"
 	"assay/internal/store/sqlstore"
 	"assay/order"
 )
 
-// fillOrders generates orders in the database itself. Bodies are short: lists do not read them.
-const fillOrders = `INSERT INTO orders (id, tenant, account, state, product, kind, profile, method, name, names, body, created_at, submitted_at, deadline, changed_at, ended_at, version)
-	SELECT 'o' || substr(CAST(10000000 + i AS TEXT), 2), 'root', 'a' || CAST(i %% 50 AS TEXT), CASE WHEN i %% 10 = 0 THEN 'pending' ELSE 'failed' END,
-	'dv', 'new', 'cloud', 'dns', 'n' || CAST(i AS TEXT) || '.net', 1, %s, 1700000000000000 + i * 1000, 1700000000000000 + i * 1000,
-	1700300000000000 + i * 1000, 1700000000000000 + i * 1000, CASE WHEN i %% 10 = 0 THEN 0 ELSE 1700300000000000 + i * 1000 END, 1 FROM %s`
+// first is when the orders begin.
+var first = time.UnixMicro(1700000000000000)
 
-const fillNames = `INSERT INTO order_names (order_id, tenant, name, domain, lead, created_at)
-	SELECT id, tenant, name, name, 1, created_at FROM orders`
-
-// series is the rows i = 1 to n of an engine, blob an order's body.
-func series(p *place, n int) (rows, blob string) {
-	if p.pg != nil {
-		return fmt.Sprintf("generate_series(1, %d) AS s(i)", n), `'{"names":["x.net"]}'::bytea`
-	}
-	return fmt.Sprintf("(WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < %d) SELECT i FROM s)", n), `CAST('{"names":["x.net"]}' AS BLOB)`
-}
-
-// fill makes a database of n orders and closes it.
-func fill(ctx context.Context, p *place, n int, more ...string) (at string, err error) {
+// filled makes a database of n orders and closes it.
+func filled(ctx context.Context, p *place, n int, more ...string) (at string, err error) {
 	if at, err = p.make(ctx); err != nil {
 		return "", err
 	}
@@ -42,26 +29,12 @@ func fill(ctx context.Context, p *place, n int, more ...string) (at string, err 
 	if err := errors.Join(people(ctx, db), db.Close()); err != nil {
 		return "", err
 	}
-	raw, err := bare(p, at)
-	if err != nil {
-		return "", err
-	}
-	rows, blob := series(p, n)
-	insert := fmt.Sprintf(fillOrders, blob, rows)
-	if p.pg != nil {
-		more = append(more, "ANALYZE")
-	}
-	for _, query := range append([]string{insert, fillNames}, more...) {
-		if _, err := raw.ExecContext(ctx, query); err != nil {
-			return "", errors.Join(fmt.Errorf("%s: %w", query, err), raw.Close())
-		}
-	}
-	return at, raw.Close()
+	return at, fill.Bulk(ctx, p.name, at, append(fill.Orders(p.name, n, first), more...)...)
 }
 
 // lists prints how long pages take, and the start.
 func lists(ctx context.Context, p *place, n int) error {
-	at, err := fill(ctx, p, n)
+	at, err := filled(ctx, p, n)
 	if err != nil {
 		return err
 	}
@@ -80,7 +53,7 @@ func lists(ctx context.Context, p *place, n int) error {
 	}
 	fmt.Printf("  open and ready with %d orders: %v\n", n, time.Since(began).Round(100*time.Microsecond))
 	fmt.Printf("  %-44s %10s %10s\n", "lists among "+fmt.Sprint(n)+" orders", "p50", "p99")
-	middle := store.OrderKeyset{Created: time.UnixMicro(1700000000000000 + int64(n/2)*1000), ID: fmt.Sprintf("o%07d", n/2)}
+	middle := store.OrderKeyset{Created: first.Add(time.Duration(n/2) * time.Millisecond), ID: fmt.Sprintf("o%07d", n/2)}
 	name := fmt.Sprintf("n%d.net", n/2)
 	for _, c := range []struct {
 		name string
