@@ -24,6 +24,7 @@ const maxMasterLine = 8 << 10
 // optional, type, data; comments; parentheses. No $-directives, no relative
 // names, no owner left out.
 func masterRecords(text string) ([]masterRecord, error) {
+	apart := strings.NewReplacer("(", " ( ", ")", " ) ")
 	var records []masterRecord
 	var fields []string
 	number, start, open := 0, 0, false
@@ -33,8 +34,7 @@ func masterRecords(text string) ([]masterRecord, error) {
 			return nil, fmt.Errorf("line %d: longer than a record can be", number)
 		}
 		line, _, _ = strings.Cut(line, ";")
-		line = strings.NewReplacer("(", " ( ", ")", " ) ").Replace(line)
-		for _, field := range strings.Fields(line) {
+		for _, field := range strings.Fields(apart.Replace(line)) {
 			if len(fields) == 0 {
 				start = number
 			}

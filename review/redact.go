@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -191,7 +192,7 @@ func redactPlaces(places []evidence.Perspective) []evidence.Perspective {
 }
 
 // accountLabel16 finds the label of dns-account-01: the hash of an account.
-var accountLabel16 = regexp.MustCompile(`(?i)(^|[^a-z0-9_])_[a-z2-7]{16}([^a-z0-9]|$)`)
+var accountLabel16 = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)(^|[^a-z0-9_])_[a-z2-7]{16}([^a-z0-9]|$)`) })
 
 // quoted are the parameters of network findings that repeat what was found in
 // somebody's zone, or a message of somebody's software.
@@ -353,7 +354,7 @@ func (q *redactor) keeps(id cause.ID, key, text string, strict bool) bool {
 	if q.nameOrField(text) {
 		return true
 	}
-	return !strict && !q.secret(text) && !accountLabel16.MatchString(text)
+	return !strict && !q.secret(text) && !accountLabel16().MatchString(text)
 }
 
 // nameOrField is true for a name of the order and for words that stand for a

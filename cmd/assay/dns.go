@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/miekg/dns"
@@ -224,12 +225,12 @@ func columns(rows [][]render.Cell, n int) int {
 }
 
 // algorithm is what the list of a zone's keys says after each key's tag.
-var algorithm = regexp.MustCompile(` \([A-Z0-9]+\)`)
+var algorithm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(` \([A-Z0-9]+\)`) })
 
 func (a *app) exchangeCell(e *trace.Exchange) render.Cell {
 	data := render.Safe(strings.Join(e.Data, ", "))
 	if e.Type == "DNSKEY" {
-		data = algorithm.ReplaceAllString(data, "")
+		data = algorithm().ReplaceAllString(data, "")
 	}
 	switch e.Kind {
 	case "answer", "alias":

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -48,12 +49,12 @@ type labFlags struct {
 
 // labValue is what a value that a laboratory publishes may be: it stands between
 // quotes in a zone, and bare in files.
-var labValue = regexp.MustCompile(`^[0-9A-Za-z_-]{1,200}$`)
+var labValue = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z_-]{1,200}$`) })
 
 // labServe runs a world on the machine's own clock until Ctrl-C, and prints how
 // to look at it.
 func (a *app) labServe(ctx context.Context, id string, f *labFlags) error {
-	if !labValue.MatchString(f.value) {
+	if !labValue().MatchString(f.value) {
 		return a.usage("assay lab serve --help", "error.lab-value")
 	}
 	s := &lab.Scenario{}

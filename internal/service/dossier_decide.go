@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -137,7 +138,7 @@ func identityWindow(p *profile.Profile, at time.Time, plan string) time.Duration
 	return time.Duration(days) * 24 * time.Hour
 }
 
-var digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var digestForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{64}$`) })
 
 // newClaim makes the row of a claim.
 func (s *Service) newClaim(p Principal, r *ClaimRequest, kind store.DossierKind) (*store.Claim, error) {
@@ -167,7 +168,7 @@ func (s *Service) newClaim(p Principal, r *ClaimRequest, kind store.DossierKind)
 			return nil, err
 		}
 	}
-	if r.Snapshot != "" && !digestForm.MatchString(r.Snapshot) {
+	if r.Snapshot != "" && !digestForm().MatchString(r.Snapshot) {
 		return nil, &Problem{Kind: Invalid, Message: "dossier.field", Pairs: []any{"Field", "snapshot", "Allowed", "SHA-256"}}
 	}
 	now := s.now()

@@ -3,6 +3,7 @@ package service
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -11,11 +12,11 @@ import (
 
 var (
 	// tenantForm is a label: tenants name directories and metrics of operators.
-	tenantForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
+	tenantForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`) })
 	// accountForm takes what directories call people and teams (a login, a mail
 	// address, a UUID, "shop+test") and nothing that means something in a path, a
 	// query, a shell or a log.
-	accountForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$`)
+	accountForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$`) })
 )
 
 // maxNote bounds what is written for people (a token's name, a tenant's), in
@@ -24,7 +25,7 @@ const maxNote = 100
 
 // checkTenantID refuses an id that no tenant may have.
 func checkTenantID(field, id string) error {
-	if tenantForm.MatchString(id) {
+	if tenantForm().MatchString(id) {
 		return nil
 	}
 	return &Problem{Kind: Invalid, Message: "service.identifier", Pairs: []any{"Field", field, "Value", shownValue(id)}}
@@ -32,7 +33,7 @@ func checkTenantID(field, id string) error {
 
 // checkAccountID refuses an id that no account may have.
 func checkAccountID(field, id string) error {
-	if accountForm.MatchString(id) {
+	if accountForm().MatchString(id) {
 		return nil
 	}
 	return &Problem{Kind: Invalid, Message: "service.account-form", Pairs: []any{"Field", field, "Value", shownValue(id)}}

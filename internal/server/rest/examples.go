@@ -2,6 +2,7 @@ package rest
 
 import (
 	"strings"
+	"sync"
 	"time"
 
 	"assay/cause"
@@ -39,7 +40,8 @@ func exampleOrder() order.Order {
 	return order.Order{Product: order.DV, Names: []string{"www.orchard.net", "orchard.net"}, CSR: exampleCSR, Method: order.MethodDNS}
 }
 
-func exampleFinding() review.Finding {
+// exampleFinding is made once, and not before a document is: its texts are read for it.
+var exampleFinding = sync.OnceValue(func() review.Finding {
 	f := review.Finding{
 		ID: "dns.record-missing@orchard.net", Cause: cause.DNSRecordMissing, Level: cause.Wait, Subject: "orchard.net",
 		Parameters: cause.Parameters{
@@ -51,7 +53,7 @@ func exampleFinding() review.Finding {
 		f.Stage, f.Who = e.Stage(), e.Who
 	}
 	return localized([]review.Finding{f}, cause.English)[0]
-}
+})
 
 func exampleView() service.View {
 	at, deadline, next := exampleTime(), exampleTime().AddDate(0, 0, 3), exampleTime().Add(30*time.Second)
