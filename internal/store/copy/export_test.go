@@ -209,13 +209,13 @@ func TestDown(t *testing.T) {
 			t.Fatal(err)
 		}
 		version := newest
-		all, err := migrations.Versions(engine)
+		all, err := migrations.Steps(engine)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for ; len(all) > 1; all = all[:len(all)-1] {
-			before := all[len(all)-2]
-			keeps, but, err := migrations.KeepsRows(engine, version)
+			before := all[len(all)-2].Version
+			keeps, but, err := all[len(all)-1].KeepsRows()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -232,7 +232,7 @@ func TestDown(t *testing.T) {
 			version = before
 		}
 		if version == 1 {
-			if keeps, _, err := migrations.KeepsRows(engine, 1); err != nil || keeps {
+			if keeps, _, err := all[0].KeepsRows(); err != nil || keeps {
 				t.Errorf("%s: the first version can be taken down: %v", engine, err)
 			}
 		}

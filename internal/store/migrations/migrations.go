@@ -1,12 +1,11 @@
 // Package migrations holds the tables of the store, a file a version: one text
 // for both engines here, what only one of them reads in a directory of its name.
+// A file is in goose's form, each way of it run as one text in one transaction.
 package migrations
 
 import (
-	"archive/zip"
-	"bytes"
+	"cmp"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -31,22 +30,76 @@ const keeps = "-- Down keeps every row."
 // follow, with commas between them: where those are empty it loses nothing.
 const keepsBut = "-- Down keeps every row but those of "
 
-// KeepsRows reports whether the way down of a version is marked as losing nothing,
-// or nothing as long as the tables named in but have no rows.
-func KeepsRows(engine string, version int64) (keepsRows bool, but []string, err error) {
-	list, err := For(engine)
+// The lines of a file that begin its ways.
+const (
+	wayUp   = "-- +goose Up\n"
+	wayDown = "-- +goose Down\n"
+)
+
+// A Step is the way to a version from the one before it, and back.
+type Step struct {
+	Version      int64
+	engine, file string
+}
+
+// Steps are the steps of an engine's tables ("sqlite", "postgres"), oldest first.
+// No text of theirs is read before it is asked for.
+func Steps(engine string) ([]Step, error) {
+	var all []Step
+	for _, pattern := range []string{"*.sql", engine + "/*.sql"} {
+		names, err := fs.Glob(files, pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			word, _, _ := strings.Cut(path.Base(name), "_")
+			version, err := strconv.ParseInt(word, 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("the migration %s: %w", name, err)
+			}
+			all = append(all, Step{Version: version, engine: engine, file: name})
+		}
+	}
+	slices.SortFunc(all, func(a, b Step) int { return cmp.Compare(a.Version, b.Version) })
+	return all, nil
+}
+
+// Up is the SQL that leads to the version.
+func (s Step) Up() (string, error) {
+	up, _, err := s.ways()
+	return up, err
+}
+
+// Down is the SQL that leads back.
+func (s Step) Down() (string, error) {
+	_, down, err := s.ways()
+	return down, err
+}
+
+func (s Step) ways() (up, down string, err error) {
+	text, err := files.ReadFile(s.file)
+	if err != nil {
+		return "", "", err
+	}
+	_, ways, found := strings.Cut(string(text), wayUp)
+	up, down, ok := strings.Cut(ways, wayDown)
+	if !found || !ok {
+		return "", "", fmt.Errorf("the migration %s does not say where its ways begin", s.file)
+	}
+	if s.engine == "postgres" {
+		up, down = toPostgres.Replace(up), toPostgres.Replace(down)
+	}
+	return up, down, nil
+}
+
+// KeepsRows reports whether the way down is marked as losing nothing, or nothing as
+// long as the tables named in but have no rows.
+func (s Step) KeepsRows() (keepsRows bool, but []string, err error) {
+	text, err := s.Down()
 	if err != nil {
 		return false, nil, err
 	}
-	names, err := fs.Glob(list, fmt.Sprintf("%05d_*.sql", version))
-	if err != nil || len(names) != 1 {
-		return false, nil, errors.Join(err, fmt.Errorf("%d migrations of version %d", len(names), version))
-	}
-	text, err := fs.ReadFile(list, names[0])
-	if err != nil {
-		return false, nil, err
-	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if line == keeps {
 			return true, nil, nil
@@ -58,66 +111,11 @@ func KeepsRows(engine string, version int64) (keepsRows bool, but []string, err 
 	return false, nil, nil
 }
 
-// Versions are the versions of an engine's tables, oldest first.
-func Versions(engine string) ([]int64, error) {
-	list, err := For(engine)
-	if err != nil {
-		return nil, err
-	}
-	names, err := fs.Glob(list, "*.sql")
-	if err != nil {
-		return nil, err
-	}
-	var all []int64
-	for _, name := range names {
-		word, _, _ := strings.Cut(name, "_")
-		version, err := strconv.ParseInt(word, 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("the migration %s: %w", name, err)
-		}
-		all = append(all, version)
-	}
-	slices.Sort(all)
-	return all, nil
-}
-
 // Newest is the newest version of an engine's tables.
 func Newest(engine string) (int64, error) {
-	all, err := Versions(engine)
+	all, err := Steps(engine)
 	if err != nil || len(all) == 0 {
 		return 0, err
 	}
-	return all[len(all)-1], nil
-}
-
-// For returns the migrations of an engine ("sqlite", "postgres") in goose's form.
-func For(engine string) (fs.FS, error) {
-	var archive bytes.Buffer // the standard library's file system in memory
-	w := zip.NewWriter(&archive)
-	for _, pattern := range []string{"*.sql", engine + "/*.sql"} {
-		names, err := fs.Glob(files, pattern)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			text, err := files.ReadFile(name)
-			if err != nil {
-				return nil, err
-			}
-			if engine == "postgres" {
-				text = []byte(toPostgres.Replace(string(text)))
-			}
-			f, err := w.CreateHeader(&zip.FileHeader{Name: path.Base(name), Method: zip.Store})
-			if err != nil {
-				return nil, err
-			}
-			if _, err := f.Write(text); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("the migrations of %s: %w", engine, err)
-	}
-	return zip.NewReader(bytes.NewReader(archive.Bytes()), int64(archive.Len()))
+	return all[len(all)-1].Version, nil
 }
