@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"assay/internal/store"
@@ -60,5 +61,36 @@ func TestPublisherEnds(t *testing.T) {
 	h.publishing(ended)
 	if take("the third") {
 		t.Error("it gave away what another one holds")
+	}
+}
+
+// TestIdleBeforeLists: that a CA was retired by another process is known before the
+// lists that are due are signed, however many those are.
+func TestIdleBeforeLists(t *testing.T) {
+	t.Parallel()
+	h := newCAHouse(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	id := h.ca.ID()
+	h.do(t, func(tx store.Tx) error {
+		all, err := h.Store.Authorities(ctx)
+		if err != nil {
+			return err
+		}
+		a := all[slices.IndexFunc(all, func(a store.Authority) bool { return a.ID == id })]
+		a.State = store.AuthorityRetired
+		return tx.UpdateAuthority(&a)
+	})
+	if h.idle(id) {
+		t.Fatal("it is known before it was looked for")
+	}
+	var lists []bool // whether it was known with each list
+	h.OnList = func(string, int64) {
+		lists = append(lists, h.idle(id))
+		cancel()
+	}
+	h.publishing(ctx)
+	if len(lists) == 0 || slices.Contains(lists, false) {
+		t.Errorf("known with the lists: %v", lists)
 	}
 }

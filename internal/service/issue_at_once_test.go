@@ -2,8 +2,11 @@ package service
 
 import (
 	"testing"
+	"time"
 
 	"assay/evidence"
+	"assay/internal/store"
+	"assay/order"
 	"assay/review"
 )
 
@@ -34,5 +37,29 @@ func TestAlone(t *testing.T) {
 		if got := alone(r); (got != nil) != c.alone {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// TestAtOnceAtTheEnd: the check that comes due after its order's deadline judges how
+// it was at the deadline: what it passes is certified through the gate, which judges
+// how it is. TestAtOnce has the near miss.
+func TestAtOnceAtTheEnd(t *testing.T) {
+	t.Parallel()
+	h := newCAHouse(t)
+	v := h.passes(t, dv(t, "orchard.net"))
+	h.do(t, func(tx store.Tx) error { // alone the check is due
+		return tx.SetDue(store.Due{Order: v.ID, Kind: store.DueDeadline, At: v.Deadline.AddDate(1, 0, 0)})
+	})
+	h.pass(v.Deadline.Sub(h.clock()) + time.Minute)
+	h.once(t)
+	if v = h.read(t, v.ID); v.State != order.StateReady || len(h.ca.made) != 0 {
+		t.Fatalf("%s with %d signatures, %v", v.State, len(h.ca.made), causesIn(v))
+	}
+	if states, _ := h.attempts(t, v.ID); len(states) != 0 {
+		t.Errorf("attempts %v", states)
+	}
+	h.once(t)
+	if v = h.read(t, v.ID); v.State != order.StateIssued {
+		t.Errorf("%s %v", v.State, causesIn(v))
 	}
 }

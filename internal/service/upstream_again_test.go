@@ -1,8 +1,10 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -201,6 +203,34 @@ func TestUpstreamLeft(t *testing.T) {
 	v = h.read(t, v.ID)
 	if got := h.attempts(t, v); !slices.Equal(got, []order.AttemptState{order.AttemptAbandoned}) || len(h.ca.issued) != 0 {
 		t.Errorf("%s, attempts %v, %d certificates", v.State, got, len(h.ca.issued))
+	}
+}
+
+// TestLeftElsewhere: an attempt at a CA that is not configured any more is given up, and
+// the operator told where to look; the order goes on with the CA that there is.
+func TestLeftElsewhere(t *testing.T) {
+	t.Parallel()
+	h := newCAHouse(t)
+	var log bytes.Buffer
+	h.Log = slog.New(slog.NewTextHandler(&log, nil))
+	v := h.passes(t, dv(t, "orchard.net"))
+	h.do(t, func(tx store.Tx) error {
+		return tx.InsertAttempt(&store.Attempt{Order: v.ID, Seq: 1, Issuer: "far", State: order.AttemptPrepared, Review: "r", Created: h.clock()})
+	})
+	h.once(t)
+	if states, _ := h.attempts(t, v.ID); !slices.Equal(states, []order.AttemptState{order.AttemptAbandoned}) {
+		t.Fatalf("attempts %v", states)
+	}
+	if said := log.String(); !strings.Contains(said, "look there for a certificate") || !strings.Contains(said, "order="+v.ID+" attempt=1 ca=far") {
+		t.Errorf("the log says %q", said)
+	}
+	h.pass(time.Minute)
+	h.once(t)
+	if v = h.read(t, v.ID); v.State != order.StateIssued {
+		t.Errorf("%s %v", v.State, causesIn(v))
+	}
+	if states, _ := h.attempts(t, v.ID); !slices.Equal(states, []order.AttemptState{order.AttemptAbandoned, order.AttemptIssued}) {
+		t.Errorf("attempts %v", states)
 	}
 }
 

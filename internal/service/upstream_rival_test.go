@@ -89,6 +89,35 @@ func TestUpstreamStranger(t *testing.T) {
 	}
 }
 
+// TestUpstreamOwnDeadline: the order at the CA ends before ours would, and ours with it.
+// Who has to give it up has until his own deadline again.
+func TestUpstreamOwnDeadline(t *testing.T) {
+	t.Parallel()
+	h := newFarHouse(t)
+	h.ca.lives = 2 * day
+	theirs := h.apply(t, h.stranger(t), dv(t, "orchard.net"))
+	own := *theirs.Deadline
+	h.once(t)
+	if theirs = h.read(t, theirs.ID); !theirs.Deadline.Before(own) {
+		t.Fatalf("until %v, of its own %v", theirs.Deadline, own)
+	}
+	short := *theirs.Deadline
+	mine := h.apply(t, h.who[RoleApplicant], dv(t, "orchard.net"))
+	h.once(t)
+	if mine = h.goes(t, mine, time.Hour); origin(mine) != "upstream" {
+		t.Fatalf("%s %+v", mine.State, mine.Challenges)
+	}
+	if theirs = h.read(t, theirs.ID); origin(theirs) != "own" || !theirs.Deadline.Equal(own) {
+		t.Fatalf("until %v, of its own %v: %+v", theirs.Deadline, own, theirs.Challenges)
+	}
+	if theirs = h.passes(t, theirs, short.Sub(h.clock())+time.Hour); theirs.State != order.StatePending {
+		t.Errorf("%s %v after what was the CA's deadline", theirs.State, causesIn(theirs))
+	}
+	if theirs = h.passes(t, theirs, own.Sub(h.clock())+time.Hour); theirs.State != order.StateFailed || theirs.Reason != order.FailDeadline {
+		t.Errorf("%s %s after its own", theirs.State, theirs.Reason)
+	}
+}
+
 // TestUpstreamStrangerProved: a stranger who showed that the names are his keeps what
 // he was given, whoever else does too.
 func TestUpstreamStrangerProved(t *testing.T) {
