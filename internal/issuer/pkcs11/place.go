@@ -50,7 +50,8 @@ const (
 // Is reports whether a text says where a key lies in a device.
 func Is(text string) bool { return strings.HasPrefix(text, "pkcs11:") }
 
-// Parse reads a URI. Every attribute that it does not know is an error.
+// Parse reads a URI. Every attribute that it does not know is an error. No error shows
+// a value: a PIN may be where it must not be.
 func Parse(text string) (Place, error) {
 	var p Place
 	if len(text) > maxURI {
@@ -67,7 +68,10 @@ func Parse(text string) (Place, error) {
 			if attribute == "" {
 				continue
 			}
-			name, value, _ := strings.Cut(attribute, "=")
+			name, value, ok := strings.Cut(attribute, "=")
+			if !ok { // it may be a PIN, or part of one
+				return Place{}, errors.New("the place of the key holds an attribute without a value: write NAME=VALUE")
+			}
 			if name == "pin-value" {
 				return Place{}, errors.New("the place of the key holds its PIN: write the PIN to a file and name that (pin-source=file:/…)")
 			}

@@ -35,6 +35,33 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestParseShowsNoPIN: whatever is wrong with a URI that holds a PIN, no error shows it.
+func TestParseShowsNoPIN(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2"
+	for _, text := range []string{
+		uri + "&pin-value=hunter2",
+		uri + "&pin-value=hunter2&pin-value=hunter2",
+		uri + "&PIN-VALUE=hunter2",
+		uri + "&pin%2Dvalue=hunter2",
+		uri + "&pin=hunter2",
+		uri + "&pin-value:hunter2",
+		uri + "&pin-value hunter2",
+		uri + "&hunter2",
+		strings.Replace(uri, "?", ";pin-value=hunter2?", 1),
+		strings.Replace(uri, "?", ";hunter2?", 1),
+		strings.Replace(uri, "file:/etc/assay/pin", "hunter2", 1),
+		strings.Replace(uri, "file:/etc/assay/pin", "hunter2%zz", 1),
+		strings.Replace(uri, "file:/etc/assay/pin", "hunter2%0a", 1),
+		strings.TrimPrefix(uri, "pkcs11:") + "&pin-value=hunter2",
+		uri + "&pin-value=hunter2" + strings.Repeat("x", maxURI),
+	} {
+		if _, err := Parse(text); err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%.200s: %v", text, err)
+		}
+	}
+}
+
 func TestPIN(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pin")
