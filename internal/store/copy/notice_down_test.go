@@ -1,8 +1,10 @@
 package copy_test
 
 import (
+	"database/sql"
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"assay/internal/store"
@@ -19,6 +21,7 @@ const beforeCertificates = 5
 // A stair is a database that is taken up and down.
 type stair struct {
 	t       *testing.T
+	bare    func() (*sql.DB, error) // without the store
 	open    func() (*sqlstore.DB, error)
 	migrate func(version int64) (from, to int64, err error)
 }
@@ -28,13 +31,15 @@ func newStair(t *testing.T, engine string) *stair {
 	if engine == "sqlite" {
 		path := filepath.Join(t.TempDir(), "assay.db")
 		return &stair{
-			t, func() (*sqlstore.DB, error) { return sqlite.Open(ctx, path) },
+			t, func() (*sql.DB, error) { return sql.Open("sqlite", "file:"+path+"?_pragma=foreign_keys(1)") },
+			func() (*sqlstore.DB, error) { return sqlite.Open(ctx, path) },
 			func(version int64) (int64, int64, error) { return sqlite.Migrate(ctx, path, version) },
 		}
 	}
 	at := server.Database(t)
 	return &stair{
-		t, func() (*sqlstore.DB, error) { return postgres.Open(ctx, at) },
+		t, func() (*sql.DB, error) { return sql.Open("pgx", at) },
+		func() (*sqlstore.DB, error) { return postgres.Open(ctx, at) },
 		func(version int64) (int64, int64, error) { return postgres.Migrate(ctx, at, version) },
 	}
 }
@@ -96,16 +101,58 @@ func TestNoticesDown(t *testing.T) {
 					t.Errorf("%+v, was %+v", n, want[i])
 				}
 			}
-			s.write(func(tx store.Tx) error {
-				u := &store.Certificate{CertificateRow: store.CertificateRow{ID: "u", Tenant: "root", Account: "a", Source: store.SourceUploaded, State: order.CertificateValid, Created: noon}, DER: []byte{1}}
-				return errors.Join(tx.InsertCertificate(u, nil), tx.AddNotices(store.NewNotice{Entry: "e3", Tenant: "root", Event: "x", Certificate: "u", At: noon}))
-			})
+			s.write(noticesOfCertificates)
 			if _, to, err := s.migrate(beforeCertificates); !errors.Is(err, sqlstore.ErrLoses) || to != newest {
 				t.Errorf("down to %d over a notice of a certificate, %v", to, err)
 			}
-			s.notices(3)
+			s.notices(4)
 		})
 	}
+}
+
+// TestNoticesOfCertificatesDown: the way down itself, where somebody takes it although
+// there are notices of certificates, takes those away and keeps what is about an order.
+func TestNoticesOfCertificatesDown(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"sqlite", "postgres"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			s := newStair(t, engine)
+			s.write(noticesOfOrders)
+			s.write(noticesOfCertificates)
+			s.notices(4)
+			steps, err := migrations.Steps(engine)
+			if err != nil {
+				t.Fatal(err)
+			}
+			down, err := steps[slices.IndexFunc(steps, func(s migrations.Step) bool { return s.Version == beforeCertificates+1 })].Down()
+			if err != nil {
+				t.Fatal(err)
+			}
+			db, err := s.bare()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.ExecContext(ctx, "BEGIN;"+down+"COMMIT"); err != nil {
+				t.Fatal(err)
+			}
+			var entries, orders string
+			err = db.QueryRowContext(ctx, "SELECT string_agg(entry, ' ' ORDER BY entry), min(order_id) || max(order_id) FROM notices").Scan(&entries, &orders)
+			if err != nil || entries != "e1 e2 e4" || orders != "o1o1" {
+				t.Errorf("notices %q of %q, %v", entries, orders, err)
+			}
+		})
+	}
+}
+
+// noticesOfCertificates writes a certificate and two notices: of it alone, and of the
+// order that it is about as well.
+func noticesOfCertificates(tx store.Tx) error {
+	u := &store.Certificate{CertificateRow: store.CertificateRow{ID: "u", Tenant: "root", Account: "a", Source: store.SourceUploaded, State: order.CertificateValid, Created: noon}, DER: []byte{1}}
+	return errors.Join(tx.InsertCertificate(u, nil),
+		tx.AddNotices(store.NewNotice{Entry: "e3", Tenant: "root", Event: "x", Certificate: "u", At: noon}),
+		tx.AddNotices(store.NewNotice{Entry: "e4", Tenant: "root", Event: "x", Order: "o1", Certificate: "u", At: noon}))
 }
 
 // noticesOfOrders writes an order, a channel and two notices.
