@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	moderncsqlite "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -21,8 +22,12 @@ import (
 // ErrInUse: another process has the database open.
 var ErrInUse = errors.New("another process uses the database")
 
-// readers is how many connections read at most.
-const readers = 8
+const (
+	// readers is how many connections read at most.
+	readers = 8
+	// idle is how long one of them is kept that nobody uses.
+	idle = 5 * time.Minute
+)
 
 // Open opens or makes the database in a file and brings its tables up to date.
 // The file can be read by its owner only, and by one process at a time
@@ -70,6 +75,7 @@ func open(ctx context.Context, path, source string) (db *sqlstore.DB, err error)
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
+	read.SetConnMaxIdleTime(idle) // each has up to 8 MB of pages
 	return sqlstore.New(dialect(), write, read, release), nil
 }
 
