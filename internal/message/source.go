@@ -20,7 +20,7 @@ type source struct {
 // newSource splits a message file. A message begins at a line that begins with
 // its id in quotes; a text of several lines ("""…""") may hold anything.
 func newSource(text string) *source {
-	s := &source{entries: make(map[string]string, len(text)/64), parsed: map[string]*i18n.Message{}}
+	s := &source{entries: make(map[string]string, strings.Count(text, "\n\"")), parsed: map[string]*i18n.Message{}}
 	id, start, at, long := "", 0, 0, false
 	for line := range strings.Lines(text) {
 		if !long && line[0] == '"' {
