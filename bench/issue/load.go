@@ -15,9 +15,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -122,6 +124,7 @@ func (p *process) stop() error {
 // A watcher tells when certificates are in the database.
 type watcher struct {
 	db      *sql.DB
+	query   string // which of a list of numbers are there
 	ended   chan struct{}
 	stopped chan struct{}
 
@@ -133,21 +136,23 @@ type watcher struct {
 // watch looks at a database beside the service.
 func watch(database string) (*watcher, error) {
 	driver, at := "sqlite", "file:"+database+"?mode=ro&_pragma=busy_timeout(5000)"
+	query := "SELECT id FROM certificates WHERE id IN (SELECT value FROM json_each($1))"
 	if strings.HasPrefix(database, "postgres") {
 		driver, at = "pgx", database
+		query = "SELECT id FROM certificates WHERE id IN (SELECT json_array_elements_text($1::json))"
 	}
 	db, err := sql.Open(driver, at)
 	if err != nil {
 		return nil, err
 	}
-	c := &watcher{db: db, ended: make(chan struct{}), stopped: make(chan struct{}), waiting: map[string]chan struct{}{}}
+	c := &watcher{db: db, query: query, ended: make(chan struct{}), stopped: make(chan struct{}), waiting: map[string]chan struct{}{}}
 	go c.look()
 	return c, nil
 }
 
 func (c *watcher) look() {
 	defer close(c.stopped)
-	every := time.NewTicker(5 * time.Millisecond)
+	every := time.NewTicker(10 * time.Millisecond)
 	defer every.Stop()
 	for {
 		select {
@@ -166,16 +171,17 @@ func (c *watcher) look() {
 
 // once reads which of the certificates that are waited for are there.
 func (c *watcher) once() error {
-	var query strings.Builder
 	c.mu.Lock()
-	for id := range c.waiting {
-		fmt.Fprintf(&query, ",'%s'", id)
-	}
+	ids := slices.Collect(maps.Keys(c.waiting))
 	c.mu.Unlock()
-	if query.Len() == 0 {
+	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := c.db.Query("SELECT id FROM certificates WHERE id IN (" + query.String()[1:] + ")")
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	rows, err := c.db.Query(c.query, string(list))
 	if err != nil {
 		return err
 	}
