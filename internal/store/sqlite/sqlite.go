@@ -234,7 +234,7 @@ func dsn(path string) string {
 
 func dialect() sqlstore.Dialect {
 	return sqlstore.Dialect{
-		Name: "sqlite", Begin: "BEGIN IMMEDIATE", Bytes: "BLOB", Lanes: 1,
+		Name: "sqlite", Begin: "BEGIN IMMEDIATE", Lanes: 1,
 		Translate: translate, Retry: func(error) bool { return false }, Unsure: unsure,
 		// No end to it: a statement that is interrupted takes the transaction with it.
 		Deadline: func() (context.Context, context.CancelFunc) { return context.Background(), func() {} },

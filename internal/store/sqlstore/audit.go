@@ -2,9 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"assay/internal/store"
@@ -48,20 +45,9 @@ func scanHead(scan func(...any) error) (h store.Head, err error) {
 
 // Seal writes places that the unique index guards: of two sealers one fails.
 func (t *tx) Seal(entries []store.Entry) error {
-	for part := range slices.Chunk(entries, maxInsert) {
-		w := &where{}
-		places := make([]string, len(part))
-		for i := range part {
-			e := &part[i]
-			places[i] = `SELECT CAST(` + w.arg(e.ID) + ` AS TEXT) AS id, CAST(` + w.arg(e.Seq) + ` AS BIGINT) AS seq, CAST(` + w.arg(e.Hash) + ` AS ` + t.dialect.Bytes + `) AS hash`
-		}
-		query := `UPDATE audit SET seq = p.seq, hash = p.hash FROM (` + strings.Join(places, " UNION ALL ") + `) AS p WHERE audit.id = p.id AND audit.seq IS NULL`
-		if err := t.expect(query, w.args, func(met int64) error {
-			if met != int64(len(part)) {
-				return fmt.Errorf("%d of %d audit entries: %w", met, len(part), store.ErrConflict)
-			}
-			return nil
-		}); err != nil {
+	for i := range entries {
+		e := &entries[i]
+		if err := t.must("audit entry "+e.ID, store.ErrConflict, `UPDATE audit SET seq=$1, hash=$2 WHERE id=$3 AND seq IS NULL`, e.Seq, e.Hash, e.ID); err != nil {
 			return err
 		}
 	}

@@ -24,8 +24,6 @@ type Dialect struct {
 	// Lock takes a lock on a text until the transaction ends; "" where there is
 	// one writer at a time anyway.
 	Lock string
-	// Bytes is the type of bytes.
-	Bytes string
 	// Lanes is how many transactions may be open at once.
 	Lanes int
 	// Translate turns an error of the driver into one of package store, nil
