@@ -85,6 +85,9 @@ func run(name, under string, orders, open int, each time.Duration) error {
 	if err := rates(ctx, p, each); err != nil {
 		return fmt.Errorf("rates: %w", err)
 	}
+	if err := wholes(ctx, p, each); err != nil {
+		return fmt.Errorf("whole orders: %w", err)
+	}
 	if err := lists(ctx, p, orders); err != nil {
 		return fmt.Errorf("lists: %w", err)
 	}
