@@ -152,6 +152,27 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// TestBudgetOfMany: domains of one registry have budgets of their own, also for what
+// its servers are asked.
+func TestBudgetOfMany(t *testing.T) {
+	t.Parallel()
+	const many = 30 // three times what one of them may send
+	var lines lab.Strings
+	for i := range many {
+		lines = append(lines, fmt.Sprintf("plum%d NS ns1.orchard.net.", i))
+	}
+	change := lab.Change{Zones: map[string]lab.ZoneChange{"net": {ZoneCopy: lab.ZoneCopy{Add: lines}}}}
+	r := world(t, change, func(c *resolver.Config) { c.PerTarget = 1 })
+	for i := range many {
+		l := r.Begin()
+		a, unknown := l.Answer(context.Background(), evidence.DNSQuestion{Name: fmt.Sprintf("plum%d.net", i), Type: "NS"})
+		if unknown != "" || a == nil {
+			t.Fatalf("domain %d: unknown %q", i, unknown)
+		}
+		l.Close()
+	}
+}
+
 // TestCancel: what ends early is nobody's fault.
 func TestCancel(t *testing.T) {
 	t.Parallel()

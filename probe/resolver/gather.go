@@ -27,7 +27,7 @@ const maxEndpoints = maxServers * 2 * maxAddresses
 // channel is closed after the last reply.
 func (l *Look) each(ctx context.Context, z *zone, q query) <-chan *reply {
 	replies := make(chan *reply, maxEndpoints)
-	target := l.target(z.name)
+	target := l.payer(z, q.name)
 	var left atomic.Int32
 	done := func() {
 		if left.Add(-1) == 0 {
@@ -75,7 +75,7 @@ func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) b
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	target := l.target(z.name)
+	target := l.payer(z, q.name)
 	results := make(chan *reply, maxEndpoints)
 	ready := l.ready(z)
 	var late <-chan endpoint // addresses of servers without glue, as they are found

@@ -89,6 +89,15 @@ func (l *Look) target(name string) string {
 	return plain(name)
 }
 
+// payer is whose budget the packets for a question to a zone are. A registry's servers
+// are asked on behalf of the domain below it: many domains are no more than one.
+func (l *Look) payer(z *zone, question string) string {
+	if z.registry {
+		return l.target(question)
+	}
+	return l.target(z.name)
+}
+
 // locate returns the deepest zone that delegations show to hold the name. Below
 // registries it stops: the question itself finds out what is further down. If a
 // registry's servers cannot say, they are returned with what they gave.
