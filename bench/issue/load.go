@@ -139,7 +139,7 @@ func watch(database string) (*watcher, error) {
 	query := "SELECT id FROM certificates WHERE id IN (SELECT value FROM json_each($1))"
 	if strings.HasPrefix(database, "postgres") {
 		driver, at = "pgx", database
-		query = "SELECT id FROM certificates WHERE id IN (SELECT json_array_elements_text($1::json))"
+		query = "SELECT id FROM certificates WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)))"
 	}
 	db, err := sql.Open(driver, at)
 	if err != nil {
