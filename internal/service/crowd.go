@@ -16,8 +16,8 @@ type crowd struct {
 }
 
 // yield is how long a check gives way at most, so that checks are made however many
-// orders come: with 64 at a time at least 128 in a second, where they can be.
-const yield = time.Second / 2
+// orders come: with 64 at a time at least 64 in a second, where they can be.
+const yield = time.Second
 
 // few is how many requests at once are no crowd.
 func few() int { return 2 * runtime.GOMAXPROCS(0) }

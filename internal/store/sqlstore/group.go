@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync/atomic"
 
@@ -121,10 +120,8 @@ func (db *DB) lane() {
 	}
 }
 
-// gather adds what waits already. Who is about to bring a unit is let do so first: a
-// commit for several costs little more than one.
+// gather adds what waits already.
 func (db *DB) gather(batch []*unit) []*unit {
-	runtime.Gosched()
 	for len(batch) < maxBatch {
 		select {
 		case u := <-db.units:
