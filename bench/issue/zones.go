@@ -69,15 +69,11 @@ func newZones(dir string) (*zones, error) {
 	if err := z.world.Start(); err != nil {
 		return nil, err
 	}
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	packets, connections, err := both()
 	if err != nil {
 		return nil, err
 	}
 	at := netip.MustParseAddrPort(packets.LocalAddr().String())
-	connections, err := net.Listen("tcp", at.String())
-	if err != nil {
-		return nil, err
-	}
 	z.udp, z.tcp = &dns.Server{PacketConn: packets, Handler: z}, &dns.Server{Listener: connections, Handler: z}
 	go func() { _ = z.udp.ActivateAndServe() }()
 	go func() { _ = z.tcp.ActivateAndServe() }()
@@ -92,6 +88,21 @@ func newZones(dir string) (*zones, error) {
 	}
 	z.settings, err = probe.WriteSettings(dir)
 	return z, err
+}
+
+// both listens at one port for UDP and TCP: one that is free for the one may be in use
+// for the other.
+func both() (packets net.PacketConn, connections net.Listener, err error) {
+	for range 20 {
+		if packets, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
+			return nil, nil, err
+		}
+		if connections, err = net.Listen("tcp", packets.LocalAddr().String()); err == nil {
+			return packets, connections, nil
+		}
+		err = errors.Join(err, packets.Close())
+	}
+	return nil, nil, err
 }
 
 func (z *zones) close() error {
