@@ -232,7 +232,7 @@ func WithRequest(ctx context.Context, k RequestKey) context.Context {
 }
 
 // ErrAnswered: the request was answered before.
-var ErrAnswered = errors.New("the request was answered before")
+var ErrAnswered = store.ErrAnswered
 
 // unit runs fn as one unit of writing and keeps its result where the request
 // has a key. fn may run more than once.
@@ -257,7 +257,7 @@ func unit[T any](ctx context.Context, s *Service, fn func(tx store.Tx) (T, error
 		err = tx.PutRequest(store.Request{
 			Token: key.Token, Key: key.Key, Digest: key.Digest, Status: status, Headers: headers, Body: body, Order: orderOf(r), Created: s.now(),
 		})
-		answered = errors.Is(err, store.ErrConflict)
+		answered = errors.Is(err, store.ErrAnswered)
 		return err
 	})
 	if answered {

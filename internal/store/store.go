@@ -28,6 +28,8 @@ import (
 var (
 	// ErrNotFound: there is no such row, or it belongs to another tenant.
 	ErrNotFound = errors.New("not found")
+	// ErrAnswered: a request with this key was answered before.
+	ErrAnswered = errors.New("the request was answered before")
 	// ErrConflict: the row changed since it was read, or exists already.
 	ErrConflict = errors.New("changed meanwhile")
 	// ErrStep: order.Transitions has no step from the state an order is in to the
@@ -198,7 +200,7 @@ type Tx interface {
 	Seal(entries []Entry) error
 	PutHead(h Head) error
 
-	// PutRequest keeps the answer to a request; ErrConflict: the key is there.
+	// PutRequest keeps the answer to a request; ErrAnswered: the key is there.
 	PutRequest(r Request) error
 	PutSecret(id string, sealed []byte, at time.Time) error
 	// TakeLease takes or renews what one process does for all.

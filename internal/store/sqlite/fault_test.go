@@ -226,7 +226,7 @@ func TestRefusedByLost(t *testing.T) {
 					err := db.Write(ctx, func(tx store.Tx) error {
 						return tx.PutRequest(store.Request{Token: "t", Key: "k", Digest: []byte("d"), Status: 200, Created: noon})
 					})
-					if !errors.Is(err, store.ErrConflict) {
+					if !errors.Is(err, store.ErrAnswered) {
 						return
 					}
 					mu.Lock()

@@ -60,8 +60,11 @@ func (t *tx) PutHead(h store.Head) error {
 }
 
 func (t *tx) PutRequest(r store.Request) error {
-	_, err := t.execN(`INSERT INTO requests (token, key, digest, status, headers, body, order_id, created_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)`,
-		r.Token, r.Key, blob(r.Digest), r.Status, blob(r.Headers), blob(r.Body), r.Order, micros(r.Created))
+	n, err := t.execN(`INSERT INTO requests (token, key, digest, status, headers, body, order_id, created_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)
+		ON CONFLICT (token, key) DO NOTHING`, r.Token, r.Key, blob(r.Digest), r.Status, blob(r.Headers), blob(r.Body), r.Order, micros(r.Created))
+	if err == nil && n == 0 {
+		err = t.fail(store.ErrAnswered)
+	}
 	return err
 }
 

@@ -90,7 +90,13 @@ func (t *tx) expect(query string, args []any, met func(rows int64) error) error 
 	if t.dialect.watch != nil {
 		t.dialect.watch(query, args)
 	}
-	return t.fail(t.s.queue(t.ctx, Statement{SQL: query, Args: args, Met: met}))
+	st := Statement{SQL: query, Args: args}
+	if met != nil {
+		// The unit is lost whatever the method makes of it with which this comes: one that
+		// finds nothing takes that for an answer.
+		st.Met = func(rows int64) error { return t.fail(met(rows)) }
+	}
+	return t.fail(t.s.queue(t.ctx, st))
 }
 
 // execN runs a statement and says how many rows it met.

@@ -292,3 +292,55 @@ func testReopen(t *testing.T, w *world) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// testUnmet: a unit of which a statement met nothing is lost, whatever it makes of the
+// error with which it hears of that.
+func testUnmet(t *testing.T, w *world) {
+	w.put(fresh("root", "A1", noon))
+	stale := fresh("root", "A1", noon)
+	stale.Version = 7
+	for name, next := range map[string]func(store.Tx) error{
+		"a read that finds nothing": func(tx store.Tx) error {
+			if _, err := tx.DeskItem("root", "A1"); err == nil || errors.Is(err, store.ErrConflict) {
+				return err
+			}
+			return nil
+		},
+		"an order that is not there": func(tx store.Tx) error {
+			_, _ = tx.Order("root", "B1")
+			return nil
+		},
+		"an answer to keep": func(tx store.Tx) error {
+			err := tx.PutRequest(store.Request{Token: "t", Key: "k", Created: noon})
+			if errors.Is(err, store.ErrAnswered) {
+				t.Error("nobody was answered:", err)
+			}
+			return nil
+		},
+		"nothing": func(store.Tx) error { return nil },
+	} {
+		err := w.Write(ctx, func(tx store.Tx) error {
+			_ = secret(tx, "before")
+			o := *stale
+			_ = tx.UpdateOrder(&o)
+			_ = next(tx)
+			_ = secret(tx, "after")
+			return nil
+		})
+		if !errors.Is(err, store.ErrConflict) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if w.has("before") || w.has("after") {
+			t.Errorf("%s: half a unit is there", name)
+		}
+	}
+	// A lease that is not ours, found out by a read that finds nothing.
+	err := w.Write(ctx, func(tx store.Tx) error {
+		_ = tx.RepeatReview("none", noon) // says not found
+		_, _ = tx.DeskItem("root", "A1")
+		return nil
+	})
+	if !errors.Is(err, store.ErrNotFound) {
+		t.Error("a review that is not there:", err)
+	}
+}

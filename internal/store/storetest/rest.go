@@ -274,12 +274,12 @@ func testRequests(t *testing.T, w *world) {
 	}
 	err = w.Write(ctx, func(tx store.Tx) error {
 		err := tx.PutRequest(r)
-		if !errors.Is(err, store.ErrConflict) {
-			t.Error("PutRequest itself tells the conflict:", err)
+		if !errors.Is(err, store.ErrAnswered) {
+			t.Error("PutRequest itself tells that the key is there:", err)
 		}
 		return err
 	})
-	if !errors.Is(err, store.ErrConflict) {
+	if !errors.Is(err, store.ErrAnswered) {
 		t.Error(err)
 	}
 	if _, err := w.Request(ctx, "t2", "k1"); !errors.Is(err, store.ErrNotFound) {

@@ -39,6 +39,7 @@ func Run(t *testing.T, e Engine) {
 		{"one unit fails, the others commit", testGroup},
 		{"a unit is whole or not there", testWhole},
 		{"an error dooms its unit", testDoomed},
+		{"a unit is lost of which a statement met nothing", testUnmet},
 		{"a panic is its caller's", testPanic},
 		{"a caller who leaves", testLeave},
 		{"a closed store says so", testClosed},
