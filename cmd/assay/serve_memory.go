@@ -10,9 +10,9 @@ import (
 // A tender of memory collects garbage seldom while there is much to do, which saves a
 // twentieth of the processors, and gives memory back when there is little.
 type tender struct {
-	last  uint64 // bytes allocated since the start, when it looked last
-	calm  int    // how often in a row little was
-	eager bool   // whether garbage is collected seldom
+	last   uint64 // bytes allocated since the start, when it looked last
+	calm   int    // how often in a row little was
+	seldom bool   // whether garbage is collected seldom
 }
 
 const (
@@ -22,8 +22,8 @@ const (
 	busy = 32 << 20
 	// calmAfter is how many looks at little make calm.
 	calmAfter = 10
-	// eagerPercent is the collector's target under load; Go's own is 100.
-	eagerPercent, calmPercent = 400, 100
+	// seldomPercent is the collector's target under load; Go's own is 100.
+	seldomPercent, calmPercent = 400, 100
 )
 
 // look says whether the mode changes, from what was allocated since the start.
@@ -35,9 +35,9 @@ func (t *tender) look(allocated uint64) (changed bool) {
 	} else {
 		t.calm++
 	}
-	was := t.eager
-	t.eager = much || was && t.calm < calmAfter
-	return t.eager != was
+	was := t.seldom
+	t.seldom = much || was && t.calm < calmAfter
+	return t.seldom != was
 }
 
 // tendMemory runs until ctx ends.
@@ -57,8 +57,8 @@ func tendMemory(ctx context.Context) {
 		metrics.Read(sample)
 		switch changed := t.look(sample[0].Value.Uint64()); {
 		case !changed:
-		case t.eager:
-			debug.SetGCPercent(eagerPercent)
+		case t.seldom:
+			debug.SetGCPercent(seldomPercent)
 		default:
 			debug.SetGCPercent(calmPercent)
 			debug.FreeOSMemory()

@@ -6,11 +6,11 @@ import "testing"
 func TestTender(t *testing.T) {
 	var v tender
 	var total uint64
-	look := func(bytes uint64, changed, eager bool) {
+	look := func(bytes uint64, changed, seldom bool) {
 		t.Helper()
 		total += bytes
-		if got := v.look(total); got != changed || v.eager != eager {
-			t.Fatalf("after %d bytes: changed %v, eager %v", bytes, got, v.eager)
+		if got := v.look(total); got != changed || v.seldom != seldom {
+			t.Fatalf("after %d bytes: changed %v, seldom %v", bytes, got, v.seldom)
 		}
 	}
 	look(busy-1, false, false)

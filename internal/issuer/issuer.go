@@ -234,9 +234,21 @@ type Problem struct {
 // A Refusal is the error for what cannot be issued as it is.
 type Refusal struct {
 	Problems []Problem
+	// Over: the issuer knows the order no more, or calls it failed. Nothing comes of it
+	// any more; what else is refused may be given later.
+	Over bool
 	// Err is what lies behind it, for the operator; nil: the problems say all.
 	Err error
 }
+
+// Over reports whether an error is a refusal for good.
+func Over(err error) bool {
+	var r *Refusal
+	return errors.As(err, &r) && r.Over
+}
+
+// ErrElsewhere: an order was begun at another CA, the configuration has changed since.
+var ErrElsewhere = errors.New("the order was begun at another CA")
 
 func (r *Refusal) Error() string {
 	words := make([]string, len(r.Problems))

@@ -127,21 +127,21 @@ func (s *Service) settleCancelled(ctx context.Context, d store.Due, o *store.Ord
 		return i.abandon(ctx, a, "the order was cancelled", 0)
 	}
 	sent, err := i.sent(ctx, a)
-	if err != nil {
-		return i.waits(ctx, err)
-	}
 	var issued *issuer.Issued
-	if sent {
+	if err == nil && sent {
 		issued, err = i.fetch(ctx, a)
 	}
 	switch {
-	case !sent, errors.As(err, new(*issuer.Refusal)):
+	case errors.Is(err, issuer.ErrElsewhere), issuer.Over(err): // it had been sent: there may be a certificate
+		i.ca = nil
+		return i.abandon(ctx, a, "", 0)
+	case err != nil:
+		return i.waits(ctx, err)
+	case !sent:
 		if err := i.drop(ctx, a, "the order was cancelled before a certificate came of it"); err != nil {
 			return err
 		}
 		return i.later(ctx, 0)
-	case err != nil:
-		return i.waits(ctx, err)
 	}
 	return i.unwanted(ctx, a, issued)
 }

@@ -3,10 +3,12 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	"assay/cause"
 	"assay/internal/issuer"
 	"assay/internal/store"
 	"assay/order"
@@ -122,15 +124,44 @@ func TestCancelWhileIssuing(t *testing.T) {
 	}
 }
 
-// TestCancelRefused: a CA that says that nothing comes of it any more keeps no order.
+// TestCancelRefused: a CA that says for good that nothing comes of it keeps no order, and
+// of what had been sent that is written down; one that refuses to tell now is asked again.
 func TestCancelRefused(t *testing.T) {
 	t.Parallel()
-	h := newFarHouse(t)
-	v := h.dies(t, true)
-	h.cancelling(t, v)
-	h.ca.complete = func(*farOrder) error { return foreign(errors.New("it is over")) }
-	h.passes(t, v, 12*time.Hour)
-	h.cancelledFor(t, v, order.AttemptAbandoned)
+	busy := &issuer.Refusal{Problems: []issuer.Problem{{Cause: cause.IssuanceCAUnavailable, Subject: "order"}}, Err: errors.New("too many requests")}
+	for name, x := range map[string]struct {
+		sent, complete error
+		lost, waits    bool
+	}{
+		"it is over, says the download":     {complete: foreign(errors.New("it is over")), lost: true},
+		"it was begun elsewhere":            {sent: fmt.Errorf("finding it: %w", issuer.ErrElsewhere), lost: true},
+		"too many requests":                 {sent: busy, waits: true},
+		"too many requests at the download": {complete: busy, waits: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newFarHouse(t)
+			v := h.dies(t, true)
+			h.cancelling(t, v)
+			if x.sent != nil {
+				h.ca.sent = func() error { return x.sent }
+			}
+			h.ca.complete = func(*farOrder) error { return x.complete }
+			if again := h.passes(t, v, 12*time.Hour); x.waits != (again.State == order.StateCancelling) {
+				t.Fatalf("it is %s", again.State)
+			}
+			h.ca.sent, h.ca.complete = nil, nil
+			h.passes(t, v, 12*time.Hour)
+			h.cancelledFor(t, v, order.AttemptAbandoned)
+			list, err := h.Attempts(context.Background(), h.who[RoleApplicant], v.ID)
+			if err != nil || len(list) != 1 || list[0].Lost != x.lost {
+				t.Errorf("%+v, %v", list, err)
+			}
+			if x.waits != (len(h.ca.revoked) == 1) {
+				t.Errorf("revoked %v", h.ca.revoked)
+			}
+		})
+	}
 }
 
 // TestCancelWithoutCA: where the CA is used no more nobody learns what came of it; the

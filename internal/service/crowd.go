@@ -15,8 +15,8 @@ type crowd struct {
 	thin chan struct{} // closed as soon as there is no crowd any more; nil: there is none
 }
 
-// yield is how long a check gives way at most, so that checks are made however many
-// orders come: with 64 at a time at least 64 in a second, where they can be.
+// yield is how long what is due gives way at most, so that checks are made however many
+// orders come: 64 at a time, each a second later than else.
 const yield = time.Second
 
 // few is how many requests at once are no crowd.

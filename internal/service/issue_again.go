@@ -49,7 +49,7 @@ func (i *issuance) sent(ctx context.Context, a *store.Attempt) (bool, error) {
 	about := *i.request
 	about.State = a.Data
 	sent, err := follower.Sent(ctx, &about)
-	if errors.As(err, new(*issuer.Refusal)) {
+	if issuer.Over(err) {
 		return false, nil // none comes any more
 	}
 	return sent, err

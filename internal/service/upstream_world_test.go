@@ -161,6 +161,7 @@ func (f *far) Complete(_ context.Context, p *issuer.Prepared) (*issuer.Issued, e
 
 func foreign(err error) error {
 	return &issuer.Refusal{
+		Over:     true,
 		Problems: []issuer.Problem{{Cause: cause.IssuanceCAUnavailable, Subject: "order", Parameters: map[string]any{"problem": "foreign"}}}, Err: err,
 	}
 }

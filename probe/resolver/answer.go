@@ -308,7 +308,7 @@ func (l *Look) direct(ctx context.Context, a *asked, list []netip.Addr) (*eviden
 	done := make(chan struct{}, len(list))
 	for i, address := range list {
 		l.running.Go(func() {
-			replies[i] = l.ask(ctx, a.server, address, q, l.target(a.name))
+			replies[i] = l.ask(ctx, a.server, address, q, payer{domain: l.target(a.name)})
 			done <- struct{}{}
 		})
 	}

@@ -96,7 +96,7 @@ func (p *peer) onlyPlain() bool {
 //   - the name in another case: in lower case, over TCP, which is harder to forge
 //   - cut short: over TCP
 //   - another error: once more
-func (l *Look) ask(ctx context.Context, server string, address netip.Addr, q query, target string) (got *reply) {
+func (l *Look) ask(ctx context.Context, server string, address netip.Addr, q query, pays payer) (got *reply) {
 	stack.Grow8()
 	defer func() { // somebody waits for the reply
 		if p := contain.Recovered(recover()); p != nil {
@@ -106,7 +106,7 @@ func (l *Look) ask(ctx context.Context, server string, address netip.Addr, q que
 		}
 	}()
 	return l.put(ctx, &asking{
-		reply: reply{server: server, address: address}, q: q, target: target,
+		reply: reply{server: server, address: address}, q: q, pays: pays,
 		to: netip.AddrPortFrom(address, 53), dialer: l.r.c.Dialer,
 	})
 }
@@ -156,7 +156,7 @@ type asking struct {
 	q       query
 	to      netip.AddrPort
 	dialer  *dial.Dialer
-	target  string // whose budget it is
+	pays    payer
 	network string
 	peer    *peer
 	retried bool // after an error code
@@ -201,7 +201,7 @@ func (a *asking) run() {
 
 // once sends the question once, if the budgets allow.
 func (a *asking) once() received {
-	if !a.l.spend(a.address, a.target, a.q.recurse) {
+	if !a.l.spend(a.address, a.pays, a.q.recurse) {
 		a.broke = true
 		if a.tries == 0 {
 			a.unknown = "budget"

@@ -17,10 +17,23 @@ type budget struct {
 }
 
 type shard struct {
-	mu      sync.Mutex
-	servers map[netip.Addr]bucket
-	targets map[string]bucket
+	mu         sync.Mutex
+	servers    map[netip.Addr]bucket
+	targets    map[string]bucket
+	registries map[string]bucket
 }
+
+// A payer is whose budget packets are: that of a registrable domain. Those to a
+// registry's servers are sent on behalf of the domain below it, and all together bounded
+// too: nobody shall aim us at a small registry with names that he makes up.
+type payer struct {
+	domain   string
+	registry string // "": its servers are not asked
+}
+
+// manyDomains is how many times as much as on behalf of one domain may be sent to the
+// servers of one registry.
+const manyDomains = 10
 
 type bucket struct {
 	tokens float64
@@ -36,20 +49,20 @@ const maxBuckets = 1024
 func newBudget(perServer, perTarget int) *budget {
 	b := &budget{perServer: float64(perServer), perTarget: float64(perTarget), seed: maphash.MakeSeed()}
 	for i := range b.shards {
-		b.shards[i].servers, b.shards[i].targets = map[netip.Addr]bucket{}, map[string]bucket{}
+		s := &b.shards[i]
+		s.servers, s.targets, s.registries = map[netip.Addr]bucket{}, map[string]bucket{}, map[string]bucket{}
 	}
 	return b
 }
 
-// spend takes a packet off both buckets, or off none of a poor target.
-func (b *budget) spend(address netip.Addr, target string, anyServer bool) bool {
+// spend takes a packet off all of these buckets, or off none of a poor payer.
+func (b *budget) spend(address netip.Addr, p payer, anyServer bool) bool {
 	now := time.Now()
 	if b.perTarget >= 0 {
-		s := &b.shards[maphash.String(b.seed, target)%uint64(len(b.shards))]
-		s.mu.Lock()
-		ok := take(s.targets, target, b.perTarget, now)
-		s.mu.Unlock()
-		if !ok {
+		if s := b.shard(p.domain); !s.pay(s.targets, p.domain, b.perTarget, now) {
+			return false
+		}
+		if s := b.shard(p.registry); p.registry != "" && !s.pay(s.registries, p.registry, manyDomains*b.perTarget, now) {
 			return false
 		}
 	}
@@ -60,6 +73,16 @@ func (b *budget) spend(address netip.Addr, target string, anyServer bool) bool {
 		return take(s.servers, address, b.perServer, now)
 	}
 	return true
+}
+
+func (b *budget) shard(name string) *shard {
+	return &b.shards[maphash.String(b.seed, name)%uint64(len(b.shards))]
+}
+
+func (s *shard) pay(from map[string]bucket, name string, rate float64, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return take(from, name, rate, now)
 }
 
 func take[K comparable](buckets map[K]bucket, key K, rate float64, now time.Time) bool {

@@ -27,7 +27,7 @@ const maxEndpoints = maxServers * 2 * maxAddresses
 // channel is closed after the last reply.
 func (l *Look) each(ctx context.Context, z *zone, q query) <-chan *reply {
 	replies := make(chan *reply, maxEndpoints)
-	target := l.payer(z, q.name)
+	pays := l.payer(z, q.name)
 	var left atomic.Int32
 	done := func() {
 		if left.Add(-1) == 0 {
@@ -40,7 +40,7 @@ func (l *Look) each(ctx context.Context, z *zone, q query) <-chan *reply {
 		for _, a := range list {
 			l.running.Go(func() {
 				defer done()
-				replies <- l.ask(ctx, s.name, a, q, target)
+				replies <- l.ask(ctx, s.name, a, q, pays)
 			})
 		}
 	}
@@ -75,7 +75,7 @@ func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) b
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	target := l.payer(z, q.name)
+	pays := l.payer(z, q.name)
 	results := make(chan *reply, maxEndpoints)
 	ready := l.ready(z)
 	var late <-chan endpoint // addresses of servers without glue, as they are found
@@ -94,7 +94,7 @@ func (l *Look) some(ctx context.Context, z *zone, q query, accept func(*reply) b
 	start := func(e endpoint) {
 		running++
 		allowed--
-		l.running.Go(func() { results <- l.ask(ctx, e.server, e.address, q, target) })
+		l.running.Go(func() { results <- l.ask(ctx, e.server, e.address, q, pays) })
 	}
 	hedge := time.NewTimer(l.r.c.Hedge)
 	defer hedge.Stop()

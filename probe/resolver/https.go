@@ -104,9 +104,9 @@ const dnsMessage = "application/dns-message" // RFC 8484 6
 // there is no answer.
 func (l *Look) overHTTPS(ctx context.Context, resolver string, q query) *reply {
 	q.exact = true // the connection is not to be forged
-	a := &asking{l: l, ctx: ctx, q: q, network: "https", target: l.target(q.name)}
+	a := &asking{l: l, ctx: ctx, q: q, network: "https", pays: payer{domain: l.target(q.name)}}
 	for a.tries < l.r.c.Tries && ctx.Err() == nil {
-		if !l.spend(a.address, a.target, true) {
+		if !l.spend(a.address, a.pays, true) {
 			a.status, a.unknown = "not-asked", "budget"
 			break
 		}

@@ -66,9 +66,9 @@ const (
 	perQuestion = 12
 )
 
-// spend takes one packet off the budgets: the look's, the target's, and the
+// spend takes one packet off the budgets: the look's, the payer's, and the
 // server's unless that is a recursive resolver, which serves all targets.
-func (l *Look) spend(address netip.Addr, target string, recursive bool) bool {
+func (l *Look) spend(address netip.Addr, p payer, recursive bool) bool {
 	bound := l.r.c.Packets
 	if bound == 0 {
 		bound = max(perLook, perQuestion*int(l.asked.Load()))
@@ -76,7 +76,7 @@ func (l *Look) spend(address netip.Addr, target string, recursive bool) bool {
 	if int(l.spent.Add(1)) > bound {
 		return false
 	}
-	return l.r.budget.spend(address, target, recursive)
+	return l.r.budget.spend(address, p, recursive)
 }
 
 func (l *Look) lacksTCP() bool { return l.r.lacks.Load().has("tcp") }
@@ -89,13 +89,12 @@ func (l *Look) target(name string) string {
 	return plain(name)
 }
 
-// payer is whose budget the packets for a question to a zone are. A registry's servers
-// are asked on behalf of the domain below it: many domains are no more than one.
-func (l *Look) payer(z *zone, question string) string {
+// payer is whose budget the packets for a question to a zone are.
+func (l *Look) payer(z *zone, question string) payer {
 	if z.registry {
-		return l.target(question)
+		return payer{domain: l.target(question), registry: z.name}
 	}
-	return l.target(z.name)
+	return payer{domain: l.target(z.name)}
 }
 
 // locate returns the deepest zone that delegations show to hold the name. Below

@@ -100,7 +100,7 @@ func (l *Look) recurse(ctx context.Context, resolver string, q query) *reply {
 		return &reply{unknown: fmt.Sprintf("resolver %q is neither an address with port nor an https URL", resolver)}
 	}
 	return l.put(ctx, &asking{
-		reply: reply{address: to.Addr()}, q: q, target: l.target(q.name), to: to, dialer: l.r.reaching(resolver),
+		reply: reply{address: to.Addr()}, q: q, pays: payer{domain: l.target(q.name)}, to: to, dialer: l.r.reaching(resolver),
 	})
 }
 

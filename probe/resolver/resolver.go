@@ -71,8 +71,8 @@ type Config struct {
 	// questions where that is more.
 	Packets int
 	// PerServer bounds the packets a second to one address over all looks, and
-	// PerTarget those on behalf of one registrable domain, so that nobody can aim
-	// us at somebody. Both let ten seconds' worth go at once. Defaults 1,000 and
+	// PerTarget those on behalf of one registrable domain, ten times as many those to
+	// one registry's servers, so that nobody can aim us at somebody. Both let ten seconds' worth go at once. Defaults 1,000 and
 	// 200; negative: no bound.
 	PerServer, PerTarget int
 

@@ -211,7 +211,7 @@ func (c *CA) getOrder(ctx context.Context, talk *conversation, s *session, locat
 // gone is the refusal for an order that the CA knows no more: it has expired.
 func gone(err error) error {
 	p := issuer.Problem{Cause: cause.LimitDeadlinePassed, Parameters: map[string]any{"clock": "acme-order"}}
-	return &issuer.Refusal{Problems: []issuer.Problem{p}, Err: err}
+	return &issuer.Refusal{Problems: []issuer.Problem{p}, Over: true, Err: err}
 }
 
 // nonsense is an answer that no CA should give.
@@ -324,5 +324,5 @@ func (c *CA) dead(o *acme.Order, list []authorization, r *issuer.Request) error 
 	if len(problems) == 0 {
 		return gone(errors.New("the CA calls the order invalid and does not say why"))
 	}
-	return &issuer.Refusal{Problems: problems, Err: errors.Join(words[:min(len(words), 10)]...)}
+	return &issuer.Refusal{Problems: problems, Over: true, Err: errors.Join(words[:min(len(words), 10)]...)}
 }

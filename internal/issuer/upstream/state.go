@@ -3,9 +3,10 @@ package upstream
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
+
+	"assay/internal/issuer"
 )
 
 // maxState is the largest state of an order, in bytes.
@@ -24,7 +25,7 @@ const stateVersion = 1
 
 // ErrForeign is returned for the state of an order that was begun at another CA:
 // the configuration has changed since. A request without state begins anew.
-var ErrForeign = errors.New("the order was begun at another CA")
+var ErrForeign = issuer.ErrElsewhere
 
 // readState reads what [state.json] wrote.
 func readState(raw json.RawMessage) (*state, error) {

@@ -180,7 +180,7 @@ func migrate(ctx context.Context, url string, f func(*sql.DB) error) (err error)
 
 func dialect() sqlstore.Dialect {
 	return sqlstore.Dialect{
-		Name: "postgres", Begin: "BEGIN", Lanes: lanes,
+		Name: "postgres", Begin: "BEGIN ISOLATION LEVEL READ COMMITTED", Lanes: lanes,
 		SkipLocked: " FOR UPDATE SKIP LOCKED", ForUpdate: " FOR UPDATE",
 		Lock:      "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 		Translate: translate, Retry: retry, Unsure: unsure, Pipe: pipe,

@@ -280,16 +280,16 @@ func (l *lane) one(ctx context.Context, u *unit) outcome {
 	return o
 }
 
-// release ends a unit that succeeded. Statements that were queued and not
-// answered yet are answered now; where there are none nothing can fail, and the
-// release goes with what comes next.
+// release ends a unit that succeeded. Statements that were queued and not answered yet
+// are answered first: after its release a unit could not be taken back alone. The release
+// goes with what comes next.
 func (l *lane) release(ctx context.Context) error {
-	waiting := l.s.waiting()
-	err := l.s.queue(ctx, Statement{SQL: "RELEASE SAVEPOINT u"})
-	if err == nil && waiting {
-		_, err = l.s.flush(ctx)
+	if l.s.waiting() {
+		if _, err := l.s.flush(ctx); err != nil {
+			return err
+		}
 	}
-	return err
+	return l.s.queue(ctx, Statement{SQL: "RELEASE SAVEPOINT u"})
 }
 
 // finish commits and answers; it returns units to run again.

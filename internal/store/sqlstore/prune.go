@@ -82,7 +82,7 @@ func (t *tx) unseen(id string) (gone int64, err error) {
 			wanted[o] = true
 		}
 	}
-	bundles, err := read(t, scanBundle, `SELECT order_id, id, body FROM observations WHERE order_id = $1 ORDER BY id`, id)
+	bundles, err := read(t, scanBundle, `SELECT order_id, id, body FROM observations WHERE order_id = $1 ORDER BY first_at, id`, id)
 	if err != nil {
 		return 0, err
 	}

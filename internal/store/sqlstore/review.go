@@ -113,7 +113,7 @@ func (r reader) Observations(ctx context.Context, orderID string, ids []string) 
 // seenBy are the observations of orders by order and id.
 func (r reader) seenBy(ctx context.Context, orders []string) (map[string]map[string]evidence.Observation, error) {
 	in, args := listOf(orders)
-	list, err := collect(ctx, r.q, r.dialect, scanBundle, `SELECT order_id, id, body FROM observations WHERE order_id IN `+in, args...)
+	list, err := collect(ctx, r.q, r.dialect, scanBundle, `SELECT order_id, id, body FROM observations WHERE order_id IN `+in+` ORDER BY order_id, first_at, id`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -122,8 +122,10 @@ func (r reader) seenBy(ctx context.Context, orders []string) (map[string]map[str
 		if all[b.order] == nil {
 			all[b.order] = make(map[string]evidence.Observation, len(b.list))
 		}
-		for i := range b.list {
-			all[b.order][b.list[i].ID] = b.list[i]
+		for i := range b.list { // of one that was seen, gone and seen again the first counts
+			if _, ok := all[b.order][b.list[i].ID]; !ok {
+				all[b.order][b.list[i].ID] = b.list[i]
+			}
 		}
 	}
 	return all, nil

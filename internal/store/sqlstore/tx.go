@@ -170,7 +170,7 @@ func (t *tx) all(list []Statement) error {
 	return t.fail(t.reader.all(t.ctx, list))
 }
 
-// Now takes the lock of the order first, as all units do that need several.
+// Now takes the lock of the order before those of its keys.
 func (t *tx) Now(q store.NowQuery) (*store.Now, error) {
 	var orders []store.Order
 	var around store.Around

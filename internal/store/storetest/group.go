@@ -344,3 +344,32 @@ func testUnmet(t *testing.T, w *world) {
 		t.Error("a review that is not there:", err)
 	}
 }
+
+// testUnmetBeside: a unit of which a statement met nothing does not have those beside it
+// run again.
+func testUnmetBeside(t *testing.T, w *world) {
+	w.put(fresh("root", "A1", noon))
+	var ran atomic.Int64
+	var all sync.WaitGroup
+	const good, bad = 40, 10
+	for i := range good + bad {
+		all.Go(func() {
+			err := w.Write(ctx, func(tx store.Tx) error {
+				if i%5 != 0 {
+					ran.Add(1)
+					return secret(tx, fmt.Sprint("good", i))
+				}
+				o := *fresh("root", "A1", noon)
+				o.Version = 7
+				return tx.UpdateOrder(&o)
+			})
+			if (i%5 == 0) != errors.Is(err, store.ErrConflict) {
+				t.Errorf("unit %d: %v", i, err)
+			}
+		})
+	}
+	all.Wait()
+	if ran.Load() != good {
+		t.Errorf("%d units ran %d times", good, ran.Load())
+	}
+}

@@ -424,3 +424,44 @@ func testStats(t *testing.T, w *world) {
 		t.Error(diff, err)
 	}
 }
+
+// testSeenAgain: of what was seen, gone and seen again the first counts for every review,
+// whatever is pruned.
+func testSeenAgain(t *testing.T, w *world) {
+	w.put(fresh("root", "A1", noon))
+	first, other := observation(1), observation(2)
+	again := first
+	again.At = noon.Add(time.Hour)
+	for n, seen := range map[int]evidence.Observation{1: first, 2: other, 3: again} {
+		r, _ := review("A1", n)
+		r.Seen, r.First = []string{seen.ID}, noon.Add(time.Duration(n)*time.Minute)
+		packed, err := store.PackReview(r, []evidence.Observation{seen}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.do(func(tx store.Tx) error { return tx.InsertReview(packed) })
+	}
+	if again.ID != first.ID {
+		t.Fatal("not the same observation")
+	}
+	for range 2 {
+		for _, ids := range [][]string{{first.ID}, nil} {
+			got, err := w.Observations(ctx, "A1", ids)
+			if err != nil || !slices.ContainsFunc(got, func(o evidence.Observation) bool { return o.ID == first.ID && o.At.Equal(first.At) }) {
+				t.Errorf("%+v, %v", got, err)
+			}
+		}
+		w.do(func(tx store.Tx) error {
+			o, err := tx.Order("root", "A1")
+			if err != nil {
+				return err
+			}
+			o.State, o.Ended = order.StateFailed, noon
+			if err := tx.UpdateOrder(o); err != nil {
+				return err
+			}
+			_, err = tx.Prune(store.Prune{Reviews: noon.Add(24 * time.Hour)}, 50)
+			return err
+		})
+	}
+}

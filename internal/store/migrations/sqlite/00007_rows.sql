@@ -4,5 +4,6 @@
 SELECT 1;
 
 -- +goose Down
--- Down keeps every row.
+-- Observations are kept together from here on, which versions before cannot read.
+-- Down keeps every row but those of observations.
 SELECT 1;
