@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"assay/bench/measure"
 )
 
 func main() {
@@ -36,8 +38,8 @@ func run(lines int) error {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "assay")
-	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/assay").CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
+	if err := measure.Build(binary); err != nil {
+		return err
 	}
 	if err := startup(binary, dir); err != nil {
 		return err

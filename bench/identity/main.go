@@ -30,6 +30,7 @@ import (
 	"strings"
 	"syscall"
 
+	"assay/bench/measure"
 	"assay/internal/client"
 	"assay/lab"
 	"assay/order"
@@ -53,8 +54,8 @@ func run(ctx context.Context, n int) error {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "assay")
-	if out, err := exec.Command("go", "build", "-o", binary, "assay/cmd/assay").CombinedOutput(); err != nil {
-		return fmt.Errorf("building: %w\n%s", err, out)
+	if err := measure.Build(binary); err != nil {
+		return err
 	}
 	fmt.Printf("%-28s %7s %10s %10s %12s %12s %14s\n", "orders", "ready", "POST p50", "POST p99", "ready p50", "ready p99", "CPU an order")
 	for _, product := range []order.Product{order.OV, order.DV} {

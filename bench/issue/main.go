@@ -26,7 +26,6 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -56,8 +55,8 @@ func run(ctx context.Context, under string, each time.Duration, clients int, bin
 	defer os.RemoveAll(dir)
 	if binary == "" {
 		binary = filepath.Join(dir, "assay")
-		if out, err := exec.Command("go", "build", "-o", binary, "assay/cmd/assay").CombinedOutput(); err != nil {
-			return fmt.Errorf("building: %w\n%s", err, out)
+		if err := measure.Build(binary); err != nil {
+			return err
 		}
 	}
 	signs, err := signing(each / 2)

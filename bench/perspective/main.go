@@ -26,6 +26,7 @@ import (
 	"github.com/miekg/dns"
 
 	"assay"
+	"assay/bench/measure"
 	"assay/cause"
 	"assay/data"
 	"assay/evidence"
@@ -57,8 +58,8 @@ func run(agents, rate int, lasting time.Duration) error {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "assay")
-	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/assay").CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
+	if err := measure.Build(binary); err != nil {
+		return err
 	}
 	world, settings, err := laboratory(dir)
 	if err != nil {

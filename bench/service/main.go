@@ -52,6 +52,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"assay/bench/measure"
 	"assay/internal/store"
 	"assay/internal/store/pgtest"
 	"assay/internal/store/postgres"
@@ -80,8 +81,8 @@ func run(each time.Duration, clients int, binary, only string, onlyWorkers, befo
 	defer os.RemoveAll(dir)
 	if binary == "" {
 		binary = filepath.Join(dir, "assay")
-		if out, err := exec.Command("go", "build", "-o", binary, "assay/cmd/assay").CombinedOutput(); err != nil {
-			return fmt.Errorf("building: %w\n%s", err, out)
+		if err := measure.Build(binary); err != nil {
+			return err
 		}
 		if err := settled(binary); err != nil {
 			return err
