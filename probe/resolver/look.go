@@ -146,7 +146,7 @@ func (l *Look) deepest(name string) *zone {
 
 // adopt remembers a zone for this look. The first delegation seen counts.
 func (l *Look) adopt(z *zone) *zone {
-	if z.parent != nil && z.parent.registry {
+	if z.parent != nil && z.parent.registry && !z.registry { // a top-level zone is one, and others may have it already
 		s := l.r.c.Dialer.Data.Suffix(plain(z.name), true)
 		z.registry = s.Registrable == "" && s.ICANN
 	}

@@ -8,8 +8,7 @@ ALTER TABLE certificates SET (toast_tuple_target = 8160);
 ALTER TABLE attempts SET (toast_tuple_target = 8160);
 
 -- +goose Down
--- Observations are kept together from here on, which versions before cannot read.
--- Down keeps every row but those of observations.
+-- Down keeps every row.
 ALTER TABLE reviews RESET (toast_tuple_target);
 ALTER TABLE observations RESET (toast_tuple_target);
 ALTER TABLE certificates RESET (toast_tuple_target);

@@ -4,6 +4,5 @@
 SELECT 1;
 
 -- +goose Down
--- Observations are kept together from here on, which versions before cannot read.
--- Down keeps every row but those of observations.
+-- Down keeps every row.
 SELECT 1;
