@@ -296,6 +296,7 @@ func (b *book) ocsp(ctx context.Context, client *http.Client, server, id string)
 		b.wrong = append(b.wrong, fmt.Sprintf("OCSP of certificate %s, that was handed out: %v", id, err))
 	case r.Status == ocsp.Revoked:
 		b.dead[id] = true
+	case b.several: // what one server revoked the others answer when they have looked at the database
 	case dead || told:
 		b.wrong = append(b.wrong, fmt.Sprintf("revocation lost: OCSP says %d of certificate %s, which is revoked", r.Status, id))
 	}

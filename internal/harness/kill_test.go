@@ -304,6 +304,7 @@ func shut(db store.Store) error {
 // for the first fault.
 func (s *siege) run(t *testing.T, n int, now func() time.Time) {
 	t.Helper()
+	s.book.several = s.servers > 1
 	kills := 0
 	for ; kills < n || kills < 10*n && !s.book.shows(n); kills++ {
 		faults, err := s.round(t.Context())

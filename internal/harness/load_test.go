@@ -36,9 +36,10 @@ type deed struct {
 // A book is what the clients remember: what they asked for and what they were
 // told. Nothing of it comes from the database.
 type book struct {
-	mu    sync.Mutex
-	token string
-	next  int
+	several bool // servers on one database
+	mu      sync.Mutex
+	token   string
+	next    int
 	// reviewer is the token of who reviews; waiting are the orders that a
 	// reviewer will have to decide about.
 	reviewer string
