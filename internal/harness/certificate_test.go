@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	mathrand "math/rand/v2"
 	"net/http"
 	"slices"
@@ -39,6 +40,9 @@ type certificates struct {
 	// OCSP said is revoked.
 	revoked map[string]deed
 	dead    map[string]bool
+	// knows are those that a server of this round has revoked or said to be revoked, by
+	// server and certificate; fixed those that were when the round began.
+	knows, fixed map[string]bool
 	// lists are those that clients got, by shard and number.
 	lists map[int64]map[int64]*x509.RevocationList
 	// newest is the highest number of a shard that a server has answered with, by
@@ -54,6 +58,7 @@ type certificates struct {
 func newCertificates() certificates {
 	return certificates{
 		seen: map[string][]byte{}, prints: map[string]string{}, signed: map[string]*x509.Certificate{}, revoked: map[string]deed{}, dead: map[string]bool{},
+		knows: map[string]bool{}, fixed: map[string]bool{},
 		lists: map[int64]map[int64]*x509.RevocationList{}, newest: map[string]int64{}, floor: map[string]int64{},
 		revokes: make(chan struct{}, 1),
 	}
@@ -85,6 +90,11 @@ func (b *book) opens() {
 		b.floor[shard] = max(b.floor[shard], n)
 	}
 	clear(b.newest)
+	for id := range b.revoked {
+		b.fixed[id] = true
+	}
+	maps.Copy(b.fixed, b.dead)
+	clear(b.knows)
 }
 
 // pick is an order that is known to have a certificate, or "".
@@ -255,13 +265,12 @@ func (b *book) list(ctx context.Context, client *http.Client, server string, sha
 	b.lists[shard][number] = l
 }
 
-// ocsp asks what became of a certificate. What was acknowledged as revoked before,
-// or was revoked once, is.
+// ocsp asks what became of a certificate. It is revoked for a server that revoked it, or
+// has said so, and for all that were started since; others that run may take 15 seconds.
 func (b *book) ocsp(ctx context.Context, client *http.Client, server, id string) {
 	b.mu.Lock()
 	der, ca := b.seen[id], b.ca
-	_, told := b.revoked[id]
-	dead := b.dead[id]
+	must := b.fixed[id] || b.knows[server+" "+id]
 	b.mu.Unlock()
 	if ca == nil {
 		ca, _ = x509.ParseCertificate(b.get(ctx, client, server+"/ca/"+caID+".crt"))
@@ -295,9 +304,8 @@ func (b *book) ocsp(ctx context.Context, client *http.Client, server, id string)
 	case err != nil:
 		b.wrong = append(b.wrong, fmt.Sprintf("OCSP of certificate %s, that was handed out: %v", id, err))
 	case r.Status == ocsp.Revoked:
-		b.dead[id] = true
-	case b.several: // what one server revoked the others answer when they have looked at the database
-	case dead || told:
+		b.dead[id], b.knows[server+" "+id] = true, true
+	case must:
 		b.wrong = append(b.wrong, fmt.Sprintf("revocation lost: OCSP says %d of certificate %s, which is revoked", r.Status, id))
 	}
 }

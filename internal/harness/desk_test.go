@@ -22,7 +22,7 @@ func (b *book) letIn(ctx context.Context, server string) error {
 	}
 	var told struct{ Secret string }
 	d := deed{key: "reviewer", body: `{"role":"reviewer","account":"rita","name":"a reviewer"}`}
-	status, raw, err := post(ctx, http.DefaultClient, server+"/api/v1/tokens", b.token, d)
+	status, _, raw, err := post(ctx, http.DefaultClient, server+"/api/v1/tokens", b.token, d)
 	if err == nil && status != http.StatusCreated {
 		err = fmt.Errorf("a reviewer's token: %d %s", status, raw)
 	}

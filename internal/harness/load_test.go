@@ -169,7 +169,7 @@ func (b *book) send(ctx context.Context, client *http.Client, server string, d d
 	if d.desk {
 		token = b.reviewer
 	}
-	status, raw, err := post(ctx, client, server+d.path, token, d)
+	status, replayed, raw, err := post(ctx, client, server+d.path, token, d)
 	if err == nil {
 		select {
 		case b.heard <- struct{}{}:
@@ -208,6 +208,10 @@ func (b *book) send(ctx context.Context, client *http.Client, server string, d d
 	b.done[d.key] = a
 	if d.does == "revoke" {
 		b.revoked[d.order] = d
+		// What is only said again another server may have done.
+		if !replayed || !b.several {
+			b.knows[server+" "+d.order] = true
+		}
 		select {
 		case b.revokes <- struct{}{}:
 		default: // somebody said so
@@ -281,10 +285,10 @@ func (b *book) blame(format string, args ...any) {
 	b.wrong = append(b.wrong, fmt.Sprintf(format, args...))
 }
 
-func post(ctx context.Context, client *http.Client, url, token string, d deed) (int, []byte, error) {
+func post(ctx context.Context, client *http.Client, url, token string, d deed) (status int, replayed bool, raw []byte, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(d.body))
 	if err != nil {
-		return 0, nil, err
+		return 0, false, nil, err
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("Idempotency-Key", d.key)
@@ -293,9 +297,9 @@ func post(ctx context.Context, client *http.Client, url, token string, d deed) (
 	}
 	resp, err := client.Do(r)
 	if err != nil {
-		return 0, nil, err
+		return 0, false, nil, err
 	}
 	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, 4<<20))
-	return resp.StatusCode, raw, err
+	raw, err = io.ReadAll(io.LimitReader(resp.Body, 4<<20))
+	return resp.StatusCode, resp.Header.Get("Idempotency-Replayed") != "", raw, err
 }
