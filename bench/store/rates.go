@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -89,17 +90,11 @@ func rates(ctx context.Context, p *place, each time.Duration) error {
 	if err := raw.Close(); err != nil {
 		return err
 	}
-	if at, err = p.make(ctx); err != nil {
-		return err
-	}
-	db, err := p.open(ctx, at)
+	db, err := peopled(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := people(ctx, db); err != nil {
-		return err
-	}
 	fmt.Printf("  %-8s %18s %18s %8s %14s\n", "clients", "bare commits/s", "orders/s", "ratio", "CPU an order")
 	for _, clients := range []int{1, 8, 32} {
 		before, first := measure.CPUTime(), n.Load()
@@ -111,6 +106,22 @@ func rates(ctx context.Context, p *place, each time.Duration) error {
 		fmt.Printf("  %-8d %18.0f %18.0f %7.2f× %14v\n", clients, single[clients], rate, rate/single[clients], cpu.Round(time.Microsecond))
 	}
 	return nil
+}
+
+// peopled makes a database with an account, and nothing else.
+func peopled(ctx context.Context, p *place) (*sqlstore.DB, error) {
+	at, err := p.make(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, err := p.open(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	if err := people(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 func people(ctx context.Context, db *sqlstore.DB) error {

@@ -37,18 +37,11 @@ var (
 // to the certificate: the reads, units and rows of each step, and nothing else, but that
 // each order is sealed by itself here, and its lease is a row that is written.
 func wholes(ctx context.Context, p *place, each time.Duration) error {
-	at, err := p.make(ctx)
-	if err != nil {
-		return err
-	}
-	db, err := p.open(ctx, at)
+	db, err := peopled(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := people(ctx, db); err != nil {
-		return err
-	}
 	server := 0
 	if p.pg != nil {
 		server = p.pg.Pid()

@@ -47,23 +47,12 @@ func TestRestoreKilled(t *testing.T) {
 			}
 		}
 	}
-	binary, err := exec.LookPath("assay")
-	if err != nil {
-		t.Fatal(err)
-	}
 	began := time.Now()
 	s.db(t, 0, &restoreResult{}, "restore", files[1], "--identity", key, "--data", s.data(), "--replace")
 	took := time.Since(began)
 	seen := map[string]int{}
 	for i := range 30 {
-		c := exec.Command(binary, "db", "restore", files[i%2], "--identity", key, "--data", s.data(), "--replace")
-		c.Env = append(os.Environ(), "HOME="+s.dir, "ASSAY_CONFIG=", "ASSAY_DATABASE=")
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		timer := time.AfterFunc(rand.N(took+took/4), func() { _ = c.Process.Kill() }) // it may have ended
-		_ = c.Wait()                                                                  // killed or not
-		timer.Stop()
+		s.killed(t, took, "restore", files[i%2], "--identity", key, "--data", s.data(), "--replace")
 		got := s.opened(t)
 		if !slices.Contains(digests[:], got) {
 			t.Fatalf("after kill %d neither the one nor the other is there", i)
@@ -115,10 +104,6 @@ func TestRekeyKilled(t *testing.T) {
 			return nil
 		})
 	})
-	binary, err := exec.LookPath("assay")
-	if err != nil {
-		t.Fatal(err)
-	}
 	rekey := []string{"rekey", "--data", s.data(), "--new-key-file", next}
 	began := time.Now()
 	s.db(t, 0, &rekeyResult{}, rekey...)
@@ -147,14 +132,7 @@ func TestRekeyKilled(t *testing.T) {
 		if i == 15 {
 			break
 		}
-		c := exec.Command(binary, append([]string{"db"}, rekey...)...)
-		c.Env = append(os.Environ(), "HOME="+s.dir, "ASSAY_CONFIG=", "ASSAY_DATABASE=")
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		timer := time.AfterFunc(rand.N(took+took/4), func() { _ = c.Process.Kill() }) // it may have ended
-		_ = c.Wait()                                                                  // killed or not
-		timer.Stop()
+		s.killed(t, took, rekey...)
 	}
 	t.Logf("%d of 16 came to their end", ends)
 }
@@ -382,4 +360,22 @@ func TestRestoreRefused(t *testing.T) {
 	newer := filepath.Join(s.dir, "newer.age")
 	s.db(t, 0, &backupResult{}, "backup", newer, "--identity", key, "--data", s.data())
 	s.db(t, exitUnavailable, nil, "restore", newer, "--identity", key, "--data", filepath.Join(s.dir, "new"), "--replace")
+}
+
+// killed runs assay db in a process of its own and kills it at a random moment of about
+// the time that it takes.
+func (s *site) killed(t *testing.T, took time.Duration, args ...string) {
+	t.Helper()
+	binary, err := exec.LookPath("assay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(binary, append([]string{"db"}, args...)...)
+	c.Env = append(os.Environ(), "HOME="+s.dir, "ASSAY_CONFIG=", "ASSAY_DATABASE=")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(rand.N(took+took/4), func() { _ = c.Process.Kill() }) // it may have ended
+	_ = c.Wait()                                                                  // killed or not
+	timer.Stop()
 }

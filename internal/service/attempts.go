@@ -22,8 +22,8 @@ type AttemptView struct {
 	EndedAt   *time.Time `json:"ended_at,omitempty"`
 	// Findings are what the CA, or the gate before it, refused.
 	Findings []review.Finding `json:"findings,omitempty"`
-	// Lost: the CA is not this service's any more, and nobody here knows whether a
-	// certificate came of it. Look for it there, and have it revoked there.
+	// Lost: the CA is not this service's any more, or knows it no more, and nobody here
+	// knows whether a certificate came of it. Look for it there, and have it revoked there.
 	Lost bool `json:"lost,omitempty"`
 	// Revoked and NotRevoked are serial numbers of what another CA issued and nobody
 	// got: that CA revoked it, or refuses to.
@@ -32,7 +32,7 @@ type AttemptView struct {
 }
 
 // lostWhy is why an attempt is given up of which a certificate may have come.
-const lostWhy = "the CA is not used any more: look there for a certificate that came of it"
+const lostWhy = "the CA is not used any more, or knows it no more: look there for a certificate that came of it"
 
 // lost is the detail of such an attempt.
 func lost() (string, error) {

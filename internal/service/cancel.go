@@ -133,8 +133,7 @@ func (s *Service) settleCancelled(ctx context.Context, d store.Due, o *store.Ord
 	}
 	switch {
 	case errors.Is(err, issuer.ErrElsewhere), issuer.Over(err): // it had been sent: there may be a certificate
-		i.ca = nil
-		return i.abandon(ctx, a, "", 0)
+		return i.lose(ctx, a, 0)
 	case err != nil:
 		return i.waits(ctx, err)
 	case !sent:

@@ -156,11 +156,11 @@ func (s *Service) signList(ctx context.Context, c *store.CRL) (ok bool, err erro
 	return err == nil, err
 }
 
-// writeList signs the list that follows on one, with revocations that are not written
-// yet, and writes it with what goes along with it, which writes those too: whatever is
-// signed is written, and what is not signed is not. [store.ErrConflict]: another one followed meanwhile. Lists are numbered
-// upwards also where the database is an older one that was restored: by the seconds
-// since 1970.
+// writeList signs the list that follows on one, with the revocations in more, which also
+// writes: both are in the unit of the list, so that whatever is signed is written, and
+// what is not signed is not. [store.ErrConflict]: another one followed meanwhile. Lists
+// are numbered upwards also where the database is an older one that was restored: by the
+// seconds since 1970.
 func (s *Service) writeList(ctx context.Context, c *store.CRL, sign listSigning, more []store.Revocation, also func(tx store.Tx, list *store.CRL) error) error {
 	// What ended before the last list was signed was in a list after its end, and
 	// need not be in one more (RFC 5280 3.3).

@@ -15,37 +15,49 @@ import (
 
 // abandon ends an attempt of which nobody knows whether it was signed, or whose
 // signature nobody gets: the serial number is revoked, and never used again. The
-// next attempt is due after a wait. Of a CA that is not used any more, and chose the
-// serial number itself, nobody here learns what came of it: that is written down.
+// next attempt is due after a wait. One at a CA that is not used any more, and chose the
+// serial number itself, is lost.
 func (i *issuance) abandon(ctx context.Context, a *store.Attempt, why string, wait time.Duration) error {
-	s := i.s
-	now := s.now()
-	about, action := (*store.Order)(nil), "issuance.abandon"
-	data := map[string]any{"serial": a.Serial, "why": why, "attempt": a.Seq, "issuer": a.Issuer}
 	if a.Serial == "" && (i.ca == nil || a.Issuer != i.ca.ID()) {
-		var err error
-		if why, err = lost(); err != nil {
-			return err
-		}
-		s.Log.Error("an attempt at a CA that is not used any more is given up; look there for a certificate that came of it",
-			"order", i.o.ID, "attempt", a.Seq, "ca", a.Issuer)
-		bare := *i.o
-		bare.Version = 0 // it is listed with the order, and changes nothing of it
-		about, action, data["why"] = &bare, "issuance.lost", lostWhy
+		return i.lose(ctx, a, wait)
 	}
-	err := s.Store.Write(ctx, func(tx store.Tx) error {
-		ended := *a
-		ended.State, ended.TBS, ended.Detail, ended.Ended = order.AttemptAbandoned, nil, why, now
-		if err := tx.EndAttempt(&ended); err != nil {
-			return err
-		}
+	return i.giveUp(ctx, a, why, wait, func(tx store.Tx) error {
 		if a.Serial != "" {
+			now := i.s.now()
 			r := store.Revocation{Issuer: a.Issuer, Serial: a.Serial, Shard: a.Shard, Reason: int(issuer.Superseded), NotAfter: now.AddDate(30, 0, 0), At: now} // longer than any CA lives
 			if err := tx.Revoke(r); err != nil {
 				return err
 			}
 		}
-		return s.audit(tx, itself(i.o), about, action, "order:"+i.o.ID, data)
+		return i.gaveUp(tx, a, nil, "issuance.abandon", why)
+	})
+}
+
+// lose ends an attempt that another CA had, where nobody here learns what came of it:
+// that is written down.
+func (i *issuance) lose(ctx context.Context, a *store.Attempt, wait time.Duration) error {
+	detail, err := lost()
+	if err != nil {
+		return err
+	}
+	i.s.Log.Error("an attempt is given up whose CA is not used any more, or knows it no more; look there for a certificate that came of it",
+		"order", i.o.ID, "attempt", a.Seq, "ca", a.Issuer)
+	about := *i.o
+	about.Version = 0 // it is listed with the order, and changes nothing of it
+	return i.giveUp(ctx, a, detail, wait, func(tx store.Tx) error { return i.gaveUp(tx, a, &about, "issuance.lost", lostWhy) })
+}
+
+// giveUp ends an attempt with a detail and what goes along with it, in one unit.
+func (i *issuance) giveUp(ctx context.Context, a *store.Attempt, detail string, wait time.Duration, also func(store.Tx) error) error {
+	s := i.s
+	now := s.now()
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
+		ended := *a
+		ended.State, ended.TBS, ended.Detail, ended.Ended = order.AttemptAbandoned, nil, detail, now
+		if err := tx.EndAttempt(&ended); err != nil {
+			return err
+		}
+		return also(tx)
 	})
 	if errors.Is(err, store.ErrConflict) {
 		err = nil // another process did
@@ -57,6 +69,11 @@ func (i *issuance) abandon(ctx context.Context, a *store.Attempt, why string, wa
 		s.told(a.Issuer, a.Serial)
 	}
 	return i.later(ctx, wait)
+}
+
+// gaveUp writes down that an attempt was given up.
+func (i *issuance) gaveUp(tx store.Tx, a *store.Attempt, about *store.Order, action, why string) error {
+	return i.s.audit(tx, itself(i.o), about, action, "order:"+i.o.ID, map[string]any{"serial": a.Serial, "why": why, "attempt": a.Seq, "issuer": a.Issuer})
 }
 
 // failed settles an attempt that is stored and gave no certificate. Where a

@@ -268,6 +268,8 @@ type CertificateTx interface {
 	// and makes that c.Version+1. ErrConflict otherwise; ErrStep where its state does
 	// not lead to that of c.
 	UpdateCertificate(c *Certificate) error
+	// SetCertificateDue sets when work is due, each of a certificate and kind once, and ends
+	// the leases of that.
 	SetCertificateDue(list ...CertificateDue) error
 	ClearCertificateDue(id string, kinds ...string) error
 	TakeCertificateDue(now time.Time, owner string, until time.Time, limit int) ([]CertificateDue, error)

@@ -80,7 +80,8 @@ func Look(url string) (*sqlstore.Raw, error) {
 var ErrInUse = errors.New("another program uses the PostgreSQL database")
 
 // Alter opens a database for writing and keeps others from opening it as a store
-// until release is called, which also closes it: they wait. The error is [ErrInUse] where one has it open.
+// until release is called, which also closes it: they wait. The error is [ErrInUse]
+// where one has it open.
 // A store that was opened just before may not have shown itself yet: look again with
 // [InUse] once what it reads at first is changed.
 func Alter(ctx context.Context, url string) (raw *sqlstore.Raw, release func() error, err error) {

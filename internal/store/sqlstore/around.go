@@ -93,5 +93,6 @@ func validationReads(tenant, account string, profiles, domains []string, into *[
 
 // Validations are those of an applicant for these domains.
 func (r reader) Validations(ctx context.Context, tenant, account string, profiles, domains []string) (all []store.Validation, err error) {
-	return all, r.all(ctx, validationReads(tenant, account, profiles, domains, &all))
+	err = r.all(ctx, validationReads(tenant, account, profiles, domains, &all))
+	return all, err
 }

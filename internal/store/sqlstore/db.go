@@ -34,9 +34,8 @@ type Dialect struct {
 	Retry func(error) bool
 	// Unsure reports an error of COMMIT that leaves open whether it was done.
 	Unsure func(error) bool
-	// Pipe sends statements in one round trip, gives each what it found and met, and
-	// returns how many rows the last one met. nil: they are run one by one.
-	Pipe func(ctx context.Context, c *sql.Conn, list []Statement) (int64, error)
+	// Pipe nil: statements are run one by one.
+	Pipe Pipe
 	// Deadline is how long a transaction may take. It is no caller's context: who
 	// leaves must not break the commit of others.
 	Deadline func() (context.Context, context.CancelFunc)

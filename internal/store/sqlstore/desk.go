@@ -79,7 +79,8 @@ const decisionsOf = `SELECT ` + decisionColumns + ` FROM decisions WHERE order_i
 
 // Approvals are those that count beyond their order.
 func (r reader) Approvals(ctx context.Context, tenant, account string, scopes []string, at time.Time) (all []store.Decision, err error) {
-	return all, r.all(ctx, approvalReads(tenant, account, scopes, at, &all))
+	err = r.all(ctx, approvalReads(tenant, account, scopes, at, &all))
+	return all, err
 }
 
 // approvalReads read approvals scope by scope: each comes sorted from the index.

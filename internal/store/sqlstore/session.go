@@ -25,6 +25,10 @@ type Statement struct {
 	Row Row
 }
 
+// A Pipe sends statements in one round trip, gives each what it found and met, and
+// returns how many rows the last one met.
+type Pipe func(ctx context.Context, c *sql.Conn, list []Statement) (int64, error)
+
 // A Row takes what a query found, row by row; scan reads the columns.
 type Row func(scan func(...any) error) error
 
@@ -34,7 +38,7 @@ type Row func(scan func(...any) error) error
 type session struct {
 	conn   *sql.Conn
 	stmts  map[string]*sql.Stmt
-	pipe   func(context.Context, *sql.Conn, []Statement) (int64, error)
+	pipe   Pipe
 	queued []Statement
 	user   int // how many of the queued are of a unit: have arguments
 	sends  int
@@ -219,12 +223,12 @@ func scanned(rows *sql.Rows, err error, row Row) error {
 // itself the pool does.
 type pool struct {
 	db    *sql.DB
-	pipe  func(context.Context, *sql.Conn, []Statement) (int64, error)
+	pipe  Pipe
 	mu    sync.Mutex
 	stmts map[string]*sql.Stmt // nil: the driver keeps them
 }
 
-func newPool(db *sql.DB, pipe func(context.Context, *sql.Conn, []Statement) (int64, error)) *pool {
+func newPool(db *sql.DB, pipe Pipe) *pool {
 	if pipe != nil {
 		return &pool{db: db, pipe: pipe}
 	}

@@ -135,7 +135,8 @@ func (t *tx) Order(tenant, id string) (*store.Order, error) {
 // LockKeys finds the orders that count with one of the digests, and keeps others
 // from doing so.
 func (t *tx) LockKeys(tenant string, keys ...store.OrderKey) (ids []string, err error) {
-	return ids, t.all(t.lockReads(tenant, keys, &ids))
+	err = t.all(t.lockReads(tenant, keys, &ids))
+	return ids, err
 }
 
 // lockReads take the locks always in one order, and before the statement that
