@@ -17,7 +17,7 @@ func TestIssuer(t *testing.T) {
 		New: func(t testing.TB) *issuertest.Fixture {
 			p := newPebble(t, pebbleOptions{alwaysValid: true})
 			c := p.ca(t)
-			return &issuertest.Fixture{Issuer: c, Request: opens(c), Names: []string{"orchard.net", "www.orchard.net"}, Root: p.root}
+			return &issuertest.Fixture{Issuer: c, Request: opens(c), Names: []string{"orchard.net", "www.orchard.net"}, Root: p.root, Now: time.Now}
 		},
 		Away: func(t testing.TB) *issuertest.Fixture {
 			f := newFake(t)
