@@ -19,24 +19,28 @@ type canonicalSet struct {
 	rdataLength int
 }
 
+// headerBytes is how long the header of a message is (RFC 1035 4.1.1).
+const headerBytes = 12
+
 var errRecord = errors.New("a record has no wire form")
 
 func canonicalize(owner name, rrs []dns.RR) (*canonicalSet, error) {
 	h := rrs[0].Header()
 	c := &canonicalSet{owner: owner, typ: h.Rrtype, class: h.Class, rdata: make([][]byte, 0, len(rrs))}
-	for _, rr := range rrs {
-		// Len is an estimate for some types; a record never needs more than
-		// its length and the largest name again.
-		buf := make([]byte, dns.Len(rr)+256)
-		n, err := dns.PackRR(rr, buf, 0, nil, false)
+	for i := range rrs {
+		// PackRR would write to the record, which others may read at the same time.
+		msg := dns.Msg{Answer: rrs[i : i+1]}
+		// Len is an estimate for some types; a record never needs more than its
+		// length and the largest name again.
+		buf, err := msg.PackBuffer(make([]byte, headerBytes+dns.Len(rrs[i])+256))
 		if err != nil {
 			return nil, err
 		}
-		i := skipName(buf[:n], 0) + 10
-		if i > n {
+		at := skipName(buf, headerBytes) + 10
+		if at > len(buf) {
 			return nil, errRecord
 		}
-		rdata := buf[i:n]
+		rdata := buf[at:]
 		lowerNames(c.typ, rdata)
 		c.rdata = append(c.rdata, rdata)
 	}

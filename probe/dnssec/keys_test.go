@@ -117,6 +117,32 @@ func TestRevokedKeySignsNothing(t *testing.T) {
 	}
 }
 
+// The records are the caller's, and others may look at them at the same time.
+func TestVerifyOnlyReads(t *testing.T) {
+	t.Parallel()
+	const zone = "orchard.net."
+	ksk := newKey(t, zone, dns.ECDSAP256SHA256, 257, 0)
+	set := []dns.RR{ksk.DNSKEY}
+	www := rrs(t, "www.orchard.net. A 192.0.2.1")
+	sigs := []dns.RR{ksk.sign(t, set), ksk.sign(t, www)}
+	all := slices.Concat(set, www, sigs)
+	for _, rr := range all {
+		rr.Header().Rdlength = 7 // what packing a record would change
+	}
+	k, r := TrustKeys(zone, []*dns.DS{ksk.ds(dns.SHA256)}, append(set, sigs[0]), now, nil)
+	if r.State != Secure {
+		t.Fatalf("%+v", r)
+	}
+	if r := k.Verify(www, sigs[1:], now, nil); r.State != Secure {
+		t.Errorf("%+v", r)
+	}
+	for _, rr := range all {
+		if rr.Header().Rdlength != 7 {
+			t.Errorf("%s was written to", rr)
+		}
+	}
+}
+
 func TestAnchors(t *testing.T) {
 	t.Parallel()
 	ksk, revoked := newKey(t, ".", dns.RSASHA256, 257, 0), newKey(t, ".", dns.RSASHA256, 257|dns.REVOKE, 1)
