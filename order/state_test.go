@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -247,5 +248,55 @@ func TestNewValue(t *testing.T) {
 	}
 	if _, err := NewValue(bytes.NewReader([]byte("short"))); err == nil {
 		t.Error("a source that ends gives a value")
+	}
+}
+
+// TestNumbers: later numbers come later, within a moment all are as likely, and times
+// outside the years that they cover have numbers too.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	number := func(random io.Reader, at time.Time) string {
+		t.Helper()
+		id, err := NewNumber(random, at)
+		if err != nil || len(id) != IDLength || strings.Trim(id, idAlphabet) != "" {
+			t.Fatal(id, err)
+		}
+		return id
+	}
+	const moment = time.Second / 64
+	begin := firstMoment.Add(3 * 365 * 24 * time.Hour)
+	last := ""
+	for i := range 1000 {
+		id := number(rand.Reader, begin.Add(time.Duration(i)*moment))
+		if id <= last {
+			t.Fatalf("%s after %s", id, last)
+		}
+		last = id
+	}
+	zeros, ones := bytes.Repeat([]byte{0}, 8), bytes.Repeat([]byte{0xff}, 8)
+	for at, want := range map[time.Time]string{
+		firstMoment:                                 "00000000",
+		firstMoment.Add(moment):                     "000000pF", // 3177 = 51*62 + 15
+		firstMoment.Add((1<<36 - 1) * moment):       "zzfzdaWF",
+		firstMoment.Add((1 << 36) * moment):         "00000000",
+		time.Date(2199, 1, 1, 0, 0, 0, 0, time.UTC): "",
+		{}: "",
+	} {
+		if id := number(bytes.NewReader(zeros), at); want != "" && id != want {
+			t.Errorf("%s: %s, want %s", at, id, want)
+		}
+	}
+	if a, b := number(bytes.NewReader(zeros), begin), number(bytes.NewReader(ones), begin); a == b {
+		t.Errorf("%s whatever is random", a)
+	}
+	seen := map[string]bool{}
+	for range 30_000 {
+		seen[number(rand.Reader, begin)] = true
+	}
+	if len(seen) < 3100 || len(seen) > perMoment { // of 3,177 fewer than one is not seen
+		t.Errorf("%d numbers of one moment", len(seen))
+	}
+	if _, err := NewNumber(bytes.NewReader(zeros[:7]), begin); err == nil {
+		t.Error("a source that ends gives a number")
 	}
 }

@@ -44,8 +44,8 @@ func (s *Service) Apply(ctx context.Context, p Principal, in Application) (*View
 	defer s.crowd.leave()
 	for attempt := 0; ; attempt++ {
 		v, err := s.apply(ctx, p, in, prof)
-		if errors.Is(err, errRaced) && attempt < retries {
-			continue // the review now sees the other order
+		if again := errors.Is(err, errRaced) || errors.Is(err, store.ErrTaken); again && attempt < retries {
+			continue // the review now sees the other order; or with another number
 		}
 		return v, racedProblem(err)
 	}
@@ -180,12 +180,12 @@ func (s *Service) intake(p Principal, in *Application, prof *profile.Profile) (*
 	complete(&own, prof)
 	// A private key that was pasted goes no further.
 	own.CSR, _, _ = csr.Scrub(own.CSR)
-	id, err := order.NewID(s.Rand)
+	now := s.now()
+	id, err := order.NewNumber(s.Rand, now)
 	if err != nil {
 		return nil, err
 	}
 	own.ID = id
-	now := s.now()
 	o := &store.Order{Order: &own, OrderRow: store.OrderRow{
 		ID: id, Tenant: p.Tenant, Account: own.Account, State: order.StateDraft, Product: own.Product, Kind: own.Kind,
 		Profile: prof.Name, Method: own.Method, Names: len(own.Names), Created: now, Changed: now,

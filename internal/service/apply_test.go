@@ -158,6 +158,47 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// same is random but for the first numbers of orders that are drawn from it.
+type same struct {
+	mu   sync.Mutex
+	left int
+}
+
+func (s *same) Read(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(b) == 8 && s.left > 0 {
+		s.left--
+		clear(b)
+		return len(b), nil
+	}
+	return rand.Read(b)
+}
+
+// TestNumberTaken: an order whose number is another's of the same moment gets the next;
+// the other stays as it is.
+func TestNumberTaken(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	b.Rand = &same{left: 3}
+	var ids []string
+	for _, name := range []string{"shop.orchard.net", "mail.orchard.net"} {
+		v, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, v.ID)
+	}
+	if b.Rand.(*same).left != 0 {
+		t.Fatal("the numbers were not drawn as this test takes it")
+	}
+	for i, name := range []string{"shop.orchard.net", "mail.orchard.net"} {
+		if v, err := b.Order(ctx, b.who[RoleApplicant], ids[i]); err != nil || v.Order.Names[0] != name || v.Challenges[0].Name != name {
+			t.Errorf("%s: %+v, %v", name, v, err)
+		}
+	}
+}
+
 // TestSameKeyAtOnce: of many orders with one CSR that come at once, one is taken.
 func TestSameKeyAtOnce(t *testing.T) {
 	t.Parallel()

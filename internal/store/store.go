@@ -18,6 +18,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"assay/evidence"
@@ -32,6 +33,8 @@ var (
 	ErrAnswered = errors.New("the request was answered before")
 	// ErrConflict: the row changed since it was read, or exists already.
 	ErrConflict = errors.New("changed meanwhile")
+	// ErrTaken wraps ErrConflict where a new order's number is another's.
+	ErrTaken = fmt.Errorf("the number is taken: %w", ErrConflict)
 	// ErrStep: order.Transitions has no step from the state an order is in to the
 	// one it is given.
 	ErrStep = errors.New("an order cannot take this step")
@@ -153,7 +156,7 @@ type Tx interface {
 	// these keys: from now on they count for every tenant.
 	ValidateKeys(orderID string, at time.Time, keys ...OrderKey) error
 	// InsertOrder writes a new order with its names, values, what is due for it and,
-	// unless it is a draft, its keys. ErrConflict: the id or a value exists.
+	// unless it is a draft, its keys. [ErrTaken]: the id exists; ErrConflict: a value does.
 	InsertOrder(o *Order, extra NewOrder) error
 	// UpdateOrder writes an order that is still at version o.Version and makes
 	// that o.Version+1, in o too for as long as the unit holds. ErrConflict

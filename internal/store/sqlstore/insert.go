@@ -51,9 +51,10 @@ func (t *tx) InsertOrder(o *store.Order, extra store.NewOrder) error {
 		return err
 	}
 	t.version(o, 1)
-	err = t.exec(`INSERT INTO orders (id, tenant, account, state, phase, reason, product, kind, profile, method, name, names, body, verdict, review,
+	err = t.must("order "+o.ID, store.ErrTaken, `INSERT INTO orders (id, tenant, account, state, phase, reason, product, kind, profile, method, name, names, body, verdict, review,
 		paused, identical, manual_at, created_at, submitted_at, deadline, changed_at, ready_at, ended_at, deleted_at, version, validated_at)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27)`,
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27)
+		ON CONFLICT (id) DO NOTHING`,
 		o.ID, o.Tenant, o.Account, string(o.State), string(o.Phase), string(o.Reason), string(o.Product), string(o.Kind), o.Profile, string(o.Method),
 		o.Name, o.Names, body, o.Verdict, o.Review, o.Paused, o.Identical, micros(o.ManualAt), micros(o.Created), micros(o.Submitted), micros(o.Deadline),
 		micros(o.Changed), micros(o.ReadyAt), micros(o.Ended), micros(o.Deleted), o.Version, micros(o.Validated))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -314,6 +315,9 @@ func certificateLists(ctx context.Context, db *sqlstore.DB, at time.Time, list f
 // request.
 var fewRows = regexp.MustCompile(`FROM validations|FROM audit WHERE order_id =|WHERE order_id IN|r\.order_id IN|DELETE FROM requests|dossier IN `)
 
+// small are tables of few rows.
+var small = []string{"audit_heads", "authorities"}
+
 // TestPlanSQLite: nothing reads a whole table, and nothing sorts what may be many.
 func TestPlanSQLite(t *testing.T) {
 	t.Parallel()
@@ -347,8 +351,11 @@ func TestPlanSQLite(t *testing.T) {
 		for _, c := range inner {
 			text = strings.Replace(text, "SCAN "+c[1], "", 1)
 		}
-		m := scan.FindStringSubmatch(text)
-		if m != nil && m[2] == "" && m[1] != "audit_heads" && m[1] != "authorities" || strings.Contains(text, "TEMP B-TREE") && !fewRows.MatchString(s.sql) {
+		bad := strings.Contains(text, "TEMP B-TREE") && !fewRows.MatchString(s.sql)
+		for _, m := range scan.FindAllStringSubmatch(text, -1) {
+			bad = bad || m[2] == "" && !slices.Contains(small, m[1])
+		}
+		if bad {
 			t.Errorf("%s\n  %s", s.sql, text)
 		}
 	}

@@ -144,6 +144,29 @@ func testSteps(t *testing.T, w *world) {
 	}
 }
 
+// A number that is taken is told from all else that conflicts, and leaves both orders as
+// they are.
+func testTaken(t *testing.T, w *world) {
+	w.put(fresh("root", "A1", noon))
+	twin := fresh("root", "A1", noon.Add(time.Hour))
+	twin.Name = "twin.net"
+	extra := with(twin)
+	extra.Challenges[0].Value = "v-twin"
+	if err := w.Write(ctx, func(tx store.Tx) error { return tx.InsertOrder(twin, extra) }); !errors.Is(err, store.ErrTaken) || !errors.Is(err, store.ErrConflict) {
+		t.Error("a number that is taken:", err)
+	}
+	there, err := w.Order(ctx, "root", "A1")
+	if err != nil || there.Name == twin.Name {
+		t.Errorf("the order that had it: %+v, %v", there, err)
+	}
+	w.do(func(tx store.Tx) error { // nothing was left of the other
+		again := fresh("root", "A2", noon)
+		x := with(again)
+		x.Challenges[0].Value = "v-twin"
+		return tx.InsertOrder(again, x)
+	})
+}
+
 func testValues(t *testing.T, w *world) {
 	a := w.put(fresh("root", "A1", noon))
 	b := fresh("root", "B1", noon)

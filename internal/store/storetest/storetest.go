@@ -30,6 +30,7 @@ func Run(t *testing.T, e Engine) {
 		{"an order is changed under its version", testVersion},
 		{"only steps of the table", testSteps},
 		{"a value is of one order", testValues},
+		{"a number is of one order", testTaken},
 		{"an order replaced", testReplace},
 		{"tenants see nothing of each other", testTenants},
 		{"lists by page, filter and order", testLists},
