@@ -17,6 +17,8 @@ const (
 	// maxRuns is how often a unit runs again after a connection or a whole
 	// transaction was lost; maxWaits how often after it met the lock of another.
 	maxRuns, maxWaits = 3, 100
+	// apart is how many batches run with savepoints after one that failed without.
+	apart = 16
 )
 
 // A unit is one call of Write. Its function runs in the caller's goroutine when
@@ -38,6 +40,8 @@ type unit struct {
 var (
 	errClosed = fmt.Errorf("%w: it is closed", store.ErrUnavailable)
 	errPanic  = errors.New("the unit panicked")
+	// errTogether: without savepoints a transaction is whole or nothing.
+	errTogether = errors.New("a unit of the transaction failed")
 )
 
 // Write runs fn as a unit of its own in a commit that it may share.
@@ -133,10 +137,14 @@ func (db *DB) gather(batch []*unit) []*unit {
 	return batch
 }
 
-// A lane is one connection that writes.
+// A lane is one connection that writes. Units hardly ever fail once they have written
+// something: a batch runs without savepoints, and where one fails again with them, so
+// that it can be taken back alone. So do some batches after it: what failed one may fail
+// the next.
 type lane struct {
-	db *DB
-	s  *session
+	db    *DB
+	s     *session
+	apart int // how many batches more run with savepoints
 }
 
 // drop gives the connection up: nobody knows what state it is in.
@@ -166,6 +174,14 @@ func (l *lane) commit(batch []*unit) (again []*unit) {
 		}
 		o := l.one(ctx, u)
 		switch {
+		case o.lost == errTogether:
+			again = slices.Concat(kept, refused)
+			if errors.Is(o.err, errPanic) { // whose caller is gone
+				u.done <- o.err
+			} else {
+				again = append(again, u)
+			}
+			return l.separate(ctx, append(again, batch[i+1:]...))
 		case o.lost != nil:
 			// The transaction is gone, and with it every unit before this one.
 			l.rollback(ctx)
@@ -191,6 +207,13 @@ func (l *lane) commit(batch []*unit) (again []*unit) {
 		}
 	}
 	return l.finish(ctx, kept, refused)
+}
+
+// separate has units of a transaction that failed run again, each under a savepoint.
+func (l *lane) separate(ctx context.Context, batch []*unit) []*unit {
+	l.rollback(ctx)
+	l.apart = apart
+	return batch
 }
 
 // first answers a unit that failed on its own account while its transaction was
@@ -236,6 +259,7 @@ func (l *lane) rollback(ctx context.Context) {
 		return
 	}
 	l.s.forget()
+	l.s.failed = false
 	// Where the engine has rolled back by itself there is nothing to roll back,
 	// and it says so: a new connection is the sure way out of either.
 	if err := l.s.plain(ctx, "ROLLBACK"); err != nil {
@@ -247,11 +271,13 @@ func (l *lane) rollback(ctx context.Context) {
 // database said, lost an error after which the whole transaction is of no use.
 type outcome struct{ err, cause, lost error }
 
-// one runs a unit under a savepoint.
+// one runs a unit, under a savepoint where units are kept apart.
 func (l *lane) one(ctx context.Context, u *unit) outcome {
 	before := l.s.mark()
-	if err := l.s.queue(ctx, Statement{SQL: "SAVEPOINT u"}); err != nil {
-		return outcome{lost: err}
+	if l.apart > 0 {
+		if err := l.s.queue(ctx, Statement{SQL: "SAVEPOINT u"}); err != nil {
+			return outcome{lost: err}
+		}
 	}
 	t := &tx{reader: reader{q: l.s, dialect: &l.db.dialect}, s: l.s, ctx: ctx, unit: u}
 	u.turn <- t
@@ -259,19 +285,26 @@ func (l *lane) one(ctx context.Context, u *unit) outcome {
 	if o.err == nil {
 		o.err = t.failed
 	}
-	if o.err == nil {
-		if o.err = l.release(ctx); o.err == nil {
-			return outcome{}
-		}
-		o.err = l.db.wrap(o.err)
+	if o.err == nil && l.apart > 0 {
+		o.err = l.db.wrap(l.release(ctx))
+	}
+	// What failed without savepoints may be a statement of a unit before this one, whatever
+	// this one made of it.
+	together := l.apart == 0 && l.s.failed
+	if o.err == nil && !together {
+		return o
 	}
 	if o.cause == nil {
 		o.cause = o.err
 	}
-	if l.s.back(before) {
-		return o // nothing of the unit was sent
+	if !together && l.s.back(before, l.apart > 0) {
+		return o // nothing that the unit wrote was sent
 	}
 	l.s.forget()
+	if l.apart == 0 {
+		o.lost = errTogether
+		return o
+	}
 	for _, undo := range []string{"ROLLBACK TO SAVEPOINT u", "RELEASE SAVEPOINT u"} {
 		if o.lost = l.s.plain(ctx, undo); o.lost != nil {
 			return o
@@ -298,8 +331,14 @@ func (l *lane) finish(ctx context.Context, kept, refused []*unit) (again []*unit
 		l.rollback(ctx)
 		return nil
 	}
+	if l.apart == 0 && l.s.waiting() { // a commit is sent when all is as it should be
+		if _, err := l.s.flush(ctx); err != nil {
+			return l.separate(ctx, append(kept, refused...))
+		}
+	}
 	err := l.s.commit(ctx)
 	if err == nil {
+		l.apart = max(0, l.apart-1)
 		answer(kept, nil)
 		for _, u := range refused {
 			u.done <- u.refusal

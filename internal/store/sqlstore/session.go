@@ -42,6 +42,9 @@ type session struct {
 	queued []Statement
 	user   int // how many of the queued are of a unit: have arguments
 	sends  int
+	from   int  // where the queue of the unit that runs begins
+	wrote  bool // something that it writes was sent
+	failed bool // a pipeline did
 }
 
 func (db *DB) session(ctx context.Context) (*session, error) {
@@ -96,13 +99,21 @@ func (s *session) flush(ctx context.Context) (int64, error) {
 		return 0, nil
 	}
 	send := s.queued
+	for _, st := range send[s.from:] {
+		s.wrote = s.wrote || st.writes()
+	}
 	s.forget()
 	s.sends++
-	return s.pipe(ctx, s.conn, send)
+	n, err := s.pipe(ctx, s.conn, send)
+	s.failed = s.failed || err != nil
+	return n, err
 }
 
+// writes: it is of a unit, and looks for nothing.
+func (st *Statement) writes() bool { return st.Row == nil && len(st.Args) > 0 }
+
 // forget drops what is queued.
-func (s *session) forget() { s.queued, s.user = nil, 0 }
+func (s *session) forget() { s.queued, s.user, s.from = nil, 0, 0 }
 
 // waiting reports whether statements of a unit are queued.
 func (s *session) waiting() bool { return s.user > 0 }
@@ -110,15 +121,23 @@ func (s *session) waiting() bool { return s.user > 0 }
 // A mark is a place in what is sent and queued.
 type mark struct{ sends, queued, user int }
 
-func (s *session) mark() mark { return mark{s.sends, len(s.queued), s.user} }
+// mark begins with a unit.
+func (s *session) mark() mark {
+	s.from, s.wrote = len(s.queued), false
+	return mark{s.sends, len(s.queued), s.user}
+}
 
-// back drops what was queued since the mark. It is false where something was
-// sent since, which only the database can undo.
-func (s *session) back(m mark) bool {
-	if s.sends != m.sends {
+// back drops what the unit queued since the mark. It is false where something was sent
+// since that only the database can undo: what it wrote, and a savepoint.
+func (s *session) back(m mark, savepoint bool) bool {
+	switch {
+	case s.wrote, savepoint && s.sends != m.sends:
 		return false
+	case s.sends != m.sends: // what was queued at the mark is gone
+		s.forget()
+	default:
+		s.queued, s.user = s.queued[:m.queued], m.user
 	}
-	s.queued, s.user = s.queued[:m.queued], m.user
 	return true
 }
 
@@ -139,6 +158,7 @@ func (s *session) plain(ctx context.Context, query string) error {
 
 func (s *session) now(ctx context.Context, query string, args ...any) (int64, error) {
 	s.sends++
+	s.wrote = s.wrote || len(args) > 0
 	st, err := s.prepared(ctx, query)
 	if err != nil {
 		return 0, err

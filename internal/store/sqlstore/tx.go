@@ -157,7 +157,7 @@ func (t *tx) lockReads(tenant string, keys []store.OrderKey, ids *[]string) (lis
 	slices.Sort(locks)
 	for _, l := range locks {
 		if t.dialect.Lock != "" {
-			list = append(list, Statement{SQL: t.dialect.Lock, Args: []any{l}})
+			list = append(list, reading(func(func(...any) error) error { return nil }, t.dialect.Lock, l))
 		}
 	}
 	return append(list, reading(into(ids, scanText), strings.Join(selects, " UNION ALL "), w.args...))
