@@ -4,8 +4,8 @@
 // A [Store] is one interface over two engines, SQLite ([assay/internal/store/sqlite])
 // and PostgreSQL ([assay/internal/store/postgres]); package storetest is the suite
 // both must pass. Writes go through [Store.Write]: one function is one unit, and
-// units of concurrent callers share a commit (group commit), each under a
-// savepoint of its own, so that one that fails takes nothing from the others.
+// units of concurrent callers share a commit (group commit). One that fails takes
+// nothing from the others.
 // When Write returns nil the unit is on disk.
 //
 // The store knows no rules and no clock: times come in with the rows. It guards
@@ -54,9 +54,9 @@ var (
 // PostgreSQL, by processes.
 type Store interface {
 	Reader
-	// Write runs fn in a transaction under a savepoint of its own and returns
-	// when it is on disk. fn may run again where the engine asks for it
-	// (serialization, a lost connection before the commit), so it changes
+	// Write runs fn in a transaction, as a unit of its own, and returns when it is
+	// on disk. fn may run again where the engine asks for it (serialization, a lost
+	// connection before the commit) or another unit failed beside it, so it changes
 	// nothing but through tx and its own variables, and does no other I/O. An
 	// error of fn rolls its unit back and is returned as it is; a panic of fn goes
 	// to the caller. A unit that waits does not run where ctx ends; one that began
