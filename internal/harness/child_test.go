@@ -119,6 +119,32 @@ func openStore(ctx context.Context, database string) (store.Store, error) {
 	return db, nil
 }
 
+// left waits until the database has done what servers sent it before they were killed:
+// PostgreSQL goes on with what it has, also with a commit, until it finds them gone. What
+// is read before is of several moments.
+func left(ctx context.Context, database string) (err error) {
+	if !strings.HasPrefix(database, "postgres://") {
+		return nil
+	}
+	db, err := postgres.Look(database)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if used, err := postgres.InUse(ctx, db); err != nil || !used {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("a server that was killed is still in the database: %w", ctx.Err())
+		}
+	}
+}
+
 func newService(db store.Store, published string, now func() time.Time, lease time.Duration) (*service.Service, error) {
 	p, err := often()
 	if err != nil {

@@ -254,6 +254,9 @@ func (s *siege) round(ctx context.Context) ([]string, error) {
 	stop()
 	f.first.Wait()
 	f.later.Wait()
+	if err := left(ctx, s.Database); err != nil {
+		return nil, err
+	}
 	db, err := openStore(ctx, s.Database)
 	if err != nil {
 		return nil, err

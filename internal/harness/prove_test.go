@@ -298,7 +298,8 @@ func settle(ctx context.Context, db store.Store, at part, b *book, now func() ti
 	return faults, nil
 }
 
-// quiet waits until nothing is due now and no entry waits for its place.
+// quiet waits until nothing is due now, every revocation is in a list and no entry waits
+// for its place. A list that could not be signed, as the disk was full, rests for a while.
 func quiet(ctx context.Context, db store.Store, now func() time.Time) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -319,13 +320,18 @@ func quiet(ctx context.Context, db store.Store, now func() time.Time) error {
 		if err != nil {
 			return err
 		}
-		if !unsealed && list.After(now()) && notice.IsZero() && (next.IsZero() || next.After(now().Add(2*patience))) {
+		lists, err := db.CRLs(ctx, caID, -1, 100)
+		if err != nil {
+			return err
+		}
+		missing := slices.ContainsFunc(lists, func(c store.CRL) bool { return c.Changes > c.Published || c.Number == 0 })
+		if !unsealed && !missing && list.After(now()) && notice.IsZero() && (next.IsZero() || next.After(now().Add(2*patience))) {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("stuck: something is due since %v, unsealed %t: %w", next, unsealed, ctx.Err())
+			return fmt.Errorf("stuck: something is due since %v, unsealed %t, revocations in no list %t: %w", next, unsealed, missing, ctx.Err())
 		}
 	}
 }

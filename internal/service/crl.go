@@ -17,8 +17,9 @@ const (
 	crlLife  = 7 * day
 	crlEvery = day
 	crlBatch = 50
-	// crlRetry is how long a list rests that could not be signed.
-	crlRetry = time.Minute
+	// crlRetry is how long a list rests that could not be signed: it is tried twice more in
+	// the minute in which a revocation is to be in a list.
+	crlRetry = 20 * time.Second
 	// crlLease is how long at most a publisher that died keeps the others from it: well
 	// within the minute in which a revocation is to be in a list. One that takes longer
 	// shares the work, see [store.CertificateTx.PutCRL].
