@@ -12,7 +12,7 @@ const (
 	StateReady      State = "ready"      // the review passed; waits for its certificate
 	StateIssued     State = "issued"     // its certificate was issued
 	StateFailed     State = "failed"     // see Reason
-	StateCancelling State = "cancelling" // cancelled here, an upstream CA still to be told
+	StateCancelling State = "cancelling" // cancelled or expired here, an upstream CA still to be told
 	StateCancelled  State = "cancelled"
 )
 
@@ -36,7 +36,7 @@ const (
 	ActionExpire    Action = "expire"    // the deadline passed
 	ActionReopen    Action = "reopen"    // what had passed is too old to sign from
 	ActionIssue     Action = "issue"     // the certificate is there
-	ActionCancel    Action = "cancel"    // by its owner
+	ActionCancel    Action = "cancel"    // by its owner, or at its deadline where a CA may still issue
 	ActionCancelled Action = "cancelled" // the upstream CA knows
 	ActionResubmit  Action = "resubmit"
 	ActionDelete    Action = "delete"
@@ -47,7 +47,7 @@ const (
 	ActionRevoke    Action = "revoke"
 )
 
-// Phase is what a pending or ready order waits for.
+// Phase is what an open order waits for.
 type Phase string
 
 // The phases.

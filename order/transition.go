@@ -12,7 +12,8 @@ type Transition struct {
 // listed for a state is not allowed in it.
 //
 // Cancelling ends in cancelled once an upstream CA knows; an order of our own
-// takes both steps at once. The cloud's resubmission leads back to its number 5
+// takes both steps at once. An order whose deadline passed while that CA may still
+// issue for it goes the same way, and ends as failed. The cloud's resubmission leads back to its number 5
 // and is followed by information and submission; here one action does all.
 var transitions = []Transition{
 	{StateDraft, ActionEdit, StateDraft},
@@ -38,6 +39,7 @@ var transitions = []Transition{
 	{StateReady, ActionCancel, StateCancelling},
 
 	{StateCancelling, ActionCancelled, StateCancelled},
+	{StateCancelling, ActionExpire, StateFailed},
 
 	{StateFailed, ActionResubmit, StatePending},
 	{StateFailed, ActionDelete, StateFailed},

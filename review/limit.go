@@ -66,11 +66,12 @@ func (f *facts) openNames() []string {
 }
 
 // deadlinePassed: the time that the order itself has (catalogue B18). It no
-// longer runs for an order whose names were all validated, or that is through.
+// longer runs for an order whose names were all validated, that passed in time, or
+// that is through.
 func deadlinePassed(f *facts, s *sink) {
 	end := f.deadline()
 	state := f.checks().State
-	if end == nil || !f.at.After(*end) || state == "issued" || state == "revoked" {
+	if end == nil || !f.at.After(*end) || state == "ready" || state == "issued" || state == "revoked" {
 		return
 	}
 	open := f.openNames()

@@ -186,8 +186,8 @@ func (a *app) orderRow(o *service.Summary) []render.Cell {
 }
 
 func (a *app) stateWord(s order.State, why order.Reason) string {
-	if s == order.StateFailed && why != "" {
-		return a.text.Text("order.failed." + string(why))
+	if (s == order.StateFailed || s == order.StateCancelling) && why != "" {
+		return a.text.Text("order." + string(s) + "." + string(why))
 	}
 	return a.text.Text("order.state." + string(s))
 }

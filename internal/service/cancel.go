@@ -67,6 +67,9 @@ func (s *Service) stepTo(tx store.Tx, o *store.Order, action order.Action) error
 		return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", string(order.ActionCancel), "State", string(o.State)}}
 	}
 	o.State, o.Phase, o.Paused = to, "", ""
+	if to == order.StateCancelling {
+		o.Phase = order.PhaseCA
+	}
 	if to.Ended() {
 		o.Ended = s.now()
 	}
@@ -99,13 +102,42 @@ func underWay(tx store.Tx, orderID string) (*store.Attempt, error) {
 	return nil, err
 }
 
+// runsOut ends an order that is overdue while a certificate may yet come of its attempt:
+// as with one that is cancelled, the CA has to say first what became of that.
+func (i *issuance) runsOut(ctx context.Context, why error) error {
+	s := i.s
+	s.Log.Warn("an order is over, and its attempt is to be settled yet", "order", i.o.ID, "attempt", i.seq, "error", why)
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.FinishDue(i.due, s.Owner); err != nil {
+			return err
+		}
+		o, err := tx.Order("", i.o.ID)
+		if err != nil {
+			return err
+		}
+		again := store.Due{Order: o.ID, Kind: store.DueCheck, At: s.now().Add(i.rest(why)), Attempt: i.due.Attempt}
+		if err := tx.SetDue(again); err != nil || o.Version != i.o.Version {
+			return err
+		}
+		o.Reason = order.FailDeadline
+		if err := errors.Join(s.stepTo(tx, o, order.ActionCancel), tx.CloseDesk(o.ID, s.now()), tx.ClearDue(o.ID, store.DueDeadline, store.DueReminder)); err != nil {
+			return err
+		}
+		return s.audit(tx, itself(o), o, "order.expire", "", i.audited(map[string]any{"state": string(o.State), "reason": string(o.Reason)}))
+	})
+	if err == nil {
+		s.changed(i.o.ID)
+	}
+	return err
+}
+
 // toSettle reports whether what is due for an order is to learn what became of its
-// last attempt: it is cancelled then.
+// last attempt: it is cancelled then, or over.
 func toSettle(o *store.Order, kind store.DueKind) bool {
 	return o.State == order.StateCancelling && kind == store.DueCheck
 }
 
-// settleCancelled ends the attempt that keeps an order from being cancelled. What the
+// settleCancelled ends the attempt that keeps an order from its end. What the
 // CA has not got yet it does not get; of what it has the certificate is fetched and
 // revoked. While it is away, the order waits.
 func (s *Service) settleCancelled(ctx context.Context, d store.Due, o *store.Order) error {
@@ -124,7 +156,7 @@ func (s *Service) settleCancelled(ctx context.Context, d store.Due, o *store.Ord
 	a := &all[n-1]
 	i := &issuance{s: s, ca: s.issuerOf(o), due: d, o: o, p: p, seq: a.Seq, review: a.Review}
 	if i.ca == nil || a.Issuer != i.ca.ID() {
-		return i.abandon(ctx, a, "the order was cancelled", 0)
+		return i.abandon(ctx, a, "the order was ended", 0)
 	}
 	sent, err := i.sent(ctx, a)
 	var issued *issuer.Issued
@@ -137,7 +169,7 @@ func (s *Service) settleCancelled(ctx context.Context, d store.Due, o *store.Ord
 	case err != nil:
 		return i.waits(ctx, err)
 	case !sent:
-		if err := i.drop(ctx, a, "the order was cancelled before a certificate came of it"); err != nil {
+		if err := i.drop(ctx, a, "the order was ended before a certificate came of it"); err != nil {
 			return err
 		}
 		return i.later(ctx, 0)
@@ -154,7 +186,8 @@ func (i *issuance) fetch(ctx context.Context, a *store.Attempt) (*issuer.Issued,
 	return i.ca.Complete(ctx, prepared)
 }
 
-// endCancelled is the last step of an order that nothing comes of any more.
+// endCancelled is the last step of an order that nothing comes of any more: it is
+// cancelled, or was overdue and has failed.
 func (s *Service) endCancelled(ctx context.Context, d store.Due, o *store.Order) error {
 	err := s.Store.Write(ctx, func(tx store.Tx) error {
 		if err := tx.FinishDue(d, s.Owner); err != nil {
@@ -164,10 +197,15 @@ func (s *Service) endCancelled(ctx context.Context, d store.Due, o *store.Order)
 		if err != nil || cur.State != order.StateCancelling {
 			return err
 		}
-		if err := s.stepTo(tx, cur, order.ActionCancelled); err != nil {
+		action, entry, data := order.ActionCancelled, "order.cancel", map[string]any{}
+		if cur.Reason == order.FailDeadline {
+			action, entry, data["reason"] = order.ActionExpire, "order.settle", string(cur.Reason)
+		}
+		if err := s.stepTo(tx, cur, action); err != nil {
 			return err
 		}
-		return errors.Join(tx.ClearDue(cur.ID), s.audit(tx, itself(cur), cur, "order.cancel", "", map[string]any{"state": string(cur.State)}))
+		data["state"] = string(cur.State)
+		return errors.Join(tx.ClearDue(cur.ID), s.audit(tx, itself(cur), cur, entry, "", data))
 	})
 	if err == nil {
 		s.changed(o.ID)

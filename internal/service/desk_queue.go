@@ -123,7 +123,12 @@ func (s *Service) reopen(ctx context.Context, tenant, account, domain string) er
 				if !ok || !o.Deleted.IsZero() {
 					return nil // it went on meanwhile
 				}
-				o.State, o.Phase, o.ReadyAt = to, order.PhaseReview, time.Time{}
+				o.State, o.Phase, o.ReadyAt = to, order.PhaseValidation, time.Time{}
+				if prof, err := s.Profiles(o.Profile); err == nil { // one of a profile that is gone is judged by nobody
+					if err := runsAgain(tx, o, prof, s.now()); err != nil {
+						return err
+					}
+				}
 				if err := s.update(tx, o); err != nil {
 					return err
 				}

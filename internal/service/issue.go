@@ -77,6 +77,8 @@ type issuance struct {
 	request *issuer.Request
 	sharing map[string]bool
 	review  string
+	// open is the attempt that is taken up again, nil where none was left.
+	open *store.Attempt
 	// spoiled: what comes of the attempt is stored, and revoked.
 	spoiled bool
 	// offered is what is stored of its order at an upstream CA; nil: nothing.
@@ -119,7 +121,10 @@ func (s *Service) issue(ctx context.Context, d store.Due, o *store.Order) error 
 		return i.reopen(ctx, nil, nil)
 	}
 	prepared, err := ca.Prepare(ctx, i.request)
-	if err != nil {
+	switch {
+	case errors.Is(err, issuer.ErrElsewhere):
+		return i.anew(ctx)
+	case err != nil:
 		return i.refused(ctx, err)
 	}
 	if kept, err := i.prepare(ctx, prepared); err != nil || !kept {
@@ -132,7 +137,7 @@ func (s *Service) issue(ctx context.Context, d store.Due, o *store.Order) error 
 // a second certificate, else its serial number is revoked, and another attempt is
 // due.
 func (i *issuance) resume(ctx context.Context, a *store.Attempt) error {
-	i.seq, i.review = a.Seq, a.Review
+	i.seq, i.review, i.open = a.Seq, a.Review, a
 	if a.Issuer != i.ca.ID() {
 		return i.abandon(ctx, a, "the issuer is another one now", 0)
 	}
@@ -148,6 +153,8 @@ func (i *issuance) resume(ctx context.Context, a *store.Attempt) error {
 	switch {
 	case errors.Is(err, issuer.ErrAbandon):
 		return i.abandon(ctx, a, "the process ended while it was signed", 0)
+	case errors.Is(err, issuer.ErrElsewhere):
+		return i.lose(ctx, a, 0)
 	case err != nil:
 		return i.failed(ctx, a, err)
 	}
@@ -283,16 +290,17 @@ func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Is
 func (s *Service) leftAttempt(ctx context.Context, d store.Due, v *store.Standing, p *profile.Profile) (left bool, seq int, err error) {
 	o, all := v.Order, v.Attempts
 	ca := s.issuerOf(o)
-	if ca == nil || len(all) == 0 || o.State != order.StatePending || d.Kind != store.DueCheck && !ca.Upstream() {
+	if len(all) == 0 || o.State != order.StatePending {
 		return false, 0, nil
 	}
 	last := &all[len(all)-1]
-	if last.State != order.AttemptPrepared {
+	// A CA of our own may be signing for whoever has the lease of the check.
+	if last.State != order.AttemptPrepared || last.Serial != "" && d.Kind != store.DueCheck {
 		return false, last.Seq, nil
 	}
-	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: last.Seq, review: last.Review}
-	if last.Serial == "" && last.Issuer == ca.ID() {
-		left, err = i.left(ctx, last)
+	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: last.Seq, review: last.Review, open: last}
+	if last.Serial == "" && ca != nil && last.Issuer == ca.ID() {
+		left, err = i.settleLeft(ctx, last)
 		return left, last.Seq, err
 	}
 	return true, last.Seq, i.abandon(ctx, last, "the order went back while it was signed", 0)

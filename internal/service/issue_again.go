@@ -17,11 +17,17 @@ import (
 // and revoked.
 func (i *issuance) again(ctx context.Context, a *store.Attempt) (goes bool, err error) {
 	r, err := i.judge(ctx)
-	if err != nil || r.passes {
-		return err == nil, err
+	if err != nil {
+		return false, i.waits(ctx, err)
+	}
+	if r.passes {
+		return true, nil
 	}
 	sent, err := i.sent(ctx, a)
-	if err != nil {
+	switch {
+	case errors.Is(err, issuer.ErrElsewhere):
+		return false, i.lose(ctx, a, 0)
+	case err != nil:
 		return false, i.waits(ctx, err)
 	}
 	if sent && r.passing() && i.s.now().Sub(a.Created) < grace {
@@ -67,14 +73,16 @@ func (i *issuance) drop(ctx context.Context, a *store.Attempt, why string) error
 	})
 }
 
-// left settles an attempt at an upstream CA that was under way when its order went
+// settleLeft settles an attempt at an upstream CA that was under way when its order went
 // back. Its certificate would be of an order that passes no more.
-func (i *issuance) left(ctx context.Context, a *store.Attempt) (settled bool, err error) {
+func (i *issuance) settleLeft(ctx context.Context, a *store.Attempt) (settled bool, err error) {
 	sent, err := i.sent(ctx, a)
-	if err != nil {
+	switch {
+	case errors.Is(err, issuer.ErrElsewhere):
+		return true, i.lose(ctx, a, 0)
+	case err != nil:
 		return true, i.waits(ctx, err)
-	}
-	if !sent {
+	case !sent:
 		return false, i.drop(ctx, a, "the order went back before the CA had it")
 	}
 	prepared, err := i.ca.Resume(ctx, i.request, &issuer.Attempt{State: a.Data, Shard: int(a.Shard)})

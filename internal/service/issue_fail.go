@@ -180,14 +180,30 @@ func (i *issuance) end(ctx context.Context, refusal *issuer.Refusal, attempt fun
 	return err
 }
 
-// waits has an order wait for an issuer that is not there now.
+// waits has an order wait for an issuer that is not there now, but not for ever.
 func (i *issuance) waits(ctx context.Context, err error) error {
+	if ctx.Err() == nil && i.overdue() {
+		return i.runsOut(ctx, err)
+	}
 	var away *issuer.Unavailable
 	if ctx.Err() != nil || !errors.As(err, &away) {
 		return err
 	}
 	i.s.Log.Error("the issuer is not available; it is tried again", "order", i.o.ID, "problem", away.Problem, "error", err)
 	return i.later(ctx, i.rest(err))
+}
+
+// overdue reports whether an order has waited too long for what comes of its attempt: to
+// a day after its deadline, as for every last check, and for a day at least.
+func (i *issuance) overdue() bool {
+	if i.open == nil || i.o.Deadline.IsZero() {
+		return false
+	}
+	last := i.o.Deadline
+	if i.open.Created.After(last) {
+		last = i.open.Created // a person let it pass after its deadline
+	}
+	return !i.s.now().Before(last.Add(grace))
 }
 
 // rest is how long an order waits after an error: longer each time, and as long as

@@ -19,6 +19,7 @@ import (
 	"assay/key"
 	"assay/name"
 	"assay/order"
+	"assay/profile"
 	"assay/review"
 )
 
@@ -276,17 +277,8 @@ func (i *issuance) reopen(ctx context.Context, r *review.Report, last *store.Rev
 			data["verdict"], data["review"], data["added"] = o.Verdict, id, without(causesOf(r), last.Causes)
 		}
 		o.State, o.Phase, o.ReadyAt, o.Validated, o.Paused = to, order.PhaseValidation, time.Time{}, time.Time{}, ""
-		if !o.Deadline.IsZero() && o.Deadline.Before(now.Add(time.Hour)) {
-			// Its time was not its applicant's: it gets a new one.
-			o.Deadline = deadlineOf(i.p, now)
-		}
-		if err := s.update(tx, o); err != nil {
+		if err := errors.Join(runsAgain(tx, o, i.p, now), s.update(tx, o)); err != nil {
 			return err
-		}
-		if !o.Deadline.IsZero() {
-			if err := tx.SetDue(store.Due{Order: o.ID, Kind: store.DueDeadline, At: o.Deadline}); err != nil {
-				return err
-			}
 		}
 		return s.audit(tx, itself(o), o, "order.reopen", "", data)
 	})
@@ -294,6 +286,18 @@ func (i *issuance) reopen(ctx context.Context, r *review.Report, last *store.Rev
 		s.changed(i.o.ID)
 	}
 	return err
+}
+
+// runsAgain has the deadline due of an order that goes back. Where little is left, it
+// gets a new one: its time was not its applicant's.
+func runsAgain(tx store.Tx, o *store.Order, p *profile.Profile, begins time.Time) error {
+	if !o.Deadline.IsZero() && o.Deadline.Before(begins.Add(time.Hour)) {
+		o.Deadline = deadlineOf(p, begins)
+	}
+	if o.Deadline.IsZero() {
+		return nil
+	}
+	return tx.SetDue(store.Due{Order: o.ID, Kind: store.DueDeadline, At: o.Deadline})
 }
 
 // pause has nothing more due for an order that passed, and says why.

@@ -57,7 +57,12 @@ func (s *Service) certifies(ctx context.Context, o *store.Order, beside *picture
 		beside.certificate = &c.CertificateRow
 		return nil
 	case o.State == order.StatePending:
-		return s.waits(ctx, o, beside)
+		if err := s.waits(ctx, o, beside); err != nil || len(beside.issuing) > 0 {
+			return err
+		}
+		return s.unsettled(ctx, o, beside)
+	case o.State == order.StateCancelling:
+		return s.unsettled(ctx, o, beside)
 	case o.State != order.StateReady && o.Reason != order.FailIssuance:
 		return nil
 	}
@@ -70,17 +75,39 @@ func (s *Service) certifies(ctx context.Context, o *store.Order, beside *picture
 		beside.issuing = decodeFindings([]byte(all[n-1].Detail))
 		return nil
 	}
+	if o.State == order.StateReady {
+		return s.tried(o, beside)
+	}
+	return nil
+}
+
+// unsettled shows of an order that went back, or is ended, that a CA is asked what
+// became of its attempt.
+func (s *Service) unsettled(ctx context.Context, o *store.Order, beside *picture) error {
+	all, err := s.Store.Attempts(ctx, o.ID)
+	if err != nil {
+		return problemOf(err)
+	}
+	if n := len(all); n == 0 || all[n-1].State != order.AttemptPrepared {
+		return nil
+	}
+	return s.tried(o, beside)
+}
+
+// tried shows that the CA did not answer, how often, and when it is asked again.
+func (s *Service) tried(o *store.Order, beside *picture) error {
 	for _, d := range beside.due {
-		if d.Kind == store.DueCheck && d.Attempt > 0 && o.State == order.StateReady {
-			p, err := s.Profiles(o.Profile)
-			if err != nil {
-				return err
-			}
-			beside.issuing = problemFindings(p, o.Product, []issuer.Problem{{
-				Cause: cause.IssuanceCAUnavailable, Subject: "order",
-				Parameters: map[string]any{"problem": "error", "attempts": d.Attempt, "retry": d.At.UTC()},
-			}})
+		if d.Kind != store.DueCheck || d.Attempt == 0 {
+			continue
 		}
+		p, err := s.Profiles(o.Profile)
+		if err != nil {
+			return err
+		}
+		beside.issuing = problemFindings(p, o.Product, []issuer.Problem{{
+			Cause: cause.IssuanceCAUnavailable, Subject: "order",
+			Parameters: map[string]any{"problem": "error", "attempts": d.Attempt, "retry": d.At.UTC()},
+		}})
 	}
 	return nil
 }

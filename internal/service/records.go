@@ -154,6 +154,9 @@ func pastState(s order.State) string {
 // checkState is what is known of the running of an order.
 func (s *Service) checkState(o *store.Order, action order.Action, validated []string) *evidence.CheckState {
 	c := &evidence.CheckState{LastManual: o.ManualAt, State: pastState(o.State), Action: string(action)}
+	if o.State == order.StateReady {
+		c.State = "ready" // it was validated in time, whatever another CA has yet to look for
+	}
 	if action == "" {
 		c.Action = "schedule"
 	}

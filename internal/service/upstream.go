@@ -197,6 +197,26 @@ func refusals(tx store.Tx, orderID string) (n int, err error) {
 	return n, nil
 }
 
+// anew sends an order back that was begun at another CA than is configured now: one more
+// is begun at this one.
+func (i *issuance) anew(ctx context.Context) error {
+	s := i.s
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
+		o, err := i.begin(tx)
+		if err != nil || o == nil {
+			return err
+		}
+		if err := s.reopenUpstream(tx, o, i.p, i.ca.ID(), 0); err != nil {
+			return err
+		}
+		return s.audit(tx, itself(o), o, "order.reopen", "", map[string]any{"state": string(o.State), "issuer": i.ca.ID(), "elsewhere": true})
+	})
+	if err == nil {
+		s.changed(i.o.ID)
+	}
+	return err
+}
+
 // reopenUpstream sends an order back whose order at an upstream CA is over.
 func (s *Service) reopenUpstream(tx store.Tx, o *store.Order, p *profile.Profile, ca string, wait time.Duration) error {
 	to, ok := o.State.Next(order.ActionReopen)
@@ -205,15 +225,7 @@ func (s *Service) reopenUpstream(tx store.Tx, o *store.Order, p *profile.Profile
 	}
 	now := s.now()
 	o.State, o.Phase, o.ReadyAt, o.Validated = to, order.PhaseValidation, time.Time{}, time.Time{}
-	if begins := now.Add(wait); !o.Deadline.IsZero() && o.Deadline.Before(begins.Add(time.Hour)) {
-		o.Deadline = deadlineOf(p, begins) // its time was not its applicant's
-	}
-	if !o.Deadline.IsZero() {
-		if err := tx.SetDue(store.Due{Order: o.ID, Kind: store.DueDeadline, At: o.Deadline}); err != nil {
-			return err
-		}
-	}
-	if err := s.update(tx, o); err != nil {
+	if err := errors.Join(runsAgain(tx, o, p, now.Add(wait)), s.update(tx, o)); err != nil {
 		return err
 	}
 	u := &store.UpstreamOrder{Order: o.ID, Issuer: ca, Tenant: o.Tenant, Account: o.Account, Deadline: now, Changed: now}

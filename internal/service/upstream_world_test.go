@@ -39,6 +39,7 @@ type far struct {
 	// complete, where set, answers in place of what it does; after is called when it
 	// has issued, before it answers.
 	prepare  func() error
+	resume   func() error
 	sent     func() error
 	complete func(o *farOrder) error
 	after    func() error
@@ -121,7 +122,12 @@ func (f *far) Prepare(_ context.Context, r *issuer.Request) (*issuer.Prepared, e
 	return &issuer.Prepared{State: r.State, Ticket: r}, nil
 }
 
-func (*far) Resume(_ context.Context, r *issuer.Request, a *issuer.Attempt) (*issuer.Prepared, error) {
+func (f *far) Resume(_ context.Context, r *issuer.Request, a *issuer.Attempt) (*issuer.Prepared, error) {
+	if f.resume != nil {
+		if err := f.resume(); err != nil {
+			return nil, err
+		}
+	}
 	return &issuer.Prepared{State: a.State, Ticket: r}, nil
 }
 
