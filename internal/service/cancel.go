@@ -3,12 +3,12 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"assay/internal/issuer"
 	"assay/internal/store"
 	"assay/order"
+	"assay/profile"
 )
 
 // Cancel ends an order. Nobody else has to be told of an order of our own, so it
@@ -149,12 +149,8 @@ func (s *Service) settleCancelled(ctx context.Context, d store.Due, o *store.Ord
 	if n == 0 || all[n-1].State != order.AttemptPrepared {
 		return s.endCancelled(ctx, d, o)
 	}
-	p, err := s.Profiles(o.Profile)
-	if err != nil {
-		return fmt.Errorf("order %s: %w", o.ID, err)
-	}
 	a := &all[n-1]
-	i := &issuance{s: s, ca: s.issuerOf(o), due: d, o: o, p: p, seq: a.Seq, review: a.Review}
+	i := &issuance{s: s, ca: s.issuerOf(o), due: d, o: o, p: s.profileLeft(o), seq: a.Seq, review: a.Review}
 	if i.ca == nil || a.Issuer != i.ca.ID() {
 		return i.abandon(ctx, a, "the order was ended", 0)
 	}
@@ -175,6 +171,15 @@ func (s *Service) settleCancelled(ctx context.Context, d store.Due, o *store.Ord
 		return i.later(ctx, 0)
 	}
 	return i.unwanted(ctx, a, issued)
+}
+
+// profileLeft is the profile of an order that is judged no more: nothing depends on its
+// rules then, and where it was removed an empty one does.
+func (s *Service) profileLeft(o *store.Order) *profile.Profile {
+	if p, err := s.Profiles(o.Profile); err == nil {
+		return p
+	}
+	return &profile.Profile{Name: o.Profile}
 }
 
 // fetch gets what an upstream CA made of an attempt.

@@ -12,6 +12,7 @@ import (
 	"assay/internal/issuer"
 	"assay/internal/store"
 	"assay/order"
+	"assay/profile"
 )
 
 // cancelling cancels an order that an upstream CA may be issuing for.
@@ -159,6 +160,30 @@ func TestCancelRefused(t *testing.T) {
 			}
 			if x.waits != (len(h.ca.revoked) == 1) {
 				t.Errorf("revoked %v", h.ca.revoked)
+			}
+		})
+	}
+}
+
+// TestCancelWithoutProfile: an order whose profile was removed can be read and cancelled,
+// and what came of its attempt is settled.
+func TestCancelWithoutProfile(t *testing.T) {
+	t.Parallel()
+	for _, sent := range []bool{false, true} {
+		t.Run(fmt.Sprintf("sent %v", sent), func(t *testing.T) {
+			t.Parallel()
+			h := newFarHouse(t)
+			v := h.dies(t, sent)
+			h.ca.sent, h.ca.complete = away, func(*farOrder) error { return away() }
+			v = h.passes(t, v, time.Hour)
+			h.Profiles = func(name string) (*profile.Profile, error) { return nil, fmt.Errorf("there is no profile %q", name) }
+			h.cancelling(t, v)
+			if v = h.passes(t, v, time.Hour); v.State != order.StateCancelling || !slices.Contains(causesIn(v), cause.IssuanceCAUnavailable) {
+				t.Fatalf("while the CA is away: %s %v", v.State, causesIn(v))
+			}
+			h.ca.sent, h.ca.complete = nil, nil
+			if v = h.passes(t, v, time.Hour); v.State != order.StateCancelled || len(h.ca.revoked) != btoi(sent) {
+				t.Errorf("%s, revoked %v", v.State, h.ca.revoked)
 			}
 		})
 	}

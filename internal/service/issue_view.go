@@ -76,7 +76,7 @@ func (s *Service) certifies(ctx context.Context, o *store.Order, beside *picture
 		return nil
 	}
 	if o.State == order.StateReady {
-		return s.tried(o, beside)
+		s.tried(o, beside)
 	}
 	return nil
 }
@@ -88,26 +88,21 @@ func (s *Service) unsettled(ctx context.Context, o *store.Order, beside *picture
 	if err != nil {
 		return problemOf(err)
 	}
-	if n := len(all); n == 0 || all[n-1].State != order.AttemptPrepared {
-		return nil
+	if n := len(all); n > 0 && all[n-1].State == order.AttemptPrepared {
+		s.tried(o, beside)
 	}
-	return s.tried(o, beside)
+	return nil
 }
 
 // tried shows that the CA did not answer, how often, and when it is asked again.
-func (s *Service) tried(o *store.Order, beside *picture) error {
+func (s *Service) tried(o *store.Order, beside *picture) {
 	for _, d := range beside.due {
 		if d.Kind != store.DueCheck || d.Attempt == 0 {
 			continue
 		}
-		p, err := s.Profiles(o.Profile)
-		if err != nil {
-			return err
-		}
-		beside.issuing = problemFindings(p, o.Product, []issuer.Problem{{
+		beside.issuing = problemFindings(s.profileLeft(o), o.Product, []issuer.Problem{{
 			Cause: cause.IssuanceCAUnavailable, Subject: "order",
 			Parameters: map[string]any{"problem": "error", "attempts": d.Attempt, "retry": d.At.UTC()},
 		}})
 	}
-	return nil
 }

@@ -353,10 +353,6 @@ func (s *Service) waits(ctx context.Context, o *store.Order, beside *picture) er
 	if u.WaitsFor == "" || u.Issuer != ca.ID() || u.Changed.Before(o.Submitted) {
 		return nil
 	}
-	p, err := s.Profiles(o.Profile)
-	if err != nil {
-		return err
-	}
-	beside.issuing = problemFindings(p, o.Product, []issuer.Problem{{Cause: cause.IssuanceCAUnavailable, Subject: "order", Parameters: map[string]any{"problem": "shared"}}})
+	beside.issuing = problemFindings(s.profileLeft(o), o.Product, []issuer.Problem{{Cause: cause.IssuanceCAUnavailable, Subject: "order", Parameters: map[string]any{"problem": "shared"}}})
 	return nil
 }
