@@ -67,12 +67,18 @@ func (s *Service) SignRootList(ctx context.Context, id string, key []byte, in Au
 
 // signRootList signs the list of a root anew, with the revocation of a CA below it; nil:
 // none comes to it.
-func (s *Service) signRootList(ctx context.Context, root *store.Authority, sign listSigning, with *caRevocation) (v *ListView, err error) {
-	var more []store.Revocation
-	if with != nil {
-		more = []store.Revocation{with.Revocation}
-	}
-	for range 5 { // a server that has the key may sign at the same time
+func (s *Service) signRootList(ctx context.Context, root *store.Authority, sign listSigning, revokes func() (*caRevocation, error)) (v *ListView, err error) {
+	// A server that has the key may sign at the same time, and the CA may be changed: both
+	// are read anew each time.
+	for range 5 {
+		var with *caRevocation
+		var more []store.Revocation
+		if revokes != nil {
+			if with, err = revokes(); err != nil {
+				return nil, err
+			}
+			more = []store.Revocation{with.Revocation}
+		}
 		list, err := s.rootList(ctx, root)
 		if err != nil {
 			return nil, err
@@ -108,7 +114,7 @@ func (s *Service) RevokeAuthority(ctx context.Context, id, reason string, key []
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.RevocableAuthority(ctx, id)
+	a, err := s.revocable(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -123,15 +129,7 @@ func (s *Service) RevokeAuthority(ctx context.Context, id, reason string, key []
 	if err != nil {
 		return nil, err
 	}
-	row, err := s.authority(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	with, err := s.caRevocation(row, why)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.signRootList(ctx, root, rootListSigner(above, signer), with)
+	v, err := s.signRootList(ctx, root, rootListSigner(above, signer), func() (*caRevocation, error) { return s.caRevocation(ctx, id, why) })
 	if known := (*Problem)(nil); err != nil && !errors.As(err, &known) {
 		return nil, &Problem{Kind: Unavailable, Message: "ca.unsigned", Pairs: []any{"ID", id, "Root", root.ID, "Why", err.Error()}, Err: err}
 	}
@@ -141,6 +139,14 @@ func (s *Service) RevokeAuthority(ctx context.Context, id, reason string, key []
 // RevocableAuthority is an issuing CA that can be revoked here: one below a root of ours
 // that is not revoked yet.
 func (s *Service) RevocableAuthority(ctx context.Context, id string) (*AuthorityView, error) {
+	a, err := s.revocable(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &AuthorityView{ID: a.ID, Parent: a.Parent, Kind: a.Kind, State: a.State, Subject: a.Subject, Key: placeOf(a), NotAfter: a.NotAfter, CreatedAt: a.Created, Version: a.Version}, nil
+}
+
+func (s *Service) revocable(ctx context.Context, id string) (*store.Authority, error) {
 	a, err := s.authority(ctx, id)
 	switch {
 	case err != nil:
@@ -150,7 +156,7 @@ func (s *Service) RevocableAuthority(ctx context.Context, id string) (*Authority
 	case a.Kind != store.AuthorityIssuing || a.Parent == "":
 		return nil, &Problem{Kind: WrongState, Message: "ca.not-below", Pairs: []any{"ID", id}}
 	}
-	return &AuthorityView{ID: a.ID, Parent: a.Parent, Kind: a.Kind, State: a.State, Subject: a.Subject, Key: placeOf(a), NotAfter: a.NotAfter, CreatedAt: a.Created, Version: a.Version}, nil
+	return a, nil
 }
 
 // A caRevocation is that of an issuing CA.
@@ -160,7 +166,11 @@ type caRevocation struct {
 	keyprint string
 }
 
-func (s *Service) caRevocation(a *store.Authority, why issuer.Reason) (*caRevocation, error) {
+func (s *Service) caRevocation(ctx context.Context, id string, why issuer.Reason) (*caRevocation, error) {
+	a, err := s.revocable(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	cert, err := x509.ParseCertificate(a.DER)
 	if err != nil {
 		return nil, fmt.Errorf("the CA %s: %w", a.ID, err)

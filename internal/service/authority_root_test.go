@@ -313,6 +313,56 @@ func TestRevokeAuthorityUnsigned(t *testing.T) {
 	}
 }
 
+// TestRevokeAuthorityChanged: a CA that is changed while the list with its revocation is
+// signed is read anew: one that was retired is revoked, one that was revoked is not twice.
+func TestRevokeAuthorityChanged(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		meanwhile func(h *caHouse, key []byte) error
+		problem   string
+		signed    int
+	}{
+		"retired": {func(h *caHouse, _ []byte) error { return h.RetireAuthority(context.Background(), "issuing-1") }, "", 2},
+		"revoked": {func(h *caHouse, key []byte) error {
+			_, err := h.RevokeAuthority(context.Background(), "issuing-1", "superseded", key, AuthoritySettings{})
+			return err
+		}, "ca.revoked", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, ctx := newCAHouse(t), context.Background()
+			key := h.rootAway(t)
+			signer, err := private.ReadKey(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			root, err := h.authority(ctx, "root-1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			root.KeyPlace = "device"
+			h.do(t, func(tx store.Tx) error { return tx.UpdateAuthority(root) })
+			signed := 0
+			_, err = h.RevokeAuthority(ctx, "issuing-1", "ca-compromise", nil, AuthoritySettings{KeyAt: func(string) (crypto.Signer, error) {
+				return device{signer, func() error {
+					if signed++; signed > 1 {
+						return nil
+					}
+					return c.meanwhile(h, key)
+				}}, nil
+			}})
+			var p *Problem
+			if c.problem == "" && err != nil || c.problem != "" && (!errors.As(err, &p) || p.Message != c.problem) || signed != c.signed {
+				t.Fatalf("%v after %d signatures", err, signed)
+			}
+			row, err := h.authority(ctx, "issuing-1")
+			if list := h.rootListed(t); err != nil || row.State != store.AuthorityRevoked || len(list.RevokedCertificateEntries) != 1 {
+				t.Errorf("%+v, %d entries, %v", row, len(list.RevokedCertificateEntries), err)
+			}
+		})
+	}
+}
+
 // nothingFrom: a process that has a revoked CA in use issues nothing more with it,
 // and does not take it up again.
 func (h *caHouse) nothingFrom(t *testing.T, waiting *View) {
