@@ -46,27 +46,19 @@ func (s *Service) Reissue(ctx context.Context, p Principal, id string, in Renewa
 	return s.orderAgain(ctx, p, c, order.Reissue, in)
 }
 
-// mostReplaced bounds how far a line of certificates is followed, each in the place
-// of the one before.
-const mostReplaced = 1000
-
 // checkNewest refuses to reissue a certificate in whose place a newer one is in force:
-// that is the one to reissue. Where the newest is revoked or has ended it stands in
-// nobody's way.
+// that is the one to reissue, the newest of them. One that is revoked, has ended or was
+// deleted stands in nobody's way.
 func (s *Service) checkNewest(ctx context.Context, c *store.Certificate) error {
-	newest := c
-	for n := 0; newest.ReplacedBy != "" && n < mostReplaced; n++ {
-		next, err := s.Store.Certificate(ctx, c.Tenant, newest.ReplacedBy)
-		if errors.Is(err, store.ErrNotFound) {
-			break // deleted
-		} else if err != nil {
-			return problemOf(err)
-		}
-		newest = next
-	}
-	ended := newest.State == order.CertificateRevoked || newest.State == order.CertificateRevoking || !newest.NotAfter.After(s.now())
-	if newest == c || ended {
+	if c.ReplacedBy == "" {
 		return nil
+	}
+	newest, err := s.Store.CertificateAfter(ctx, c.Tenant, c.ID, s.now())
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return problemOf(err)
 	}
 	return &Problem{Kind: WrongState, Message: "certificate.replaced", Pairs: []any{"ID", c.ID, "Newer", newest.ID}, Instead: newest.ID}
 }

@@ -69,8 +69,8 @@ func TestReissueEnded(t *testing.T) {
 }
 
 // TestReissueReplaced: a certificate in whose place a newer one is in force is not
-// reissued, by an order that names it neither; the problem names the newest. Where
-// that is revoked the one before may be.
+// reissued, by an order that names it neither; the problem names the newest that is in
+// force. Where one is revoked the one before may be, and one that was deleted is gone past.
 func TestReissueReplaced(t *testing.T) {
 	t.Parallel()
 	h, ctx := newCAHouse(t), context.Background()
@@ -113,5 +113,17 @@ func TestReissueReplaced(t *testing.T) {
 	if _, err := h.Revoke(ctx, owner, third.ID, 0, RevocationRequest{Reason: "superseded"}); err != nil {
 		t.Fatal(err)
 	}
-	again(second.ID)
+	// The newest is in nobody's way, and what it replaced is in force.
+	_, err = h.Reissue(ctx, owner, first.ID, RenewalRequest{CSR: request(t, "orchard.net")})
+	refused("the newest is revoked", err, second.ID)
+	fourth := again(second.ID)
+	if _, err := h.Revoke(ctx, owner, second.ID, 0, RevocationRequest{Reason: "superseded"}); err != nil {
+		t.Fatal(err)
+	}
+	h.seen(t)
+	if _, err := h.DeleteCertificate(ctx, owner, second.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Reissue(ctx, owner, first.ID, RenewalRequest{CSR: request(t, "orchard.net")})
+	refused("one between was deleted", err, fourth.ID)
 }

@@ -211,6 +211,10 @@ type CertificateReader interface {
 	ValueOrders(ctx context.Context, values []string) (map[string]string, error)
 	// Certificate returns one of a tenant; tenant "" is any.
 	Certificate(ctx context.Context, tenant, id string) (*Certificate, error)
+	// CertificateAfter is the newest of those that took the place of one, or of each
+	// other in it, and that is in force at a time. The line goes through those that are
+	// deleted, revoked or over; it is followed a thousand times. ErrNotFound.
+	CertificateAfter(ctx context.Context, tenant, id string, at time.Time) (*CertificateRow, error)
 	Certificates(ctx context.Context, f CertificateFilter) ([]CertificateRow, error)
 	// CertificatesByKey are those of any tenant with a public key, after an id.
 	CertificatesByKey(ctx context.Context, keyprint, after string, limit int) ([]CertificateRow, error)

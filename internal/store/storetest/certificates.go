@@ -206,6 +206,76 @@ func testCertificates(t *testing.T, w *world) {
 	}
 }
 
+func testCertificateAfter(t *testing.T, w *world) {
+	day := 24 * time.Hour
+	line := func(tenant, prefix string, n int, change func(i int, c *store.Certificate)) {
+		w.do(func(tx store.Tx) error {
+			for i := range n {
+				c := certificate(fmt.Sprint(prefix, i), fmt.Sprintf("%s%04x", prefix, i), noon.Add(time.Duration(i)*time.Minute))
+				c.Tenant, c.NotAfter = tenant, noon.Add(9*day)
+				if i < n-1 {
+					c.ReplacedBy = fmt.Sprint(prefix, i+1)
+				}
+				if change != nil {
+					change(i, c)
+				}
+				if err := tx.InsertCertificate(c, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	line("root", "a", 4, nil)
+	line("root", "b", 5, func(i int, c *store.Certificate) {
+		switch i {
+		case 1:
+			c.Deleted = noon
+		case 2:
+			c.State = order.CertificateRevoked
+		case 4:
+			c.State = order.CertificateRevoking
+		}
+	})
+	line("root", "c", 3, func(i int, c *store.Certificate) {
+		switch i {
+		case 1:
+			c.Deleted = noon
+		case 2:
+			c.NotAfter = noon
+		}
+	})
+	line("root", "d", 3, func(i int, c *store.Certificate) {
+		if i == 2 {
+			c.ReplacedBy = "d1" // no line of ours is a ring; it would end
+		}
+	})
+	line("root", "e", 1100, nil)
+	for _, c := range []struct {
+		tenant, id, want string
+	}{
+		{"root", "a0", "a3"},
+		{"root", "a2", "a3"},
+		{"root", "a3", ""},
+		{"root", "a9", ""},
+		{"other", "a0", ""},
+		{"root", "b0", "b3"}, // past what is deleted and revoked; the last is not in force
+		{"root", "b3", ""},
+		{"root", "c0", ""},
+		{"root", "d0", "d2"},
+		{"root", "e0", "e1000"},
+		{"root", "e500", "e1099"},
+	} {
+		got, err := w.CertificateAfter(ctx, c.tenant, c.id, noon)
+		switch {
+		case c.want == "" && !errors.Is(err, store.ErrNotFound):
+			t.Errorf("%+v: %+v, %v", c, got, err)
+		case c.want != "" && (err != nil || got.ID != c.want):
+			t.Errorf("%+v: %+v, %v", c, got, err)
+		}
+	}
+}
+
 func testCertificateLists(t *testing.T, w *world) {
 	states := []order.CertificateState{order.CertificateValid, order.CertificateExpired, order.CertificateRevoked}
 	var all []store.CertificateRow

@@ -89,6 +89,7 @@ func Run(t *testing.T, e Engine) {
 		{"a value belongs to one order for ever", testValueOrders},
 		{"certificates are changed under their version and by their states", testCertificates},
 		{"certificates by page and filter", testCertificateLists},
+		{"the newest in the place of a certificate", testCertificateAfter},
 		{"what is due for a certificate", testCertificateDue},
 		{"revocations and lists", testRevocations},
 		{"CAs of our own", testAuthorities},
