@@ -3,6 +3,7 @@ package status
 import (
 	"container/list"
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -23,6 +24,7 @@ const loadTimeout = 10 * time.Second
 // ask for the same value at once, one loads it and the others wait for that.
 type cache[K comparable, V kept] struct {
 	limit int
+	now   func() time.Time
 
 	mu    sync.Mutex
 	slots map[K]*slot[K, V]
@@ -42,8 +44,8 @@ type slot[K comparable, V kept] struct {
 	element *list.Element // nil while it is waited for
 }
 
-func newCache[K comparable, V kept](limit int) *cache[K, V] {
-	return &cache[K, V]{limit: limit, slots: map[K]*slot[K, V]{}, order: list.New()}
+func newCache[K comparable, V kept](limit int, now func() time.Time) *cache[K, V] {
+	return &cache[K, V]{limit: limit, now: now, slots: map[K]*slot[K, V]{}, order: list.New()}
 }
 
 // get returns the value of a key, loading it where it is not there or not fresh.
@@ -68,7 +70,7 @@ func (c *cache[K, V]) get(ctx context.Context, key K, now time.Time, load func(c
 	}
 	c.slots[key] = next
 	c.mu.Unlock()
-	go c.load(context.WithoutCancel(ctx), next, now, load)
+	go c.load(context.WithoutCancel(ctx), next, load)
 	return next.wait(ctx)
 }
 
@@ -82,11 +84,17 @@ func (s *slot[K, V]) wait(ctx context.Context) (V, error) {
 	}
 }
 
-func (c *cache[K, V]) load(ctx context.Context, s *slot[K, V], now time.Time, load func(ctx context.Context, had V) (V, error)) {
+// errOutdated is a load's error where the value before is known to be wrong, and no new
+// one could be made.
+var errOutdated = errors.New("outdated")
+
+// load loads a value. Where nobody can say whether the one before still holds, that is
+// answered while it is usable.
+func (c *cache[K, V]) load(ctx context.Context, s *slot[K, V], load func(ctx context.Context, had V) (V, error)) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	s.value, s.err = load(ctx, s.had)
-	if s.err != nil && s.err != ErrUnknown && s.hasHad && s.had.usable(now) {
+	if s.err != nil && !errors.Is(s.err, ErrUnknown) && !errors.Is(s.err, errOutdated) && s.hasHad && s.had.usable(c.now()) {
 		s.value, s.err = s.had, nil
 	}
 	c.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"io"
 	"net/http"
@@ -51,10 +52,10 @@ type answers struct {
 	parts [16]*cache[answerKey, *answer]
 }
 
-func newAnswers(limit int) *answers {
+func newAnswers(limit int, now func() time.Time) *answers {
 	a := &answers{seed: maphash.MakeSeed()}
 	for i := range a.parts {
-		a.parts[i] = newCache[answerKey, *answer](max(1, limit/len(a.parts)))
+		a.parts[i] = newCache[answerKey, *answer](max(1, limit/len(a.parts)), now)
 	}
 	return a
 }
@@ -67,6 +68,16 @@ func (a *answers) forget(issuer, serial string) {
 	for _, h := range hashes {
 		k := answerKey{issuer, serial, h.hash}
 		a.part(k).forget(k)
+	}
+}
+
+// forgetOthers drops what is kept of the same serial number for who names the issuer by
+// another hash.
+func (a *answers) forgetOthers(than answerKey) {
+	for _, h := range hashes {
+		if k := (answerKey{than.issuer, than.serial, h.hash}); k != than {
+			a.part(k).forget(k)
+		}
 	}
 }
 
@@ -147,12 +158,20 @@ func (h *Handler) answer(ctx context.Context, k answerKey) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if had != nil && known.Reason == had.known.Reason && known.Revoked.Equal(had.known.Revoked) && now.Before(had.refresh) {
+		changed := had != nil && (known.Reason != had.known.Reason || !known.Revoked.Equal(had.known.Revoked))
+		if had != nil && !changed && now.Before(had.refresh) {
 			same := *had
 			same.recheck = now.Add(h.config.Recheck)
 			return &same, nil
 		}
-		return h.sign(ctx, k, known, now)
+		if changed || had == nil && !known.Revoked.IsZero() {
+			h.answers.forgetOthers(k)
+		}
+		a, err := h.sign(ctx, k, known, now)
+		if err != nil && changed {
+			return nil, fmt.Errorf("%w: %w", errOutdated, err)
+		}
+		return a, err
 	})
 }
 

@@ -20,6 +20,12 @@
 // A kept response is signed anew after half of its life. What became of the
 // certificate is read again after [Config.Recheck], so that a revocation by
 // another process shows; by [Handler.Forget] it shows at once.
+//
+// While the status cannot be read, a kept response is answered to its nextUpdate, as
+// the client itself would keep it (RFC 5019 6.1), and nothing is signed: no answer
+// says more than was read. After that, and for what is not kept, it is "tryLater". A
+// response that contradicts what was read since is not answered, even where the new
+// one cannot be signed.
 package status
 
 import (
@@ -114,7 +120,7 @@ func New(c Config) (*Handler, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	h := &Handler{config: c, answers: newAnswers(c.Responses), lists: newCache[listKey, *served](c.ListBytes)}
+	h := &Handler{config: c, answers: newAnswers(c.Responses, c.Now), lists: newCache[listKey, *served](c.ListBytes, c.Now)}
 	h.issuers.Store(&issuers{})
 	return h, nil
 }

@@ -297,6 +297,112 @@ func TestSourceAway(t *testing.T) {
 	}
 }
 
+// TestSourceAwayFor: while nobody can say what became of a certificate, what was signed
+// before is answered to the second in which it ends, as it was signed, and nothing is
+// signed; then the answer is to try later. What is read again is signed again.
+func TestSourceAwayFor(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	h := l.handler(t, nil)
+	l.set("4001", Known{})
+	request := string(l.request(t, "4001", crypto.SHA1))
+	body := func() []byte { return ask(h, http.MethodPost, "/ocsp", request).Body.Bytes() }
+	signed := body()
+	r, err := ocsp.ParseResponse(signed, l.issuing)
+	if err != nil || r.Status != ocsp.Good {
+		t.Fatal(r, err)
+	}
+	l.fail(errors.New("the database does not answer"))
+	for left := r.NextUpdate.Sub(l.clock()); left > time.Second; left = r.NextUpdate.Sub(l.clock()) {
+		l.pass(min(left-time.Second, time.Hour))
+		if !bytes.Equal(body(), signed) {
+			t.Fatalf("%s before it ends", r.NextUpdate.Sub(l.clock()))
+		}
+	}
+	// Asked while it is in force, and told that there is no answer when it is not.
+	hold := make(chan struct{})
+	l.mu.Lock()
+	l.hold = hold
+	l.mu.Unlock()
+	for len(l.entered) > 0 {
+		<-l.entered
+	}
+	late := make(chan []byte)
+	go func() { late <- body() }()
+	<-l.entered
+	l.pass(time.Second)
+	close(hold)
+	if got := <-late; !bytes.Equal(got, ocsp.TryLaterErrorResponse) {
+		t.Error("it was answered with when it had ended")
+	}
+	if got := body(); !bytes.Equal(got, ocsp.TryLaterErrorResponse) {
+		t.Error("after its end it is answered with")
+	}
+	if n := l.signatures.Load(); n != 1 {
+		t.Errorf("%d signatures, of what nobody knew", n)
+	}
+	l.fail(nil)
+	if got := l.post(t, h, "4001"); got != good || l.signatures.Load() != 2 {
+		t.Errorf("back again: %s", got)
+	}
+}
+
+// TestOthersSee: what one server revoked another one of the same database says from the
+// end of its recheck on, however the issuer is named, and never "good" again.
+func TestOthersSee(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	one, other := l.handler(t, nil), l.handler(t, nil)
+	l.set("4001", Known{})
+	as := func(h *Handler, hash crypto.Hash) string { return l.postBy(t, h, "4001", hash) }
+	for _, hash := range []crypto.Hash{crypto.SHA1, crypto.SHA256} {
+		if a, b := as(one, hash), as(other, hash); a != good || b != good {
+			t.Fatal(a, b)
+		}
+	}
+	l.set("4001", Known{Revoked: l.clock(), Reason: issuer.KeyCompromise})
+	one.Forget("main", "4001")
+	l.pass(15*time.Second - 1)
+	if a, b := as(one, crypto.SHA1), as(other, crypto.SHA1); a != revoked || b != good {
+		t.Errorf("before the recheck: %s by who revoked, %s by the other", a, b)
+	}
+	l.pass(1)
+	if got := as(other, crypto.SHA1); got != revoked {
+		t.Errorf("after the recheck: %s", got)
+	}
+	// It knows now: also where it cannot look again.
+	l.fail(errors.New("the database does not answer"))
+	if got := as(other, crypto.SHA256); got != tryLater {
+		t.Errorf("to who names the issuer by another hash: %s", got)
+	}
+}
+
+// TestRevokedUnsigned: where the certificate is known to be revoked and the key is away,
+// the answer before is not given, now and later.
+func TestRevokedUnsigned(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	h := l.handler(t, nil)
+	l.set("4001", Known{})
+	if got := l.post(t, h, "4001"); got != good {
+		t.Fatal(got)
+	}
+	l.unsigned = errors.New("no card in the reader")
+	l.pass(48 * time.Hour)
+	if got := l.post(t, h, "4001"); got != good {
+		t.Errorf("in force, and it holds still: %s", got)
+	}
+	l.set("4001", Known{Revoked: l.clock()})
+	l.pass(time.Minute)
+	if got := l.post(t, h, "4001"); got != tryLater {
+		t.Errorf("known to be revoked: %s", got)
+	}
+	l.fail(errors.New("the database does not answer"))
+	if got := l.post(t, h, "4001"); got != tryLater {
+		t.Errorf("and when nobody can look: %s", got)
+	}
+}
+
 func TestBoundedResponses(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t)

@@ -25,12 +25,13 @@ type ledger struct {
 	key     crypto.Signer
 	root    *x509.Certificate
 
-	mu      sync.Mutex
-	serials map[string]Known
-	lists   map[int64]*List
-	fails   error
-	now     time.Time
-	hold    chan struct{} // where set, Status waits for it after it has read
+	mu       sync.Mutex
+	serials  map[string]Known
+	lists    map[int64]*List
+	fails    error
+	unsigned error // what Respond fails with
+	now      time.Time
+	hold     chan struct{} // where set, Status waits for it after it has read
 
 	reads, signatures atomic.Int64
 	entered           chan struct{}
@@ -84,6 +85,12 @@ func (l *ledger) Status(ctx context.Context, issuer, serial string) (Known, erro
 }
 
 func (l *ledger) Respond(_ context.Context, _ string, s private.Status) ([]byte, error) {
+	l.mu.Lock()
+	err := l.unsigned
+	l.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	l.signatures.Add(1)
 	return private.SignOCSP(l.issuing, l.key, s)
 }
@@ -166,7 +173,13 @@ func ask(h http.Handler, method, path string, body string, head ...string) *http
 // post asks for a serial number and says what the answer is.
 func (l *ledger) post(t testing.TB, h http.Handler, serial string) string {
 	t.Helper()
-	w := ask(h, http.MethodPost, "/ocsp", string(l.request(t, serial, crypto.SHA1)))
+	return l.postBy(t, h, serial, crypto.SHA1)
+}
+
+// postBy is post with another hash of the issuer.
+func (l *ledger) postBy(t testing.TB, h http.Handler, serial string, hash crypto.Hash) string {
+	t.Helper()
+	w := ask(h, http.MethodPost, "/ocsp", string(l.request(t, serial, hash)))
 	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/ocsp-response" {
 		t.Fatalf("%d %s", w.Code, w.Header().Get("Content-Type"))
 	}
