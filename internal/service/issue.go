@@ -230,17 +230,30 @@ func (i *issuance) complete(ctx context.Context, prepared *issuer.Prepared) erro
 	return nil
 }
 
-// keep stores a certificate with all that follows from it, in one unit.
+// keep stores a certificate with all that follows from it, in one unit. The order is
+// mostly as it was when this began, and is not read again for that: its version tells.
 func (i *issuance) keep(ctx context.Context, a *store.Attempt, issued *issuer.Issued) (stored bool, err error) {
-	s := i.s
 	c, names, err := i.certificate(a, issued)
 	if err != nil {
 		return false, err
 	}
+	stored, err = i.keepOf(ctx, a, c, names, func(store.Tx) (*store.Order, error) {
+		known := *i.o
+		return &known, nil
+	})
+	if errors.Is(err, store.ErrConflict) {
+		return i.keepOf(ctx, a, c, names, func(tx store.Tx) (*store.Order, error) { return tx.Order("", i.o.ID) })
+	}
+	return stored, err
+}
+
+// keepOf is keep for the order as read gives it.
+func (i *issuance) keepOf(ctx context.Context, a *store.Attempt, c *store.Certificate, names []store.OrderName, read func(store.Tx) (*store.Order, error)) (stored bool, err error) {
+	s := i.s
 	now := s.now()
 	err = s.Store.Write(ctx, func(tx store.Tx) error {
 		stored = false
-		o, err := tx.Order("", i.o.ID)
+		o, err := read(tx)
 		if err != nil {
 			return err
 		}
