@@ -44,7 +44,7 @@ type session struct {
 	sends  int
 	from   int  // where the queue of the unit that runs begins
 	wrote  bool // something that it writes was sent
-	failed bool // a pipeline did
+	failed bool // a statement did since the mark: SQLite may have rolled all back, for a read too
 }
 
 func (db *DB) session(ctx context.Context) (*session, error) {
@@ -123,7 +123,7 @@ type mark struct{ sends, queued, user int }
 
 // mark begins with a unit.
 func (s *session) mark() mark {
-	s.from, s.wrote = len(s.queued), false
+	s.from, s.wrote, s.failed = len(s.queued), false, false
 	return mark{s.sends, len(s.queued), s.user}
 }
 
@@ -156,8 +156,9 @@ func (s *session) plain(ctx context.Context, query string) error {
 	return err
 }
 
-func (s *session) now(ctx context.Context, query string, args ...any) (int64, error) {
+func (s *session) now(ctx context.Context, query string, args ...any) (_ int64, err error) {
 	s.sends++
+	defer func() { s.failed = s.failed || err != nil }()
 	s.wrote = s.wrote || len(args) > 0
 	st, err := s.prepared(ctx, query)
 	if err != nil {
@@ -199,8 +200,9 @@ func (s *session) each(ctx context.Context, row Row, query string, args ...any) 
 }
 
 // look runs a query now.
-func (s *session) look(ctx context.Context, st Statement) error {
+func (s *session) look(ctx context.Context, st Statement) (err error) {
 	s.sends++
+	defer func() { s.failed = s.failed || err != nil }()
 	p, err := s.prepared(ctx, st.SQL)
 	if err != nil {
 		return err
