@@ -396,6 +396,11 @@ func (s *Service) Withdraw(ctx context.Context, p Principal, id string, version 
 		data := map[string]any{"decision": d.ID, "refers": d.Refers, "cause": d.Cause}
 		if to, ok := o.State.Next(order.ActionReopen); ok { // what passed with it passes no more
 			o.State, o.Phase, o.ReadyAt = to, order.PhaseReview, time.Time{}
+			if prof, err := s.Profiles(o.Profile); err == nil {
+				if err := runsAgain(tx, o, prof, s.now()); err != nil {
+					return nil, nil, err
+				}
+			}
 		}
 		if err := s.update(tx, o); err != nil {
 			return nil, nil, err

@@ -42,8 +42,8 @@ func (s *Service) openUpstream(ctx context.Context, d store.Due, o *store.Order,
 		if free, err := i.free(ctx, u, now); err != nil || !free {
 			return i.waiting(ctx, u, err)
 		}
-	case u != nil && (u.Deadline.IsZero() || now.Before(u.Deadline)):
-		return false, nil
+	case u != nil && (u.Deadline.IsZero() || now.Before(u.Deadline)), over(o, now):
+		return false, nil // nothing is begun for what is over: it is judged as of its deadline
 	}
 	earlier, err := s.Store.Attempts(ctx, o.ID)
 	if err != nil {
