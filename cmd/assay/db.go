@@ -85,8 +85,11 @@ func (a *app) depot(f *dbFlags) (*depot, error) {
 			return nil, a.usage("assay db --help", "serve.setting", "Where", where, "Why", err)
 		}
 	}
+	if err := a.databaseFits("--database", f.database); err != nil {
+		return nil, err
+	}
 	d := &depot{dir: a.databaseDirectory(&f.databaseFlags), database: f.database, file: file, filePath: a.configFile(f.config)}
-	if !isPostgres(f.database) {
+	if !postgres.Is(f.database) {
 		d.path = sqlitePath(d.dir, f.database)
 	}
 	d.keyFile = f.keyFile

@@ -31,6 +31,9 @@ func (a *app) dbCopyCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := a.databaseFits("--to", to); err != nil {
+					return err
+				}
 				return a.dbCopy(ctx, d, to, snapshot, f.asJSON)
 			})
 		},
@@ -133,7 +136,7 @@ func (a *app) copyInto(ctx context.Context, raw *sqlstore.Raw, d *depot, to stri
 
 // emptyTarget suggests another target of the same kind.
 func emptyTarget(to string) string {
-	if isPostgres(to) {
+	if postgres.Is(to) {
 		return "postgres://…/EMPTY"
 	}
 	return "NEW.db"
@@ -141,7 +144,7 @@ func emptyTarget(to string) string {
 
 // openTarget opens the database to copy to; undo removes a file that it made.
 func (a *app) openTarget(ctx context.Context, d *depot, to string) (db *sqlstore.DB, undo func(), err error) {
-	if isPostgres(to) {
+	if postgres.Is(to) {
 		if db, err = postgres.Open(ctx, to); err != nil {
 			return nil, nil, a.databaseError(err, to)
 		}

@@ -93,7 +93,7 @@ func (a *app) fail(err error) int {
 		f = &failure{code: exitUsage, what: firstLine(err.Error()), next: "assay help"}
 	}
 	style := a.style(a.err)
-	for line := range strings.SplitSeq(key.Redact(f.what), "\n") {
+	for line := range strings.SplitSeq(strings.ReplaceAll(key.Redact(f.what), "\t", "  "), "\n") {
 		fmt.Fprintf(a.err, "%s %s\n", style.Level(cause.Refuse, "assay:"), render.Safe(clip(line)))
 	}
 	if f.next != "" {

@@ -28,6 +28,7 @@ type databaseFlags struct{ data, database, keyFile string }
 func (a *app) databaseFlags(c *cobra.Command, f *databaseFlags) {
 	c.Flags().StringVar(&f.data, "data", "", a.text.Text("flag.serve-data"))
 	c.Flags().StringVar(&f.database, "database", a.getenv("ASSAY_DATABASE"), a.text.Text("flag.database"))
+	c.Flags().Lookup("database").DefValue = "" // help shows it, and it may hold a password
 	c.Flags().StringVar(&f.keyFile, "key-file", a.getenv("ASSAY_KEY_FILE"), a.text.Text("flag.key-file"))
 }
 
@@ -58,6 +59,9 @@ const (
 // not there yet.
 func (a *app) openHouse(ctx context.Context, f *databaseFlags) (*house, error) {
 	h := &house{dir: a.databaseDirectory(f)}
+	if err := a.databaseFits("--database", f.database); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return nil, a.usage("assay serve --data DIR", "error.open", "Path", h.dir, "Why", a.why(err))
 	}
@@ -80,7 +84,7 @@ func (a *app) openHouse(ctx context.Context, f *databaseFlags) (*house, error) {
 
 // openStore opens a database by its address: a PostgreSQL URL, or a path.
 func (a *app) openStore(ctx context.Context, dir, database string) (store.Store, error) {
-	if isPostgres(database) {
+	if postgres.Is(database) {
 		db, err := postgres.Open(ctx, database)
 		if err != nil {
 			return nil, a.databaseError(err, database)
@@ -100,10 +104,6 @@ const databaseFile = "assay.db"
 
 // keyName is the key file in a data directory.
 const keyName = "assay.key"
-
-func isPostgres(database string) bool {
-	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
-}
 
 // sqlitePath is the file of a database that is not PostgreSQL's.
 func sqlitePath(dir, database string) string {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -297,14 +296,6 @@ func (a *app) greet(f *serviceFlags, all []*listen.Listener, own *house, token s
 		p.Line(p.Command("assay login " + cmp.Or(f.public, all[0].URL()) + pin))
 	}
 	return a.print(p)
-}
-
-// withoutPassword is a database's address as it may be shown.
-func withoutPassword(database string) string {
-	if u, err := url.Parse(database); err == nil && u.User != nil {
-		return u.Redacted()
-	}
-	return fmt.Sprint(database)
 }
 
 // tellManager writes a state to the service manager's socket (sd_notify(3)).

@@ -130,9 +130,9 @@ func InUse(ctx context.Context, s *sqlstore.Raw) (bool, error) {
 }
 
 func connect(url, name string, most int, lockWait string) (*sql.DB, error) {
-	config, err := pgx.ParseConfig(url) // its errors do not show the password
+	config, err := parse(url)
 	if err != nil {
-		return nil, fmt.Errorf("the address of the PostgreSQL database: %w", err)
+		return nil, err
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
