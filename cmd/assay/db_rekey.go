@@ -27,6 +27,9 @@ func (a *app) dbRekeyCommand() *cobra.Command {
 		Example: "  assay db rekey --data /var/lib/assay\n  assay db rekey --data /var/lib/assay --new-key-file /var/lib/assay/assay.key.new",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.interruptibleAs(c, "db.rekey-interrupted", func(ctx context.Context) error {
+				if next == "" && c.Flags().Changed("new-key-file") {
+					return a.usage(nextMaster, "db.rekey-no-name")
+				}
 				d, err := a.depot(&f)
 				if err != nil {
 					return err
@@ -39,6 +42,9 @@ func (a *app) dbRekeyCommand() *cobra.Command {
 	c.Flags().StringVar(&next, "new-key-file", "", a.text.Text("flag.db-new-key-file"))
 	return c
 }
+
+// nextMaster is the command that changes the master key.
+const nextMaster = "assay db rekey --new-key-file NEW-FILE"
 
 // A rekeyResult is the result of assay db rekey.
 type rekeyResult struct {
@@ -81,32 +87,33 @@ func (a *app) dbRekey(ctx context.Context, d *depot, next string, asJSON bool) e
 
 // rekeyConfig reads the key file and, where another one is to follow it, makes that.
 func (a *app) rekeyConfig(ctx context.Context, d *depot, next string) (cfg rekey.Config, err error) {
-	bad := func(path string, why error) (rekey.Config, error) {
-		return cfg, a.usage("assay db rekey --key-file FILE", "serve.key", "Path", path, "Why", why)
-	}
 	cfg = rekey.Config{Master: secret.KeyFile{Path: d.keyFile}, Now: a.now(), Rand: rand.Reader}
 	key, err := cfg.Master.Key(ctx)
 	if err != nil {
-		return bad(d.keyFile, err)
+		return cfg, a.usage("assay db rekey --key-file FILE", "serve.key", "Path", d.keyFile, "Why", err)
 	}
 	defer clear(key)
 	if next == "" {
 		return cfg, nil
 	}
+	bad := func(why error) (rekey.Config, error) {
+		return cfg, a.usage(nextMaster, "serve.key", "Path", next, "Why", why)
+	}
 	file := secret.KeyFile{Path: next}
 	if err := file.Create(a.now(), rand.Reader); err != nil && !errors.Is(err, fs.ErrExist) {
-		return bad(next, err)
+		return bad(err)
 	}
-	if err := swap.Adopt(d.keyFile, next); err != nil {
-		return bad(next, err)
-	}
+	// What is no other key stays whose it is.
 	other, err := file.Key(ctx)
 	if err != nil {
-		return bad(next, err)
+		return bad(err)
 	}
 	defer clear(other)
 	if bytes.Equal(key, other) {
-		return cfg, a.usage("assay db rekey --new-key-file NEW-FILE", "db.rekey-same", "Path", next)
+		return cfg, a.usage(nextMaster, "db.rekey-same", "Path", next)
+	}
+	if err := swap.Adopt(d.keyFile, next); err != nil {
+		return bad(err)
 	}
 	cfg.Next = file
 	return cfg, nil
