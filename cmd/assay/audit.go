@@ -173,7 +173,7 @@ func (a *app) verifyExport(path, keyPath string, asJSON bool) error {
 	if keyPath == "" {
 		return a.usage(next, "audit.needs-key")
 	}
-	raw, err := a.read(keyPath, 16<<10, next)
+	raw, err := a.read(keyPath, maxKeyText, next)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -203,9 +202,9 @@ func (a *app) caImportCommand() *cobra.Command {
 			if chain == "" || (key == "") == (place == "") {
 				return a.usage("assay ca import company --chain chain.pem --key issuing.key", "ca.import.needs")
 			}
-			certificates, err := os.ReadFile(chain)
+			certificates, err := a.read(chain, maxTextBytes, "assay ca import --help")
 			if err != nil {
-				return a.usage("assay ca import --help", "error.open", "Path", chain, "Why", a.why(err))
+				return err
 			}
 			raw, err := a.keyFile(key)
 			if err != nil {

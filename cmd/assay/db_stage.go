@@ -53,7 +53,7 @@ func (a *app) restoreStage(ctx context.Context, d *depot, f *restoreFlags, in *b
 	if f.check {
 		return nil
 	}
-	if old, err := os.ReadFile(filepath.Join(d.dir, "audit.pub")); err == nil {
+	if old, err := a.read(filepath.Join(d.dir, "audit.pub"), maxKeyText, ""); err == nil {
 		key, err := audit.ParseKey(old)
 		r.OtherKey = err != nil || hex.EncodeToString(key) != r.Audit.Key
 	}

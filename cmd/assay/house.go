@@ -197,7 +197,7 @@ func (a *app) showAuditKey(h *house) error {
 		return err
 	}
 	path := filepath.Join(h.dir, "audit.pub")
-	if old, err := os.ReadFile(path); err == nil && string(old) == string(text) {
+	if old, err := a.read(path, maxKeyText, ""); err == nil && string(old) == string(text) {
 		return nil
 	}
 	if err := os.WriteFile(path, text, 0o644); err != nil {

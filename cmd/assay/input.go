@@ -17,6 +17,7 @@ const (
 	maxProfileBytes = 1 << 20
 	maxReportBytes  = 32 << 20
 	maxTextBytes    = 256 << 10
+	maxKeyText      = 16 << 10 // of a public key
 )
 
 // read reads a file, "-" being standard input, and at most limit bytes of it: a

@@ -16,6 +16,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"math/big"
@@ -146,12 +147,42 @@ type files struct {
 const lookEvery = 5 * time.Second
 
 func (f *files) load() error {
-	cert, err := tls.LoadX509KeyPair(f.config.CertFile, f.config.KeyFile)
+	cert, err := readPair(f.config.CertFile, f.config.KeyFile)
 	if err != nil {
 		return fmt.Errorf("the certificate: %w", err)
 	}
 	f.current, f.stamp = &cert, f.now()
 	return nil
+}
+
+// maxPEM bounds a certificate with its chain, and a key: no such file is near it.
+const maxPEM = 1 << 20
+
+// readPair reads a certificate and its key.
+func readPair(certFile, keyFile string) (tls.Certificate, error) {
+	cert, err := readPEM(certFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := readPEM(keyFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	defer clear(key)
+	return tls.X509KeyPair(cert, key)
+}
+
+func readPEM(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
+	if err == nil && len(raw) > maxPEM {
+		err = fmt.Errorf("%s has more than %d bytes: it is another file than expected", path, maxPEM)
+	}
+	return raw, err
 }
 
 // now tells one state of the files from another.
@@ -194,7 +225,7 @@ func selfSigned(c Config) (*tls.Config, string, error) {
 			return nil, "", fmt.Errorf("making a self-signed certificate: %w", err)
 		}
 	}
-	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	cert, err := readPair(certFile, keyFile)
 	if err != nil {
 		return nil, "", fmt.Errorf("the self-signed certificate (remove %s and a new one is made): %w", certFile, err)
 	}

@@ -242,3 +242,30 @@ func TestOpenErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestBounded: a file that is no certificate is not read to its end, which may
+// never come.
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	c, _, _ := made(t)
+	huge := filepath.Join(c.Directory, "huge")
+	if err := os.WriteFile(huge, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(huge, maxPEM+1); err != nil {
+		t.Fatal(err)
+	}
+	c.CertFile, c.KeyFile = filepath.Join(c.Directory, "a.crt"), filepath.Join(c.Directory, "a.key")
+	pair(t, c, "one.orchard.net")
+	for _, files := range [][2]string{{huge, c.KeyFile}, {c.CertFile, huge}} {
+		c := *c
+		c.CertFile, c.KeyFile = files[0], files[1]
+		l, err := Open(t.Context(), c)
+		if err == nil {
+			_ = l.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), huge+" has more than 1048576 bytes") {
+			t.Errorf("%v: %v", files, err)
+		}
+	}
+}
