@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -19,12 +20,18 @@ func (a *app) caCommand() *cobra.Command {
 	return c
 }
 
-// onAuthorities runs a command on the CAs in a database.
+// onAuthorities runs a command on the CAs in a database that is there already: none is
+// made where a directory is mistyped.
 func (a *app) onAuthorities(c *cobra.Command, f *dbFlags, run func(ctx context.Context, s *service.Service) error) error {
 	return a.onDatabase(c, func(ctx context.Context) error {
 		d, err := a.depot(f)
 		if err != nil {
 			return err
+		}
+		if err := a.madeBefore(ctx, d, "db.missing"); errors.Is(err, fs.ErrNotExist) {
+			return a.usage(c.CommandPath()+" --data DIR", "db.missing", "Database", d.name())
+		} else if err != nil {
+			return a.databaseError(err, d.name())
 		}
 		h, err := a.openHouse(ctx, &f.databaseFlags)
 		if err != nil {
@@ -36,20 +43,20 @@ func (a *app) onAuthorities(c *cobra.Command, f *dbFlags, run func(ctx context.C
 			return a.databaseError(err, d.name())
 		}
 		if err := run(ctx, s); err != nil {
-			return a.authorityError(err)
+			return a.authorityError(err, f)
 		}
 		return nil
 	})
 }
 
-func (a *app) authorityError(err error) error {
+func (a *app) authorityError(err error, flags *dbFlags) error {
 	var f *failure
 	if errors.As(err, &f) {
 		return f
 	}
 	var p *service.Problem
 	if errors.As(err, &p) {
-		f := &failure{code: exitUsage, what: a.text.Text(p.Message, p.Pairs...), next: "assay ca list"}
+		f := &failure{code: exitUsage, what: a.text.Text(p.Message, p.Pairs...), next: "assay ca list" + flags.given()}
 		if p.Kind == service.Unavailable {
 			f.code = exitUnavailable
 		}
@@ -71,7 +78,7 @@ func (a *app) caListCommand() *cobra.Command {
 				if f.asJSON {
 					return a.writeJSON(map[string]any{"items": all})
 				}
-				return a.showAuthorities(all)
+				return a.showAuthorities(all, &f)
 			})
 		},
 	}
@@ -79,11 +86,11 @@ func (a *app) caListCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) showAuthorities(all []service.AuthorityView) error {
+func (a *app) showAuthorities(all []service.AuthorityView, f *dbFlags) error {
 	p := a.page()
 	if len(all) == 0 {
 		p.Paragraph(0, a.text.Text("ca.empty"))
-		p.Line(p.Command("assay serve --ca-permit orchard.net"))
+		p.Line(p.Command("assay serve --ca-permit orchard.net" + f.given()))
 		return a.print(p)
 	}
 	column := p.Column("ca.kind", "ca.key", "ca.subject", "ca.until", "ca.fingerprint", "ca.parent")
@@ -132,7 +139,7 @@ func (a *app) caCertCommand() *cobra.Command {
 						return err
 					}
 				}
-				return a.usage("assay ca list", "ca.none", "ID", args[0])
+				return a.usage("assay ca list"+f.given(), "ca.none", "ID", args[0])
 			})
 		},
 	}
@@ -160,12 +167,12 @@ func (a *app) caRootKeyCommand() *cobra.Command {
 					return err
 				}
 				if err := secret.CreatePrivateFile(out, raw); err != nil {
-					return a.usage("assay ca root-key "+args[0]+" --out FILE", "error.write", "Path", out, "Why", a.why(err))
+					return a.usage("assay ca root-key "+quoteArgument(args[0])+" --out FILE"+f.given(), "error.write", "Path", out, "Why", a.why(err))
 				}
 				// Only what can be read again from there is forgotten here.
 				again, err := secret.ReadPrivateFile(out, 64<<10)
 				if block, _ := pem.Decode(again); err != nil || block == nil || !bytes.Equal(again, raw) {
-					return a.usage("assay ca root-key "+args[0]+" --out FILE", "error.write", "Path", out, "Why", a.why(err))
+					return a.usage("assay ca root-key "+quoteArgument(args[0])+" --out FILE"+f.given(), "error.write", "Path", out, "Why", a.why(err))
 				}
 				if !keep {
 					if err := s.ForgetRootKey(ctx, args[0]); err != nil {

@@ -19,7 +19,7 @@ func (a *app) keyFile(path string) ([]byte, error) {
 	}
 	raw, err := secret.ReadPrivateFile(path, 64<<10)
 	if err != nil {
-		return nil, a.usage("chmod 600 "+path, "error.open", "Path", path, "Why", a.why(err))
+		return nil, a.usage("chmod 600 "+quoteArgument(path), "error.open", "Path", path, "Why", a.why(err))
 	}
 	return raw, nil
 }
@@ -43,7 +43,7 @@ func (a *app) caRevokeCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			id := args[0]
 			if reason == "" {
-				return a.usage("assay ca revoke "+id+" --reason superseded", "ca.revoke-why", "Reasons", caReasonWords())
+				return a.usage("assay ca revoke "+quoteArgument(id)+" --reason superseded"+f.given(), "ca.revoke-why", "Reasons", caReasonWords())
 			}
 			raw, err := a.keyFile(key)
 			if err != nil {
@@ -55,11 +55,11 @@ func (a *app) caRevokeCommand() *cobra.Command {
 					return err
 				}
 				if !yes {
-					again := "assay ca revoke " + id + " --reason " + reason
+					again := "assay ca revoke " + quoteArgument(id) + " --reason " + quoteArgument(reason)
 					if key != "" {
-						again += " --root-key " + key
+						again += " --root-key " + quoteArgument(key)
 					}
-					if err := a.confirmed(again+" --yes", "ca.revoke-sure", "ID", id, "Subject", v.Subject); err != nil {
+					if err := a.confirmed(again+" --yes"+f.given(), "ca.revoke-sure", "ID", id, "Subject", v.Subject); err != nil {
 						return err
 					}
 				}

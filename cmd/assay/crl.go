@@ -61,14 +61,14 @@ func (a *app) crlGetCommand() *cobra.Command {
 			if len(args) == 2 {
 				n, err := strconv.ParseInt(args[1], 10, 32)
 				if err != nil || n < 0 {
-					return a.usage("assay crl list", "crl.shard", "Value", args[1])
+					return a.usage("assay crl list"+f.given(), "crl.shard", "Value", args[1])
 				}
 				shard = n
 			}
 			return a.onAuthorities(c, &f, func(ctx context.Context, s *service.Service) error {
 				list, err := s.StatusSource().List(ctx, args[0], shard)
 				if err != nil {
-					return a.usage("assay crl list", "crl.none", "Issuer", args[0], "Shard", shard)
+					return a.usage("assay crl list"+f.given(), "crl.none", "Issuer", args[0], "Shard", shard)
 				}
 				_, err = a.out.Write(list.DER)
 				return err

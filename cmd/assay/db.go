@@ -45,6 +45,18 @@ func (a *app) dbFlags(c *cobra.Command, f *dbFlags) {
 	f.set = s
 }
 
+// given are the flags that say where the database is, as they were given: commands
+// that are suggested have them too.
+func (f *dbFlags) given() string {
+	text := ""
+	for _, name := range []string{"data", "database", "key-file", "config"} {
+		if flag := f.set.Lookup(name); flag.Changed {
+			text += " --" + name + " " + quoteArgument(withoutPassword(flag.Value.String()))
+		}
+	}
+	return text
+}
+
 // A depot is where a database and what belongs to it are.
 type depot struct {
 	dir      string
@@ -118,6 +130,23 @@ func (a *app) openRaw(d *depot) (*sqlstore.Raw, error) {
 	return raw, nil
 }
 
+// madeBefore returns an error, with the text of id, where a database has no tables
+// yet: opening it as a service does would make them.
+func (a *app) madeBefore(ctx context.Context, d *depot, id string) error {
+	raw, err := a.openRaw(d)
+	if err != nil {
+		return err
+	}
+	version, err := raw.Version(ctx)
+	if err = errors.Join(err, raw.Close()); err != nil {
+		return err
+	}
+	if version == 0 {
+		return a.usage("assay serve"+d.dataFlag(), id, "Database", d.name())
+	}
+	return nil
+}
+
 // hold keeps others from opening the database as a store until release is called;
 // of PostgreSQL it only sees whether one has it open. The error is
 // [sqlite.ErrInUse] where one has.
@@ -162,7 +191,7 @@ func (a *app) databaseError(err error, database string) error {
 	case errors.Is(err, sqlite.ErrInUse), errors.Is(err, postgres.ErrInUse):
 		return &failure{code: exitUnavailable, what: a.text.Text("db.in-use", "Database", name), next: "systemctl stop assay"}
 	case errors.Is(err, fs.ErrNotExist):
-		return a.usage("assay db migrate --data DIR", "db.missing", "Database", name)
+		return &failure{code: exitUsage, what: a.text.Text("db.missing", "Database", name), next: "assay db migrate --data DIR", err: fs.ErrNotExist}
 	case errors.As(err, &version):
 		return a.versionError(version, name)
 	}

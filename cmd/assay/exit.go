@@ -65,9 +65,11 @@ type failure struct {
 	code int
 	what string // may hold several lines, one for each fault
 	next string
+	err  error // behind it, where a caller acts on that
 }
 
 func (f *failure) Error() string { return f.what }
+func (f *failure) Unwrap() error { return f.err }
 
 // usage is a failure of the command line itself.
 func (a *app) usage(next, id string, pairs ...any) error {

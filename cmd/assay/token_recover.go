@@ -35,19 +35,8 @@ func (a *app) tokenRecoverCommand() *cobra.Command {
 // recoverToken makes a token in a database that is there already: nothing is
 // served, and nothing is made that a first start would make.
 func (a *app) recoverToken(ctx context.Context, d *depot, f *databaseFlags) (service.TokenView, error) {
-	raw, err := a.openRaw(d)
-	if err != nil {
+	if err := a.madeBefore(ctx, d, "token.no-first"); err != nil {
 		return service.TokenView{}, err
-	}
-	version, err := raw.Version(ctx)
-	if err = errors.Join(err, raw.Close()); err != nil {
-		return service.TokenView{}, err
-	}
-	none := func() error {
-		return a.usage("assay serve"+d.dataFlag(), "token.no-first", "Database", d.name())
-	}
-	if version == 0 {
-		return service.TokenView{}, none()
 	}
 	h, err := a.openHouse(ctx, f)
 	if err != nil {
@@ -61,7 +50,7 @@ func (a *app) recoverToken(ctx context.Context, d *depot, f *databaseFlags) (ser
 	t, err := s.Recover(ctx)
 	var p *service.Problem
 	if errors.As(err, &p) && p.Kind == service.NotFound {
-		return t, none()
+		return t, a.usage("assay serve"+d.dataFlag(), "token.no-first", "Database", d.name())
 	}
 	return t, err
 }
