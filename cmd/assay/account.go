@@ -56,6 +56,10 @@ func (a *app) client() (*client.Client, error) {
 }
 
 func (a *app) clientOf(own account) (*client.Client, error) {
+	// No header can carry it, so that the service would not get to say so.
+	if strings.ContainsFunc(own.Token, func(r rune) bool { return r < '!' || r > '~' }) {
+		return nil, &failure{code: exitNoPermission, what: a.text.Text("service.token.form"), next: "assay login " + cmp.Or(own.URL, "URL")}
+	}
 	c, err := client.New(client.Config{
 		URL: own.URL, Token: own.Token, Fingerprint: own.Fingerprint, Lang: string(a.text.Lang()), Version: review.Engine,
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"math"
 	"net/netip"
 	"net/url"
 	"os"
@@ -125,6 +126,8 @@ func (a *app) checkService(f *serviceFlags) error {
 		return a.usage(nextServe, "error.one-of", "Flag", "--log", "Value", f.log, "Allowed", "text, json")
 	case f.workers < 1 || f.workers > 10_000:
 		return a.usage(nextServe, "serve.setting", "Where", "--workers", "Why", "1 … 10000")
+	case !(f.rate >= 0 || f.rate == -1) || math.IsInf(f.rate, 0): // NaN is neither
+		return a.usage(nextServe, "serve.setting", "Where", "--rate", "Why", "> 0, -1, 0")
 	case f.drafts < 1:
 		return a.usage(nextServe, "serve.setting", "Where", "--drafts", "Why", "≥ 1")
 	case f.keepReviews < 0:
