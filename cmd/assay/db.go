@@ -15,6 +15,7 @@ import (
 
 	"assay/internal/config"
 	"assay/internal/render"
+	"assay/internal/service"
 	"assay/internal/store/copy"
 	"assay/internal/store/postgres"
 	"assay/internal/store/sqlite"
@@ -182,6 +183,10 @@ func (a *app) finishRestore(dir string) error {
 func (a *app) databaseError(err error, database string) error {
 	var f *failure
 	var version *sqlstore.VersionError
+	var problem *service.Problem
+	if errors.As(err, &problem) && problem.Err != nil {
+		err = problem.Err // what it says for whoever asks the service does not help here
+	}
 	name := withoutPassword(database)
 	switch {
 	case errors.As(err, &f):
@@ -194,6 +199,8 @@ func (a *app) databaseError(err error, database string) error {
 		return &failure{code: exitUsage, what: a.text.Text("db.missing", "Database", name), next: "assay db migrate --data DIR", err: fs.ErrNotExist}
 	case errors.As(err, &version):
 		return a.versionError(version, name)
+	case sqlite.Damaged(err):
+		return &failure{code: exitUnavailable, what: a.text.Text("db.damaged", "Database", name, "Why", err), next: "assay db restore FILE --replace --data " + quoteArgument(filepath.Dir(name))}
 	}
 	return &failure{code: exitUnavailable, what: a.text.Text("serve.no-database", "Database", name, "Why", err), next: "assay serve --help"}
 }

@@ -379,3 +379,63 @@ func (s *site) killed(t *testing.T, took time.Duration, args ...string) {
 	_ = c.Wait()                                                                  // killed or not
 	timer.Stop()
 }
+
+// TestDamaged: where the service's database is damaged its start says which file that
+// is, what SQLite found, and what to do, wherever in the start it shows.
+func TestDamaged(t *testing.T) {
+	t.Parallel()
+	for _, table := range []string{"secrets", "tenants"} {
+		s := newSite(t)
+		s.look(t, bare(), lab.Options{})
+		s.stop(t)
+		path := filepath.Join(s.data(), databaseFile)
+		damage(t, path, table)
+		said := s.run(t, exitUnavailable, nil, "serve", "--data", s.data(), "--listen", "127.0.0.1:0")
+		for _, want := range []string{"The database " + path + " is damaged", "malformed", "try: assay db restore FILE --replace --data " + s.data()} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s: %q is not said: %s", table, want, said)
+			}
+		}
+		if strings.Contains(said, "service.unavailable") {
+			t.Errorf("%s: %s", table, said)
+		}
+	}
+}
+
+// damage writes over the first pages of a table and of its indices.
+func damage(t *testing.T, path, table string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size int64
+	if err := db.QueryRow("PRAGMA page_size").Scan(&size); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := db.Query("SELECT rootpage FROM sqlite_master WHERE tbl_name = ? AND rootpage > 0", table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages []int64
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, n)
+	}
+	if err := errors.Join(rows.Err(), db.Close()); err != nil || len(pages) == 0 {
+		t.Fatal(err, pages)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, n := range pages {
+		if _, err := f.WriteAt(bytes.Repeat([]byte{0xff}, int(size)), (n-1)*size); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -35,6 +35,7 @@ func (a *app) databaseFlags(c *cobra.Command, f *databaseFlags) {
 // A house is what a service has: its directory, database and keys.
 type house struct {
 	dir      string
+	name     string // of the database, as it is shown
 	Store    store.Store
 	secrets  *secret.Keeper
 	auditKey ed25519.PrivateKey
@@ -71,6 +72,9 @@ func (a *app) openHouse(ctx context.Context, f *databaseFlags) (*house, error) {
 	err := a.finishRestore(h.dir)
 	if err != nil {
 		return nil, err
+	}
+	if h.name = sqlitePath(h.dir, f.database); postgres.Is(f.database) {
+		h.name = withoutPassword(f.database)
 	}
 	if h.Store, err = a.openStore(ctx, h.dir, f.database); err != nil {
 		return nil, err
@@ -118,7 +122,7 @@ func (a *app) openKeys(ctx context.Context, h *house, path string) error {
 	_, err := h.Store.Secret(ctx, secretRing)
 	first := errors.Is(err, store.ErrNotFound)
 	if err != nil && !first {
-		return a.databaseError(err, h.dir)
+		return a.databaseError(err, h.name)
 	}
 	if _, err := os.Stat(path); first && errors.Is(err, fs.ErrNotExist) {
 		if err := file.Create(a.now(), rand.Reader); err != nil {
@@ -140,14 +144,14 @@ func (a *app) openKeys(ctx context.Context, h *house, path string) error {
 func (a *app) unlock(ctx context.Context, h *house, path string) error {
 	ring, err := h.Store.Secret(ctx, secretRing)
 	if err != nil {
-		return a.databaseError(err, h.dir)
+		return a.databaseError(err, h.name)
 	}
 	if h.secrets, err = secret.Open(ctx, secret.Config{Master: secret.KeyFile{Path: path}, Ring: ring, Rand: rand.Reader}); err != nil {
 		return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", err)
 	}
 	sealed, err := h.Store.Secret(ctx, secretAudit)
 	if err != nil {
-		return a.databaseError(err, h.dir)
+		return a.databaseError(err, h.name)
 	}
 	seed, err := h.secrets.Open(secretAudit, sealed)
 	if err != nil || len(seed) != ed25519.SeedSize {

@@ -82,7 +82,7 @@ func (a *app) issuing(ctx context.Context, f *caFlags, file *config.Config, s *s
 	}
 	all, err := own.Store.Authorities(ctx)
 	if err != nil {
-		return nil, a.databaseError(err, own.dir)
+		return nil, a.databaseError(err, own.name)
 	}
 	var ca issuer.Issuer
 	if len(all) > 0 || len(f.permit) > 0 {
@@ -166,13 +166,13 @@ func (a *app) accountKey(ctx context.Context, own *house) (*key.Private, error) 
 			return tx.PutSecret(secretAccount, sealed, a.now())
 		})
 		if err != nil {
-			return nil, a.databaseError(err, own.dir)
+			return nil, a.databaseError(err, own.name)
 		}
 		if sealed, err = own.Store.Secret(ctx, secretAccount); err != nil {
-			return nil, a.databaseError(err, own.dir)
+			return nil, a.databaseError(err, own.name)
 		}
 	} else if err != nil {
-		return nil, a.databaseError(err, own.dir)
+		return nil, a.databaseError(err, own.name)
 	}
 	der, err := own.secrets.Open(secretAccount, sealed)
 	if err != nil {

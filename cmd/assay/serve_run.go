@@ -135,7 +135,7 @@ func (a *app) open(ctx context.Context, f *serviceFlags, s *attendance) error {
 	}
 	token, created, err := s.service.Bootstrap(ctx)
 	if err != nil {
-		return a.databaseError(err, f.database)
+		return a.databaseError(err, s.own.name)
 	}
 	if !created {
 		token = ""

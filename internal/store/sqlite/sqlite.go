@@ -248,6 +248,12 @@ func unsure(err error) bool {
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_IOERR
 }
 
+// Damaged reports whether an error says that a file is a damaged database, or none.
+func Damaged(err error) bool {
+	var e *moderncsqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
+}
+
 // translate knows SQLite's result codes (https://www.sqlite.org/rescode.html).
 func translate(err error) error {
 	var e *moderncsqlite.Error
