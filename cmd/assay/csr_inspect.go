@@ -61,18 +61,16 @@ func (a *app) inspectCSR(ctx context.Context, f *checkFlags, path string) error 
 		return err
 	}
 	defer source.Close()
-	report, err := r.Review(ctx, &order.Order{Product: order.DV, CSR: text})
+	request, _ := csr.Read(text)
+	report, err := r.Review(ctx, &order.Order{Product: order.DV, CSR: text, Names: namesAsked(request)})
 	if err != nil {
 		return err
 	}
-	// What is wrong with the request and its key; the rest is about the order.
-	findings := slices.DeleteFunc(slices.Clone(report.Findings), func(f review.Finding) bool {
-		return f.Stage != "csr" && f.Stage != "key"
-	})
+	findings := slices.DeleteFunc(slices.Clone(report.Findings), func(f review.Finding) bool { return aboutOrder(&f) })
 	report.Findings = findings
 	report.Verdict = verdict(findings)
 	a.exit = exitCode(report.Verdict)
-	request, _ := csr.Read(report.Order.CSR)
+	request, _ = csr.Read(report.Order.CSR)
 	view := viewCSR(request, text)
 	if f.json {
 		return a.writeJSON(struct {
@@ -94,6 +92,29 @@ func (a *app) inspectCSR(ctx context.Context, f *checkFlags, path string) error 
 	}
 	p.Findings(findings)
 	return a.print(p)
+}
+
+// namesAsked are the names that a certificate for the request would have.
+func namesAsked(r *csr.Request) []string {
+	if r == nil {
+		return nil
+	}
+	if names := r.Names(); len(names) > 0 {
+		return names
+	}
+	return slices.DeleteFunc(r.CommonNames(), func(n string) bool { return strings.TrimSpace(n) == "" })
+}
+
+// aboutOrder reports whether a finding is about an order, and not about the request,
+// its names or its key.
+func aboutOrder(f *review.Finding) bool {
+	switch f.Stage {
+	case "name", "key":
+		return false
+	case "csr":
+		return f.Cause == cause.CSRNamesDifferFromOrder || f.Cause == cause.CSRCommonNameNotListed
+	}
+	return true
 }
 
 // verdict is the gravest level of some findings.
