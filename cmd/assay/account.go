@@ -75,11 +75,27 @@ func (a *app) call(ctx context.Context, call client.Call, into any) error {
 	if err != nil {
 		return err
 	}
-	return a.served(c.Do(ctx, call, into))
+	return a.servedAbout(orderAt(call.Path), c.Do(ctx, call, into))
+}
+
+// orderAt is the order that a path is about, "" where it is about something else.
+func orderAt(path string) string {
+	rest, ok := strings.CutPrefix(path, "/orders/")
+	if !ok {
+		return ""
+	}
+	id, _, _ := strings.Cut(rest, "/")
+	if id, err := url.PathUnescape(id); err == nil {
+		return id
+	}
+	return ""
 }
 
 // served turns an error of the service into one for a person.
-func (a *app) served(err error) error {
+func (a *app) served(err error) error { return a.servedAbout("", err) }
+
+// servedAbout is served for a request about an order.
+func (a *app) servedAbout(id string, err error) error {
 	var p *client.Problem
 	var f *failure
 	var dial *net.OpError
@@ -87,7 +103,7 @@ func (a *app) served(err error) error {
 	case err == nil, errors.As(err, &f), errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &p):
-		return a.refusal(p)
+		return a.refusal(p, id)
 	case errors.Is(err, client.ErrFingerprint):
 		return &failure{code: exitUnavailable, what: a.text.Text("login.other-certificate"), next: "assay login URL --fingerprint …"}
 	case errors.As(err, &dial) && dial.Op == "dial":
@@ -100,8 +116,9 @@ func (a *app) served(err error) error {
 	return &failure{code: exitUnavailable, what: a.text.Text("login.unreachable", "Why", err), next: "assay login URL"}
 }
 
-// refusal is what the service does not do, with the findings that say why.
-func (a *app) refusal(p *client.Problem) error {
+// refusal is what the service does not do, with the findings that say why. id is the
+// order's, "" where the request was about none.
+func (a *app) refusal(p *client.Problem, id string) error {
 	f := &failure{code: exitData, what: p.Error()}
 	switch p.Status {
 	case http.StatusUnauthorized:
@@ -126,22 +143,26 @@ func (a *app) refusal(p *client.Problem) error {
 		}
 	}
 	if f.next == "" {
-		f.next = actionCommand(p.Allowed)
+		f.next = actionCommand(p, id)
 	}
 	return f
 }
 
-// actionCommand is the command for the first of the actions that an order's
-// owner has one for; "": there is none.
-func actionCommand(allowed []order.Action) string {
+// actionCommand is the command for the first of the actions that an order's owner
+// has one for, else the one that shows how the order stands; "": there is none.
+func actionCommand(p *client.Problem, id string) string {
 	words := map[order.Action]string{
-		order.ActionSubmit: "submit", order.ActionCheck: "verify", order.ActionResubmit: "resubmit",
-		order.ActionCancel: "cancel", order.ActionDelete: "delete",
+		order.ActionSubmit: "order submit", order.ActionCheck: "order verify", order.ActionResubmit: "order resubmit",
+		order.ActionCancel: "order cancel", order.ActionDelete: "order delete", order.ActionDownload: "cert download",
 	}
-	for _, action := range allowed {
+	named := quoteArgument(cmp.Or(id, "ORDER"))
+	for _, action := range p.Allowed {
 		if word := words[action]; word != "" {
-			return "assay order " + word + " ORDER"
+			return "assay " + word + " " + named
 		}
+	}
+	if p.Kind == string(service.WrongState) && id != "" {
+		return "assay order show " + named
 	}
 	return ""
 }

@@ -9,11 +9,14 @@ import (
 	"assay/order"
 )
 
+// next is the command to suggest where a check would suggest otherwise.
+func (f *checkFlags) next(otherwise string) string { return cmp.Or(f.help, otherwise) }
+
 // assemble makes one order of the names, the flags and the order file. What is
 // said twice must agree: no flag silently overrides the file.
 func (a *app) assemble(f *checkFlags, names []string) (*order.File, error) {
 	if f.csr == "-" && f.order == "-" {
-		return nil, a.usage("assay check --help", "error.stdin-twice")
+		return nil, a.usage(f.next("assay check --help"), "error.stdin-twice")
 	}
 	o := &order.File{}
 	if f.order != "" {
@@ -37,12 +40,12 @@ func (a *app) assemble(f *checkFlags, names []string) (*order.File, error) {
 			}
 		}
 		if o.CSR != "" && strings.TrimSpace(o.CSR) != strings.TrimSpace(text) {
-			return nil, a.usage("assay check --help", "error.twice", "Flag", "--csr", "What", "csr", "Path", f.order)
+			return nil, a.usage(f.next("assay check --help"), "error.twice", "Flag", "--csr", "What", "csr", "Path", f.order)
 		}
 		o.CSR = text
 	}
 	if len(o.Names) == 0 && o.CSR == "" && o.Organization == nil {
-		return nil, a.usage("assay check --offline shop.orchard.net", "error.nothing-to-check")
+		return nil, a.usage(f.next("assay check --offline shop.orchard.net"), "error.nothing-to-check")
 	}
 	return o, a.expect(f, o)
 }
@@ -95,21 +98,21 @@ func (a *app) words(f *checkFlags) error {
 	f.product = strings.ToLower(f.product)
 	products := []string{string(order.DV), string(order.OV), string(order.EV)}
 	if f.product != "" && !slices.Contains(products, f.product) {
-		return a.usage("assay check --help", "error.one-of", "Flag", "--product", "Value", f.product, "Allowed", strings.Join(products, ", "))
+		return a.usage(f.next("assay check --help"), "error.one-of", "Flag", "--product", "Value", f.product, "Allowed", strings.Join(products, ", "))
 	}
 	if f.method != "" && !slices.Contains(order.Methods(), order.Method(f.method)) {
 		var methods []string
 		for _, m := range order.Methods() {
 			methods = append(methods, string(m))
 		}
-		return a.usage("assay check --help", "error.one-of", "Flag", "--method", "Value", f.method, "Allowed", strings.Join(methods, ", "))
+		return a.usage(f.next("assay check --help"), "error.one-of", "Flag", "--method", "Value", f.method, "Allowed", strings.Join(methods, ", "))
 	}
 	return nil
 }
 
 func (a *app) merge(f *checkFlags, o *order.File, names []string) error {
 	if len(names) > 0 && len(o.Names) > 0 && !sameNames(names, o.Names) {
-		return a.usage("assay check --offline --order "+f.order, "error.names-twice",
+		return a.usage(f.next("assay check --offline --order "+quoteArgument(f.order)), "error.names-twice",
 			"Path", f.order, "File", strings.Join(o.Names, ", "), "Arguments", strings.Join(names, ", "))
 	}
 	if len(o.Names) == 0 {
@@ -127,7 +130,7 @@ func (a *app) merge(f *checkFlags, o *order.File, names []string) error {
 			continue
 		}
 		if *v.field != "" && *v.field != v.given {
-			return a.usage("assay check --help", "error.differs", "Flag", v.flag, "Given", v.given, "Path", f.order, "File", *v.field)
+			return a.usage(f.next("assay check --help"), "error.differs", "Flag", v.flag, "Given", v.given, "Path", f.order, "File", *v.field)
 		}
 		*v.field = v.given
 	}
@@ -154,15 +157,15 @@ func (a *app) expect(f *checkFlags, o *order.File) error {
 			if i := slices.IndexFunc(o.Names, func(n string) bool { return strings.EqualFold(n, name) }); i >= 0 {
 				names, value = o.Names[i:i+1], rest
 			} else if strings.Contains(name, ".") && rest != "" && strings.Trim(rest, "=") != "" {
-				return a.usage("assay check --help", "error.expect-name", "Name", name)
+				return a.usage(f.next("assay check --help"), "error.expect-name", "Name", name)
 			}
 		}
 		if value == "" {
-			return a.usage("assay check --help", "error.expect-empty")
+			return a.usage(f.next("assay check --help"), "error.expect-empty")
 		}
 		for _, n := range names {
 			if have, ok := o.Expect[n]; ok && have.Value != value && have.Content != value {
-				return a.usage("assay check --help", "error.expect-twice", "Name", n)
+				return a.usage(f.next("assay check --help"), "error.expect-twice", "Name", n)
 			}
 			if o.Expect == nil {
 				o.Expect = map[string]order.Expectation{}

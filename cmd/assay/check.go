@@ -20,6 +20,7 @@ import (
 
 // checkFlags are the flags of assay check.
 type checkFlags struct {
+	help    string // the command to suggest instead of assay check
 	offline bool
 	csr     string
 	product string

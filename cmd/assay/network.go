@@ -112,9 +112,21 @@ func (a *app) config(path string) (*config.Config, error) {
 	}
 	c, err := config.Parse(raw, path)
 	if err != nil {
-		return nil, &failure{code: exitUsage, what: err.Error(), next: a.text.Text("config.next", "Keys", strings.Join(config.Keys(), ", "))}
+		return nil, &failure{code: exitUsage, what: err.Error(), next: a.configHelp(err)}
 	}
 	return c, nil
+}
+
+// configHelp is where to read about the settings of the table that an error of the
+// configuration file is about.
+func (a *app) configHelp(err error) string {
+	var wrong *config.Error
+	if errors.As(err, &wrong) {
+		if key, _, _ := strings.Cut(wrong.Key, "."); key == "serve" || key == "issuer" {
+			return nextServe
+		}
+	}
+	return a.text.Text("config.next", "Keys", strings.Join(config.Keys(), ", "))
 }
 
 // configFile is the configuration file: the one that was asked for, also where it

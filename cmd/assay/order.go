@@ -29,11 +29,13 @@ func (a *app) orderCommand() *cobra.Command {
 type applicationFlags struct {
 	file, csr, product, method, profile, plan, account string
 	draft, json                                        bool
+	help                                               string // the command that says how
 }
 
 func (a *app) applicationFlags(c *cobra.Command, f *applicationFlags) {
 	s := c.Flags()
 	s.SortFlags = false
+	f.help = "assay order " + c.Name() + " --help"
 	s.StringVar(&f.csr, "csr", "", a.text.Text("flag.csr"))
 	s.StringVar(&f.product, "product", "", a.text.Text("flag.product"))
 	s.StringVar(&f.method, "method", "", a.text.Text("flag.method"))
@@ -74,7 +76,7 @@ type applicationBody struct {
 // application reads an order as assay check does: a file, and flags and names
 // over it.
 func (a *app) application(f *applicationFlags, names []string) (*applicationBody, error) {
-	file, err := a.assemble(&checkFlags{order: f.file, csr: f.csr, product: f.product, method: f.method, plan: f.plan}, names)
+	file, err := a.assemble(&checkFlags{help: f.help, order: f.file, csr: f.csr, product: f.product, method: f.method, plan: f.plan}, names)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type reviewChange struct {
 // that memory holds one however many there are.
 func (a *app) orderReviews(ctx context.Context, path string, limit int, asJSON bool) error {
 	if limit < 1 {
-		return a.usage("assay order show ORDER --reviews --limit 50", "order.limit")
+		return a.usage("assay order show "+quoteArgument(orderAt(path))+" --reviews --limit 50", "order.limit")
 	}
 	c, err := a.client()
 	if err != nil {

@@ -43,7 +43,7 @@ func (a *app) orderWatch(ctx context.Context, id string, asJSON bool) error {
 	}
 	show := func() (*service.View, error) {
 		var v service.View
-		return &v, a.served(c.Do(ctx, client.Call{Method: http.MethodGet, Path: "/orders/" + url.PathEscape(id)}, &v))
+		return &v, a.servedAbout(id, c.Do(ctx, client.Call{Method: http.MethodGet, Path: "/orders/" + url.PathEscape(id)}, &v))
 	}
 	v, err := show()
 	if err != nil {
@@ -77,9 +77,9 @@ func (a *app) orderWatch(ctx context.Context, id string, asJSON bool) error {
 		}
 		return a.showOrder(v, false)
 	case ctx.Err() != nil:
-		return &failure{code: exitInterrupted, what: a.text.Text("order.watch.interrupted"), next: "assay order watch " + id}
+		return &failure{code: exitInterrupted, what: a.text.Text("order.watch.interrupted"), next: "assay order watch " + quoteArgument(id)}
 	}
-	return a.served(err)
+	return a.servedAbout(id, err)
 }
 
 // over reports whether an order is through: passed, or ended. One that passed and

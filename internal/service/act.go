@@ -217,7 +217,7 @@ func (s *Service) Resume(ctx context.Context, p Principal, id string, version in
 
 func (s *Service) resume(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) {
 	if o.Paused == "" {
-		return nil, nil, &Problem{Kind: WrongState, Message: "service.not-paused", Allowed: o.State.Allowed()}
+		return nil, nil, &Problem{Kind: WrongState, Message: "service.not-paused", Allowed: o.Standing().Allowed(s.now())}
 	}
 	was := o.Paused
 	o.Paused, o.Identical = "", 0
@@ -236,7 +236,7 @@ func (s *Service) Delete(ctx context.Context, p Principal, id string, version in
 
 func (s *Service) hide(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) {
 	if o.State == order.StateIssued {
-		return nil, nil, &Problem{Kind: WrongState, Message: "service.delete-issued", Allowed: o.State.Allowed()}
+		return nil, nil, &Problem{Kind: WrongState, Message: "service.delete-issued", Allowed: o.Standing().Allowed(s.now())}
 	}
 	o.Deleted = s.now()
 	if err := s.update(tx, o); err != nil {
@@ -254,7 +254,7 @@ func (s *Service) Erase(ctx context.Context, p Principal, id string, version int
 
 func (s *Service) erase(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) {
 	if o.State.Open() {
-		return nil, nil, &Problem{Kind: WrongState, Message: "service.erase-open", Allowed: o.State.Allowed()}
+		return nil, nil, &Problem{Kind: WrongState, Message: "service.erase-open", Allowed: o.Standing().Allowed(s.now())}
 	}
 	o.Order.Organization, o.Order.Contacts, o.Order.CSR = nil, nil, ""
 	if err := s.update(tx, o); err != nil {

@@ -293,7 +293,7 @@ func (s *Service) Refuse(ctx context.Context, p Principal, id string, version in
 	return s.remark(ctx, p, id, version, store.DecisionRefuse, in, func(tx store.Tx, o *store.Order, _ *store.DeskItem) error {
 		to, ok := o.State.Next(order.ActionRefuse)
 		if !ok {
-			return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", "refuse", "State", string(o.State)}, Allowed: o.State.Allowed()}
+			return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", "refuse", "State", string(o.State)}, Allowed: o.Standing().Allowed(s.now())}
 		}
 		o.State, o.Phase, o.Reason, o.Paused, o.Ended = to, "", order.FailReviewer, "", s.now()
 		return tx.ClearDue(o.ID)
@@ -433,7 +433,7 @@ func (s *Service) Answer(ctx context.Context, p Principal, id string, version in
 			return nil, nil, err
 		}
 		if i.State != store.DeskAsked {
-			return nil, nil, &Problem{Kind: WrongState, Message: "service.desk.not-asked", Allowed: o.State.Allowed()}
+			return nil, nil, &Problem{Kind: WrongState, Message: "service.desk.not-asked", Allowed: o.Standing().Allowed(s.now())}
 		}
 		d, err := s.decision(o, p, store.DecisionAnswer, note)
 		if err != nil {
@@ -462,7 +462,7 @@ func (s *Service) Answer(ctx context.Context, p Principal, id string, version in
 func (s *Service) waitingItem(tx store.Tx, o *store.Order) (*store.DeskItem, error) {
 	i, err := tx.DeskItem(o.Tenant, o.ID)
 	if isNotFound(err) || err == nil && i.State == store.DeskClosed {
-		return nil, &Problem{Kind: WrongState, Message: "service.desk.none", Allowed: o.State.Allowed()}
+		return nil, &Problem{Kind: WrongState, Message: "service.desk.none", Allowed: o.Standing().Allowed(s.now())}
 	}
 	return i, err
 }
@@ -476,7 +476,7 @@ func (s *Service) Urge(ctx context.Context, p Principal, id string, version int6
 			return nil, nil, err
 		}
 		if i.State == store.DeskAsked {
-			return nil, nil, &Problem{Kind: WrongState, Message: "service.desk.yours", Allowed: o.State.Allowed()}
+			return nil, nil, &Problem{Kind: WrongState, Message: "service.desk.yours", Allowed: o.Standing().Allowed(s.now())}
 		}
 		prof, err := s.profileOf(o.Profile)
 		if err != nil {
