@@ -95,7 +95,7 @@ func (a *app) depot(f *dbFlags) (*depot, error) {
 			continue
 		}
 		if err := f.set.Lookup(key).Value.Set(text); err != nil {
-			return nil, a.usage("assay db --help", "serve.setting", "Where", where, "Why", err)
+			return nil, a.usage("assay db --help", "serve.setting", "Where", where, "Why", a.flagWhy(f.set.Lookup(key), err))
 		}
 	}
 	if err := a.databaseFits("--database", f.database); err != nil {

@@ -90,14 +90,14 @@ func (a *app) rekeyConfig(ctx context.Context, d *depot, next string) (cfg rekey
 	cfg = rekey.Config{Master: secret.KeyFile{Path: d.keyFile}, Now: a.now(), Rand: rand.Reader}
 	key, err := cfg.Master.Key(ctx)
 	if err != nil {
-		return cfg, a.usage("assay db rekey --key-file FILE", "serve.key", "Path", d.keyFile, "Why", err)
+		return cfg, a.usage("assay db rekey --key-file FILE", "serve.key", "Path", d.keyFile, "Why", a.why(err))
 	}
 	defer clear(key)
 	if next == "" {
 		return cfg, nil
 	}
 	bad := func(why error) (rekey.Config, error) {
-		return cfg, a.usage(nextMaster, "serve.key", "Path", next, "Why", why)
+		return cfg, a.usage(nextMaster, "serve.key", "Path", next, "Why", a.why(why))
 	}
 	file := secret.KeyFile{Path: next}
 	if err := file.Create(a.now(), rand.Reader); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -192,7 +192,7 @@ func (a *app) rekeyError(err error, d *depot) error {
 	case errors.Is(err, rekey.ErrNoRing):
 		return a.usage("assay serve"+d.dataFlag(), "db.rekey-none", "Database", d.name())
 	case errors.Is(err, secret.ErrOtherMaster):
-		return a.usage("assay db rekey --key-file FILE", "serve.key", "Path", d.keyFile, "Why", err)
+		return a.usage("assay db rekey --key-file FILE", "serve.key", "Path", d.keyFile, "Why", a.why(err))
 	case errors.Is(err, rekey.ErrDamaged):
 		return a.unreadable("assay db restore FILE --check", "db.rekey-damaged", "Database", d.name(), "Why", err)
 	}

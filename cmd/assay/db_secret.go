@@ -61,7 +61,7 @@ func (a *app) recipients(f *sealFlags) (all []age.Recipient, made string, err er
 		}
 		identities, err := backup.ReadIdentities(f.identity)
 		if err != nil {
-			return nil, "", a.usage(next, "error.open", "Path", f.identity, "Why", err)
+			return nil, "", a.usage(next, "error.open", "Path", f.identity, "Why", a.why(err))
 		}
 		for _, i := range identities {
 			x, ok := i.(*age.X25519Identity)
@@ -96,7 +96,7 @@ func (a *app) identities(f *sealFlags) ([]age.Identity, error) {
 	if f.identity != "" {
 		identities, err := backup.ReadIdentities(f.identity)
 		if err != nil {
-			return nil, a.usage("assay db restore FILE --identity backup.key", "error.open", "Path", f.identity, "Why", err)
+			return nil, a.usage("assay db restore FILE --identity backup.key", "error.open", "Path", f.identity, "Why", a.why(err))
 		}
 		return identities, nil
 	}

@@ -126,12 +126,12 @@ func (a *app) openKeys(ctx context.Context, h *house, path string) error {
 	}
 	if _, err := os.Stat(path); first && errors.Is(err, fs.ErrNotExist) {
 		if err := file.Create(a.now(), rand.Reader); err != nil {
-			return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", err)
+			return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", a.why(err))
 		}
 	}
 	if first {
 		if err := a.makeKeys(ctx, h, file); err != nil {
-			return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", err)
+			return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", a.why(err))
 		}
 	}
 	if err := a.unlock(ctx, h, path); err != nil {
@@ -140,6 +140,9 @@ func (a *app) openKeys(ctx context.Context, h *house, path string) error {
 	return a.showAuditKey(h)
 }
 
+// errAuditKey: what signs the heads of the audit chain is sealed, and does not open.
+var errAuditKey = errors.New("the audit log's key does not open")
+
 // unlock opens the ring of data keys and the audit log's key with a key file.
 func (a *app) unlock(ctx context.Context, h *house, path string) error {
 	ring, err := h.Store.Secret(ctx, secretRing)
@@ -147,7 +150,7 @@ func (a *app) unlock(ctx context.Context, h *house, path string) error {
 		return a.databaseError(err, h.name)
 	}
 	if h.secrets, err = secret.Open(ctx, secret.Config{Master: secret.KeyFile{Path: path}, Ring: ring, Rand: rand.Reader}); err != nil {
-		return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", err)
+		return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", a.why(err))
 	}
 	sealed, err := h.Store.Secret(ctx, secretAudit)
 	if err != nil {
@@ -155,7 +158,7 @@ func (a *app) unlock(ctx context.Context, h *house, path string) error {
 	}
 	seed, err := h.secrets.Open(secretAudit, sealed)
 	if err != nil || len(seed) != ed25519.SeedSize {
-		return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", errors.Join(err, errors.New("the audit log's key does not open")))
+		return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", a.why(errAuditKey))
 	}
 	h.auditKey = ed25519.NewKeyFromSeed(seed)
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"assay/csr"
+	"assay/internal/secret"
 )
 
 // Most bytes that are read of each kind of input. An order file and a line of
@@ -68,7 +70,14 @@ func bytesText(n int64) string {
 
 // why says why a file cannot be read, without naming it again.
 func (a *app) why(err error) string {
+	var file *secret.FileError
 	switch {
+	case errors.As(err, &file):
+		return a.text.Text("why.secret."+file.Kind, "Path", quoteArgument(file.Path), "Mode", fmt.Sprintf("%04o", file.Mode), "Limit", file.Limit)
+	case errors.Is(err, secret.ErrOtherMaster):
+		return a.text.Text("why.secret.other")
+	case errors.Is(err, errAuditKey):
+		return a.text.Text("why.secret.audit")
 	case errors.Is(err, fs.ErrNotExist):
 		return a.text.Text("why.missing")
 	case errors.Is(err, fs.ErrPermission):

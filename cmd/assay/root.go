@@ -74,10 +74,11 @@ func (a *app) rootCommand() *cobra.Command {
 		}
 		return nil
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &failure{code: exitUsage, what: firstLine(err.Error()), next: c.CommandPath() + " --help"}
-	})
+	root.SetFlagErrorFunc(a.flagError)
 	root.AddCommand(a.commands()...)
+	for _, c := range root.Commands() {
+		a.countArguments(c)
+	}
 	root.SetHelpCommand(a.helpCommand(root))
 	return root
 }

@@ -102,7 +102,7 @@ func (a *app) settle(f *serviceFlags) (*config.Config, error) {
 			where = "[serve] " + key
 		}
 		if err := f.set.Lookup(key).Value.Set(text); err != nil {
-			return nil, a.usage(nextServe, "serve.setting", "Where", where, "Why", err)
+			return nil, a.usage(nextServe, "serve.setting", "Where", where, "Why", a.flagWhy(f.set.Lookup(key), err))
 		}
 	}
 	file.Over(&f.network.given, f.network.set.Changed)

@@ -29,6 +29,11 @@ var sources = map[cause.Language]func() *source{
 	cause.Chinese: sync.OnceValue(func() *source { return newSource(chineseFile) }),
 }
 
+// An ID is a value of a message that is a message itself: it is shown in the language
+// of the text that it stands in. Where there is no such message, what stands behind the
+// last dot is shown.
+type ID string
+
 // A Printer finds messages in one language. It is safe for concurrent use.
 type Printer struct {
 	lang cause.Language
@@ -56,7 +61,7 @@ func (p *Printer) Text(id string, pairs ...any) string {
 	if !strings.Contains(m.Other, "{{") {
 		return m.Other
 	}
-	return p.localize(m, &i18n.LocalizeConfig{MessageID: id, TemplateData: table(pairs)})
+	return p.localize(m, &i18n.LocalizeConfig{MessageID: id, TemplateData: p.table(pairs)})
 }
 
 // Count returns a message in the plural form for n, which it may use as
@@ -66,7 +71,7 @@ func (p *Printer) Count(id string, n int, pairs ...any) string {
 	if m == nil {
 		return id
 	}
-	data := table(pairs)
+	data := p.table(pairs)
 	data["PluralCount"] = n
 	return p.localize(m, &i18n.LocalizeConfig{MessageID: id, PluralCount: n, TemplateData: data})
 }
@@ -119,12 +124,23 @@ func (p *Printer) add(m *i18n.Message) {
 	p.added[m.ID] = true
 }
 
-func table(pairs []any) map[string]any {
+func (p *Printer) table(pairs []any) map[string]any {
 	m := make(map[string]any, len(pairs)/2+1)
 	for i := 0; i+1 < len(pairs); i += 2 {
-		m[fmt.Sprint(pairs[i])] = pairs[i+1]
+		value := pairs[i+1]
+		if id, ok := value.(ID); ok {
+			value = p.word(string(id))
+		}
+		m[fmt.Sprint(pairs[i])] = value
 	}
 	return m
+}
+
+func (p *Printer) word(id string) string {
+	if !p.Has(id) {
+		return id[strings.LastIndex(id, ".")+1:]
+	}
+	return p.Text(id)
 }
 
 // Detect chooses the language: the one asked for, else the one of the locale

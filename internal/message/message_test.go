@@ -113,6 +113,23 @@ func TestPrinter(t *testing.T) {
 	}
 }
 
+// TestWords: a value that is a message itself is shown in the language of the text
+// around it; one that there is none of is shown as it is.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[cause.Language]string{
+		cause.English: "cancel is not possible while the order is issued",
+		cause.Chinese: "订单处于“已签发”状态时不能取消",
+	} {
+		if got := New(lang).Text("service.wrong-state", "Action", ID("action.cancel"), "State", ID("order.is.issued")); got != want {
+			t.Errorf("%s: %q, want %q", lang, got, want)
+		}
+	}
+	if got := New(cause.English).Text("service.wrong-state", "Action", ID("action.dance"), "State", ID("issued")); got != "dance is not possible while the order is issued" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestDetect(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

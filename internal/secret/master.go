@@ -52,7 +52,7 @@ func (f KeyFile) Create(at time.Time, rand io.Reader) error {
 func (f KeyFile) Key(context.Context) ([]byte, error) {
 	content, err := ReadPrivateFile(f.Path, maxKeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the key file %s is not there: restore it from its backup; a new one cannot open what is sealed: %w", f.Path, fs.ErrNotExist)
+		return nil, &FileError{Kind: FileMissing, Path: f.Path}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
@@ -67,7 +67,7 @@ func (f KeyFile) Key(context.Context) ([]byte, error) {
 		}
 		break
 	}
-	return nil, fmt.Errorf("the key file %s holds no master key: want a line %s and 32 bytes in base64; restore it from its backup", f.Path, keyPrefix)
+	return nil, &FileError{Kind: FileNoKey, Path: f.Path}
 }
 
 // parseKey reads a key as 32 raw bytes, as base64, or as a line of a key file.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"assay/internal/message"
 	"assay/internal/store"
 	"assay/order"
 )
@@ -130,7 +131,7 @@ func (s *Service) may(p Principal, o *store.Order, version int64, action order.A
 	var wrong *order.StateError
 	if errors.As(o.Standing().May(action, s.now()), &wrong) {
 		return &Problem{
-			Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", string(action), "State", string(o.State)}, Allowed: wrong.Allowed, Err: wrong,
+			Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", message.ID("action." + string(action)), "State", message.ID("order.is." + string(o.State))}, Allowed: wrong.Allowed, Err: wrong,
 		}
 	}
 	return nil

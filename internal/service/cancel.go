@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"assay/internal/issuer"
+	"assay/internal/message"
 	"assay/internal/store"
 	"assay/order"
 	"assay/profile"
@@ -64,7 +65,7 @@ func (s *Service) cancel(ctx context.Context, tx store.Tx, p Principal, o *store
 func (s *Service) stepTo(tx store.Tx, o *store.Order, action order.Action) error {
 	to, ok := o.State.Next(action)
 	if !ok {
-		return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", string(order.ActionCancel), "State", string(o.State)}}
+		return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", message.ID("action." + string(order.ActionCancel)), "State", message.ID("order.is." + string(o.State))}}
 	}
 	o.State, o.Phase, o.Paused = to, "", ""
 	if to == order.StateCancelling {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"assay/csr"
+	"assay/internal/message"
 	"assay/internal/store"
 	"assay/order"
 )
@@ -79,7 +80,7 @@ func (s *Service) orderAgain(ctx context.Context, p Principal, c *store.Certific
 		return nil, &Problem{Kind: WrongState, Message: "certificate.renew-uploaded"}
 	}
 	if c.State == order.CertificateRevoked || c.State == order.CertificateRevoking {
-		return nil, &Problem{Kind: WrongState, Message: "certificate.renew-state", Pairs: []any{"State", string(c.State)}}
+		return nil, &Problem{Kind: WrongState, Message: "certificate.renew-state", Pairs: []any{"State", message.ID("cert.is." + string(c.State))}}
 	}
 	was, err := s.Store.Order(ctx, c.Tenant, c.ID)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"assay/csr"
 	"assay/internal/issuer"
+	"assay/internal/message"
 	"assay/internal/store"
 	"assay/key"
 	"assay/order"
@@ -58,7 +59,7 @@ func (s *Service) Revoke(ctx context.Context, p Principal, id string, version in
 			}
 		}
 		if s.now().After(c.NotAfter) || c.State != order.CertificateValid && c.State != order.CertificateRevocationLetter {
-			return nil, &Problem{Kind: WrongState, Message: "certificate.revoke-state", Pairs: []any{"State", string(c.State)}}
+			return nil, &Problem{Kind: WrongState, Message: "certificate.revoke-state", Pairs: []any{"State", message.ID("cert.is." + string(c.State))}}
 		}
 		why := reason
 		if in.Proof != "" {
@@ -68,7 +69,7 @@ func (s *Service) Revoke(ctx context.Context, p Principal, id string, version in
 		owner := p.Role == RoleApplicant && in.Proof == ""
 		if owner && why != issuer.KeyCompromise && order.RevokeTo(c.Product) == order.CertificateRevocationLetter {
 			if c.State == order.CertificateRevocationLetter {
-				return nil, &Problem{Kind: WrongState, Message: "certificate.revoke-state", Pairs: []any{"State", string(c.State)}}
+				return nil, &Problem{Kind: WrongState, Message: "certificate.revoke-state", Pairs: []any{"State", message.ID("cert.is." + string(c.State))}}
 			}
 			c.State, c.Reason, c.Asked = order.CertificateRevocationLetter, int(why), s.now()
 			if err := tx.UpdateCertificate(c); err != nil {
@@ -131,7 +132,7 @@ func (s *Service) ConfirmRevocation(ctx context.Context, p Principal, id string,
 	}
 	return s.changeCertificate(ctx, p, id, version, MayDecideRevocation, action, func(tx store.Tx, c *store.Certificate) (map[string]any, error) {
 		if c.State != order.CertificateRevocationLetter {
-			return nil, &Problem{Kind: WrongState, Message: "certificate.revoke-state", Pairs: []any{"State", string(c.State)}}
+			return nil, &Problem{Kind: WrongState, Message: "certificate.revoke-state", Pairs: []any{"State", message.ID("cert.is." + string(c.State))}}
 		}
 		if p.Account == c.Account {
 			return nil, &Problem{Kind: Forbidden, Message: "certificate.revoke-own"}

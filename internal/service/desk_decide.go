@@ -11,6 +11,7 @@ import (
 
 	"assay/cause"
 	"assay/evidence"
+	"assay/internal/message"
 	"assay/internal/store"
 	"assay/lookup"
 	"assay/order"
@@ -293,7 +294,7 @@ func (s *Service) Refuse(ctx context.Context, p Principal, id string, version in
 	return s.remark(ctx, p, id, version, store.DecisionRefuse, in, func(tx store.Tx, o *store.Order, _ *store.DeskItem) error {
 		to, ok := o.State.Next(order.ActionRefuse)
 		if !ok {
-			return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", "refuse", "State", string(o.State)}, Allowed: o.Standing().Allowed(s.now())}
+			return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", message.ID("action.refuse"), "State", message.ID("order.is." + string(o.State))}, Allowed: o.Standing().Allowed(s.now())}
 		}
 		o.State, o.Phase, o.Reason, o.Paused, o.Ended = to, "", order.FailReviewer, "", s.now()
 		return tx.ClearDue(o.ID)

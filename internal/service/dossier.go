@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"assay/cause"
+	"assay/internal/message"
 	"assay/internal/store"
 	"assay/name"
 	"assay/order"
@@ -397,7 +398,7 @@ func (s *Service) still(ctx context.Context, tx store.Tx, p Principal) error {
 }
 
 func wrongDossierState(d *store.Dossier, shown, action string) error {
-	return &Problem{Kind: WrongState, Message: "dossier.wrong-state", Pairs: []any{"Action", action, "Kind", string(d.Kind), "State", shown}}
+	return &Problem{Kind: WrongState, Message: "dossier.wrong-state", Pairs: []any{"Action", message.ID("action." + action), "Kind", message.ID("dossier.kind." + string(d.Kind)), "State", message.ID("dossier.is." + shown)}}
 }
 
 // ChangeDossier replaces what a draft, or one that was refused, says.

@@ -54,7 +54,7 @@ func identityOrder(o *store.Order, action string) error {
 		return &Problem{Kind: WrongState, Message: "letter.not-needed", Pairs: []any{"Product", string(o.Product)}}
 	}
 	if o.State != order.StateLetter && o.State != order.StatePending {
-		return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", action, "State", string(o.State)}, Allowed: o.State.Allowed()}
+		return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", message.ID("action." + action), "State", message.ID("order.is." + string(o.State))}, Allowed: o.State.Allowed()}
 	}
 	return nil
 }

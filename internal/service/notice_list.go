@@ -151,7 +151,7 @@ func (s *Service) RetryNotice(ctx context.Context, p Principal, id string) (Noti
 		return NoticeView{}, err
 	}
 	if n.State != store.NoticeDead {
-		return NoticeView{}, &Problem{Kind: WrongState, Message: "notice.not-dead", Pairs: []any{"State", string(n.State)}}
+		return NoticeView{}, &Problem{Kind: WrongState, Message: "notice.not-dead", Pairs: []any{"State", message.ID("notify.is." + string(n.State))}}
 	}
 	c, err := s.Store.Channel(ctx, p.Tenant, n.Channel)
 	if err != nil {

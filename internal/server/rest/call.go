@@ -127,17 +127,17 @@ func orWord(s, otherwise string) string {
 func (c *call) check(registry huma.Registry) error {
 	var err error
 	if c.query, err = url.ParseQuery(c.r.URL.RawQuery); err != nil {
-		return invalid("rest.query", "Why", "it is not well formed")
+		return invalid("rest.query", "Why", message.ID("rest.why.query"))
 	}
 	known := map[string]bool{}
 	for _, p := range c.op.Parameters {
 		known[p.In+" "+p.Name] = true
 		value, given := c.param(p)
 		if strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
-			return invalid("rest.parameter", "Name", p.Name, "Why", "want text in UTF-8 without a zero byte")
+			return invalid("rest.parameter", "Name", p.Name, "Why", message.ID("rest.why.text"))
 		}
 		if !given && p.Required {
-			return invalid("rest.parameter", "Name", p.Name, "Why", "it is missing")
+			return invalid("rest.parameter", "Name", p.Name, "Why", message.ID("rest.why.given"))
 		}
 		if !given {
 			continue
@@ -151,7 +151,7 @@ func (c *call) check(registry huma.Registry) error {
 			return invalid("rest.unknown-parameter", "Name", strict.Quotable(name))
 		}
 		if len(values) > 1 {
-			return invalid("rest.parameter", "Name", name, "Why", "it is given twice")
+			return invalid("rest.parameter", "Name", name, "Why", message.ID("rest.why.once"))
 		}
 	}
 	return nil
@@ -174,7 +174,7 @@ func fits(registry huma.Registry, p *huma.Param, text string) error {
 	if p.Schema.Type == "integer" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return invalid("rest.parameter", "Name", p.Name, "Why", "want a whole number")
+			return invalid("rest.parameter", "Name", p.Name, "Why", message.ID("rest.why.number"))
 		}
 		value = n
 	}
@@ -211,7 +211,7 @@ func (c *call) ifMatch() (int64, error) {
 	}
 	version, ok := versionOf(tag)
 	if !ok {
-		return 0, invalid("rest.parameter", "Name", "If-Match", "Why", `want one entity tag as ETag says it, or the version alone: "7"`)
+		return 0, invalid("rest.parameter", "Name", "If-Match", "Why", message.ID("rest.why.tag"))
 	}
 	return version, nil
 }
@@ -256,13 +256,13 @@ func (c *call) readBody() error {
 	case errors.As(err, &tooLarge):
 		return &service.Problem{Kind: kindTooLarge, Message: "rest.too-large", Pairs: []any{"Limit", limit}}
 	case err != nil:
-		return invalid("rest.body", "Why", "it ended early")
+		return invalid("rest.body", "Why", message.ID("rest.why.whole"))
 	case want == nil && len(raw) > 0:
 		return invalid("rest.no-body")
 	case want == nil || len(raw) == 0 && want.Optional:
 		return nil
 	case len(raw) == 0:
-		return invalid("rest.body", "Why", "it is empty")
+		return invalid("rest.body", "Why", message.ID("rest.why.body"))
 	}
 	kind := orWord(want.ContentType, "application/json")
 	if given := c.r.Header.Get("Content-Type"); given != "" {
@@ -281,7 +281,7 @@ func (c *call) decode(into any) error { return decode(c.body, into) }
 
 func decode(raw []byte, into any) error {
 	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
-		return invalid("rest.body", "Why", "it is a list: want an object, {…}")
+		return invalid("rest.body", "Why", message.ID("rest.why.object"))
 	}
 	if err := strict.Keys(raw, into); err != nil {
 		return invalid("rest.body", "Why", err.Error())

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"assay/internal/message"
 	"assay/internal/service"
 )
 
@@ -32,7 +33,7 @@ func runEvents(c *call) (*answer, error) {
 	if last := c.r.Header.Get("Last-Event-ID"); last != "" {
 		n, err := strconv.ParseInt(last, 10, 64)
 		if err != nil || n < 0 {
-			return nil, invalid("rest.parameter", "Name", "Last-Event-ID", "Why", "want the number of a version")
+			return nil, invalid("rest.parameter", "Name", "Last-Event-ID", "Why", message.ID("rest.why.version"))
 		}
 		after = max(after, n)
 	}

@@ -8,8 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 
+	"assay/internal/message"
 	"assay/internal/service"
 	"assay/internal/store"
 )
@@ -115,7 +115,7 @@ func checkKey(key string) error {
 		bad = bad || key[i] < 0x21 || key[i] > 0x7E
 	}
 	if bad {
-		return invalid("rest.parameter", "Name", "Idempotency-Key", "Why", "want up to "+strconv.Itoa(255)+" printable ASCII characters without spaces")
+		return invalid("rest.parameter", "Name", "Idempotency-Key", "Why", message.ID("rest.why.key"))
 	}
 	return nil
 }

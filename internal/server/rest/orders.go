@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"assay/internal/message"
 	"assay/internal/service"
 	"assay/order"
 )
@@ -98,14 +99,14 @@ func (c *call) application() (*service.Application, error) {
 		return nil, err
 	}
 	if len(t.Order) == 0 {
-		return nil, invalid("rest.body", "Why", `there is no "order" in it`)
+		return nil, invalid("rest.body", "Why", message.ID("rest.why.order"))
 	}
 	f, err := order.ParseLine(t.Order)
 	if err != nil {
 		return nil, invalid("rest.body", "Why", "order: "+err.Error())
 	}
 	if f.Expect != nil || f.History != nil {
-		return nil, invalid("rest.body", "Why", "order: expect and history are for order files; the service makes the values and knows the orders before")
+		return nil, invalid("rest.body", "Why", message.ID("rest.why.file"))
 	}
 	return &service.Application{Order: *f.Resolve(), Profile: t.Profile, Draft: t.Draft}, nil
 }

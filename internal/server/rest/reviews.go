@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"assay/internal/message"
 	"assay/internal/service"
 )
 
@@ -107,7 +108,7 @@ func orDefault(n, otherwise int) int {
 func runReview(c *call) (*answer, error) {
 	number, err := strconv.Atoi(c.r.PathValue("number"))
 	if err != nil {
-		return nil, invalid("rest.parameter", "Name", "number", "Why", "want a whole number")
+		return nil, invalid("rest.parameter", "Name", "number", "Why", message.ID("rest.why.number"))
 	}
 	v, err := c.s.Service.Review(c.ctx(), c.p, c.id(), number)
 	if err != nil {

@@ -58,6 +58,12 @@ func TestRequests(t *testing.T) {
 		{name: "no entity tag", method: "POST", path: "/api/v1/orders/x/verify", headers: []string{"If-Match", "seven"}, status: 400, kind: service.Invalid, detail: "If-Match"},
 		{name: "a key with spaces", method: "POST", path: "/api/v1/tokens", body: `{"role":"auditor"}`, headers: []string{"Idempotency-Key", "a b"}, status: 400, kind: service.Invalid, detail: "Idempotency-Key"},
 		{name: "role that there is not", method: "POST", path: "/api/v1/tokens", body: `{"role":"king"}`, status: 400, kind: service.Invalid},
+		{name: "limit no number, in Chinese", method: "GET", path: "/api/v1/tokens?limit=x", headers: []string{"Accept-Language", "zh"}, status: 400, kind: service.Invalid, detail: "limit：应为整数"},
+		{name: "parameter twice, in Chinese", method: "GET", path: "/api/v1/tokens?limit=1&limit=2", headers: []string{"Accept-Language", "zh"}, status: 400, kind: service.Invalid, detail: "limit：给出了两次"},
+		{name: "a review that is no number, in Chinese", method: "GET", path: "/api/v1/orders/x/reviews/one", headers: []string{"Accept-Language", "zh"}, status: 400, kind: service.Invalid, detail: "number：应为整数"},
+		{name: "no order, in Chinese", method: "POST", path: "/api/v1/orders", body: "{}", headers: []string{"Accept-Language", "zh"}, status: 400, kind: service.Invalid, detail: "其中没有 \"order\""},
+		{name: "a list, in Chinese", method: "POST", path: "/api/v1/orders", body: "[]", headers: []string{"Accept-Language", "zh"}, status: 400, kind: service.Invalid, detail: "应为对象 {…}"},
+		{name: "tag, in Chinese", method: "POST", path: "/api/v1/orders/x/verify", headers: []string{"Accept-Language", "zh", "If-Match", "seven"}, status: 400, kind: service.Invalid, detail: "应为 ETag 给出的一个标记"},
 		{name: "in Chinese", method: "GET", path: "/api/v1/nothing", headers: []string{"Accept-Language", "fr, zh-CN;q=0.9, en;q=0.1"}, status: 404, kind: service.NotFound, detail: "此路径下没有内容"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
