@@ -200,7 +200,11 @@ func (a *app) databaseError(err error, database string) error {
 	case errors.As(err, &version):
 		return a.versionError(version, name)
 	case sqlite.Damaged(err):
-		return &failure{code: exitUnavailable, what: a.text.Text("db.damaged", "Database", name, "Why", err), next: "assay db restore FILE --replace --data " + quoteArgument(filepath.Dir(name))}
+		next := "assay db restore FILE --replace"
+		if filepath.Base(name) == databaseFile { // others cannot be restored where they are
+			next += " --data " + quoteArgument(filepath.Dir(name))
+		}
+		return &failure{code: exitUnavailable, what: a.text.Text("db.damaged", "Database", name, "Why", err), next: next}
 	}
 	return &failure{code: exitUnavailable, what: a.text.Text("serve.no-database", "Database", name, "Why", err), next: "assay serve --help"}
 }

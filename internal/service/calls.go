@@ -117,7 +117,7 @@ func (s *Service) verified(ctx context.Context, p Principal, id, name string, da
 		if err := s.still(ctx, tx, p); err != nil {
 			return nil, nil, err
 		}
-		if err := errors.Join(notOwn(p, ordered...), identityOrder(o, name)); err != nil {
+		if err := errors.Join(notOwn(p, ordered...), s.identityOrder(o, name)); err != nil {
 			return nil, nil, err
 		}
 		due, err := s.recheck(tx, o)

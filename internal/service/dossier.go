@@ -192,7 +192,7 @@ func (s *Service) NewDossier(ctx context.Context, p Principal, r DossierRequest)
 			return nil, err
 		}
 		if n >= most {
-			return nil, &Problem{Kind: WrongState, Message: "dossier.too-many", Pairs: []any{"Most", most, "Kind", r.Kind}}
+			return nil, &Problem{Kind: WrongState, Message: "dossier.too-many", Pairs: []any{"Most", most, "Kind", message.ID("dossier.kind." + string(r.Kind))}}
 		}
 		alsoBy(d, p)
 		if err := tx.InsertDossier(d); err != nil {

@@ -49,12 +49,12 @@ const piece = secret.MaxPlain / 2
 func partRow(id string, n int) string { return fmt.Sprintf("letter:%s:%d", id, n) }
 
 // identityOrder refuses an order that no person verifies, or that has ended.
-func identityOrder(o *store.Order, action string) error {
+func (s *Service) identityOrder(o *store.Order, action string) error {
 	if o.Product != order.OV && o.Product != order.EV {
 		return &Problem{Kind: WrongState, Message: "letter.not-needed", Pairs: []any{"Product", string(o.Product)}}
 	}
 	if o.State != order.StateLetter && o.State != order.StatePending {
-		return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", message.ID("action." + action), "State", message.ID("order.is." + string(o.State))}, Allowed: o.State.Allowed()}
+		return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", message.ID("action." + action), "State", message.ID("order.is." + string(o.State))}, Allowed: o.Standing().Allowed(s.now())}
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func (s *Service) UploadLetter(ctx context.Context, p Principal, id string, raw 
 	if err != nil {
 		return nil, err
 	}
-	if err := identityOrder(o, "letter"); err != nil {
+	if err := s.identityOrder(o, "letter"); err != nil {
 		return nil, err
 	}
 	l, parts, err := s.takeLetter(ctx, p, o, raw)
@@ -77,7 +77,7 @@ func (s *Service) UploadLetter(ctx context.Context, p Principal, id string, raw 
 		if err := s.still(ctx, tx, p); err != nil {
 			return nil, nil, err
 		}
-		if err := identityOrder(o, "letter"); err != nil {
+		if err := s.identityOrder(o, "letter"); err != nil {
 			return nil, nil, err
 		}
 		if to, ok := o.State.Next(order.ActionLetter); ok {
@@ -204,7 +204,7 @@ func (s *Service) DecideLetter(ctx context.Context, p Principal, id, letterID st
 		if err := s.still(ctx, tx, p); err != nil {
 			return nil, nil, err
 		}
-		if err := errors.Join(notOwn(p, append(ordered, l.By)...), identityOrder(o, "letter")); err != nil {
+		if err := errors.Join(notOwn(p, append(ordered, l.By)...), s.identityOrder(o, "letter")); err != nil {
 			return nil, nil, err
 		}
 		decided := *l
@@ -292,7 +292,7 @@ func (s *Service) LetterForm(ctx context.Context, p Principal, id string, words 
 		return nil, err
 	}
 	if o.Product != order.OV && o.Product != order.EV {
-		return nil, identityOrder(o, "letter")
+		return nil, s.identityOrder(o, "letter")
 	}
 	prof, err := s.profileOf(o.Profile)
 	if err != nil {
