@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -19,7 +20,12 @@ func (a *app) keyFile(path string) ([]byte, error) {
 	}
 	raw, err := secret.ReadPrivateFile(path, 64<<10)
 	if err != nil {
-		return nil, a.usage("chmod 600 "+quoteArgument(path), "error.open", "Path", path, "Why", a.why(err))
+		next := "assay ca --help"
+		var file *secret.FileError
+		if errors.As(err, &file) && file.Kind == secret.FileOpen {
+			next = "chmod 600 " + quoteArgument(path)
+		}
+		return nil, a.usage(next, "error.open", "Path", path, "Why", a.why(err))
 	}
 	return raw, nil
 }
