@@ -195,15 +195,44 @@ func TestCancelWithoutCA(t *testing.T) {
 	t.Parallel()
 	h := newFarHouse(t)
 	v := h.dies(t, true)
-	h.Issuer = func(string) issuer.Issuer { return nil }
-	h.passes(t, v, time.Hour) // nothing is due for it then
+	h.ca.sent, h.ca.complete = away, func(*farOrder) error { return away() }
 	h.cancelling(t, v)
+	h.Issuer = func(string) issuer.Issuer { return nil }
 	h.passes(t, v, time.Hour)
 	list, err := h.Attempts(context.Background(), h.who[RoleApplicant], v.ID)
 	if err != nil || len(list) != 1 || !list[0].Lost {
 		t.Errorf("%+v, %v", list, err)
 	}
 	h.cancelledFor(t, v, order.AttemptAbandoned)
+}
+
+// TestCancelWhileAsked: an order is cancelled while its CA is asked what it has of an
+// attempt that was left, and has nothing. Whatever that answer leads to for an order that
+// passed, or went back, this one is cancelled.
+func TestCancelWhileAsked(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(t *testing.T, h *farHouse){
+		"its issuance is paused": func(_ *testing.T, h *farHouse) { h.Profiles = profile.Named }, // a public one, in the laboratory
+		"it went back": func(t *testing.T, h *farHouse) {
+			if err := h.reopen(context.Background(), RootTenant, "shop", "orchard.net"); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newFarHouse(t)
+			v := h.dies(t, false)
+			prepare(t, h)
+			h.ca.sent = func() error {
+				h.ca.sent = nil
+				h.cancelling(t, v)
+				return nil
+			}
+			h.passes(t, v, day)
+			h.cancelledFor(t, v, order.AttemptAbandoned)
+		})
+	}
 }
 
 // TestCancelSigning: at a CA of our own a signature ends in a moment, and is waited for.

@@ -91,23 +91,29 @@ type issuance struct {
 // certificate is told of by nothing before it is stored.
 func (s *Service) issue(ctx context.Context, d store.Due, o *store.Order) error {
 	ca := s.issuerOf(o)
-	if ca == nil {
-		return s.drop(ctx, d)
-	}
-	p, err := s.Profiles(o.Profile)
-	if err != nil {
-		return fmt.Errorf("order %s: %w", o.ID, err)
-	}
 	earlier, err := s.Store.Attempts(ctx, o.ID)
 	if err != nil {
 		return err
 	}
-	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, seq: 1}
+	i := &issuance{s: s, ca: ca, due: d, o: o, seq: 1}
+	var left *store.Attempt // by a process that died
 	if n := len(earlier); n > 0 {
 		i.seq = earlier[n-1].Seq + 1
+		if last := &earlier[n-1]; last.State == order.AttemptPrepared {
+			left = last
+		}
 	}
-	if n := len(earlier); n > 0 && earlier[n-1].State == order.AttemptPrepared {
-		return i.resume(ctx, &earlier[n-1])
+	switch {
+	case ca == nil && left != nil:
+		return i.abandon(ctx, left, "there is no issuer now", 0)
+	case ca == nil:
+		return s.drop(ctx, d)
+	}
+	if i.p, err = s.Profiles(o.Profile); err != nil {
+		return fmt.Errorf("order %s: %w", o.ID, err)
+	}
+	if left != nil {
+		return i.resume(ctx, left)
 	}
 	passed, err := i.gate(ctx)
 	if err != nil || !passed {

@@ -300,7 +300,8 @@ func runsAgain(tx store.Tx, o *store.Order, p *profile.Profile, begins time.Time
 	return tx.SetDue(store.Due{Order: o.ID, Kind: store.DueDeadline, At: o.Deadline})
 }
 
-// pause has nothing more due for an order that passed, and says why.
+// pause has nothing more due for an order that passed, and says why. One that was changed
+// meanwhile is no more what passed.
 func (i *issuance) pause(ctx context.Context, why string) error {
 	s := i.s
 	err := s.Store.Write(ctx, func(tx store.Tx) error {
@@ -308,8 +309,11 @@ func (i *issuance) pause(ctx context.Context, why string) error {
 			return err
 		}
 		o, err := tx.Order("", i.o.ID)
-		if err != nil || o.Version != i.o.Version {
+		if err != nil {
 			return err
+		}
+		if o.Version != i.o.Version { // it is looked at anew: it may wait for this lease to end
+			return tx.SetDue(store.Due{Order: o.ID, Kind: store.DueCheck, At: s.now()})
 		}
 		o.Paused = why
 		if err := s.update(tx, o); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -395,6 +396,47 @@ func TestSigningCrash(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestLeftWithoutIssuer: a process died in its attempt, and the next one has no CA. The
+// attempt is given up, so that it keeps nobody from cancelling the order, and the order
+// gets its certificate when there is a CA again.
+func TestLeftWithoutIssuer(t *testing.T) {
+	t.Parallel()
+	for _, cancels := range []bool{false, true} {
+		t.Run(fmt.Sprintf("cancelled %v", cancels), func(t *testing.T) {
+			t.Parallel()
+			h := newCAHouse(t)
+			v := h.ready(t, dv(t, "orchard.net"))
+			h.do(t, func(tx store.Tx) error {
+				return tx.InsertAttempt(&store.Attempt{Order: v.ID, Seq: 1, Issuer: h.ca.ID(), State: order.AttemptPrepared, Serial: "0a", TBS: []byte{0}, Created: h.clock()})
+			})
+			had := h.Issuer
+			h.Issuer = nil
+			for range 3 {
+				h.pass(time.Hour)
+				h.once(t)
+			}
+			if states, _ := h.attempts(t, v.ID); !slices.Equal(states, []order.AttemptState{order.AttemptAbandoned}) || len(h.due(t, v.ID)) != 0 {
+				t.Fatalf("attempts %v, due %v", states, h.due(t, v.ID))
+			}
+			if s, err := h.Store.Serial(context.Background(), h.ca.ID(), "0a"); err != nil || s.Revoked.IsZero() {
+				t.Errorf("the serial number that was given up: %+v, %v", s, err)
+			}
+			if cancels {
+				if v, err := h.Cancel(context.Background(), h.who[RoleApplicant], v.ID, 0); err != nil || v.State != order.StateCancelled {
+					t.Errorf("%+v, %v", v, err)
+				}
+				return
+			}
+			h.Issuer = had
+			h.adoptReady(context.Background())
+			h.once(t)
+			if v = h.read(t, v.ID); v.State != order.StateIssued {
+				t.Errorf("%s %v", v.State, causesIn(v))
+			}
+		})
 	}
 }
 

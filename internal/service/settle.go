@@ -155,7 +155,7 @@ func (t *settling) unit(tx store.Tx, at *atOnce) error {
 		return err
 	}
 	if err != nil || as.Order.Version != t.o.Version {
-		if err := tx.FinishDue(t.due, t.s.Owner); err != nil || as == nil || !toCheck(as.Order, t.due.Kind) {
+		if err := tx.FinishDue(t.due, t.s.Owner); err != nil || as == nil || !toCheck(as.Order, t.due.Kind) && !toSettle(as.Order, t.due.Kind) {
 			return err
 		}
 		return t.again(tx)
