@@ -116,7 +116,7 @@ func (s *Service) apply(ctx context.Context, p Principal, in Application, prof *
 		return nil, &Problem{Kind: Refused, Message: "service.refused", Report: report}
 	}
 	if !in.Draft {
-		if err := s.checkReissue(ctx, o); err != nil {
+		if err := s.checkReplacing(ctx, o); err != nil {
 			return nil, err
 		}
 	}
@@ -222,10 +222,11 @@ func (s *Service) checkReplaced(ctx context.Context, o *store.Order) error {
 	return nil
 }
 
-// checkReissue refuses the reissue of a certificate that has ended, as it would end
-// with that one, or was replaced: a profile may have no rule about it.
-func (s *Service) checkReissue(ctx context.Context, o *store.Order) error {
-	if o.Kind != order.Reissue || o.Order.Replaces == "" {
+// checkReplacing refuses an order in the place of a certificate that was replaced, and the
+// reissue of one that has ended, as it would end with that one: a profile may have no rule
+// about it.
+func (s *Service) checkReplacing(ctx context.Context, o *store.Order) error {
+	if o.Order.Replaces == "" {
 		return nil
 	}
 	c, err := s.Store.Certificate(ctx, o.Tenant, o.Order.Replaces)
@@ -235,10 +236,10 @@ func (s *Service) checkReissue(ctx context.Context, o *store.Order) error {
 	if err != nil {
 		return problemOf(err)
 	}
-	if c.NotAfter.After(s.now()) {
-		return s.checkNewest(ctx, c)
+	if o.Kind == order.Reissue && !c.NotAfter.After(s.now()) {
+		return &Problem{Kind: WrongState, Message: "service.reissue-ended", Pairs: []any{"ID", c.ID, "End", c.NotAfter.UTC().Format(time.RFC3339)}}
 	}
-	return &Problem{Kind: WrongState, Message: "service.reissue-ended", Pairs: []any{"ID", c.ID, "End", c.NotAfter.UTC().Format(time.RFC3339)}}
+	return s.checkNewest(ctx, c, o.Kind)
 }
 
 // checkDrafts refuses one draft more than an account may have.

@@ -41,16 +41,13 @@ func (s *Service) Reissue(ctx context.Context, p Principal, id string, in Renewa
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkNewest(ctx, c); err != nil {
-		return nil, err
-	}
 	return s.orderAgain(ctx, p, c, order.Reissue, in)
 }
 
-// checkNewest refuses to reissue a certificate in whose place a newer one is in force:
-// that is the one to reissue, the newest of them. One that is revoked, has ended or was
-// deleted stands in nobody's way.
-func (s *Service) checkNewest(ctx context.Context, c *store.Certificate) error {
+// checkNewest refuses to renew or reissue a certificate in whose place a newer one is in
+// force: that is the one to go on with, the newest of them. One that is revoked, has ended
+// or was deleted stands in nobody's way.
+func (s *Service) checkNewest(ctx context.Context, c *store.Certificate, kind order.Kind) error {
 	if c.ReplacedBy == "" {
 		return nil
 	}
@@ -61,7 +58,11 @@ func (s *Service) checkNewest(ctx context.Context, c *store.Certificate) error {
 	if err != nil {
 		return problemOf(err)
 	}
-	return &Problem{Kind: WrongState, Message: "certificate.replaced", Pairs: []any{"ID", c.ID, "Newer", newest.ID}, Instead: newest.ID}
+	text := "certificate.replaced-renew"
+	if kind == order.Reissue {
+		text = "certificate.replaced"
+	}
+	return &Problem{Kind: WrongState, Message: text, Pairs: []any{"ID", c.ID, "Newer", newest.ID}, Instead: newest.ID}
 }
 
 func (s *Service) renewal(ctx context.Context, p Principal, c *store.Certificate, in *RenewalRequest) (*View, error) {
@@ -81,6 +82,9 @@ func (s *Service) orderAgain(ctx context.Context, p Principal, c *store.Certific
 	}
 	if c.State == order.CertificateRevoked || c.State == order.CertificateRevoking {
 		return nil, &Problem{Kind: WrongState, Message: "certificate.renew-state", Pairs: []any{"State", message.ID("cert.is." + string(c.State))}}
+	}
+	if err := s.checkNewest(ctx, c, kind); err != nil {
+		return nil, err // before its CSR or key is found wanting
 	}
 	was, err := s.Store.Order(ctx, c.Tenant, c.ID)
 	if err != nil {

@@ -108,7 +108,7 @@ func (s *Service) replaceOnce(ctx context.Context, p Principal, was *store.Order
 		return nil, &Problem{Kind: Refused, Message: "service.refused", Report: report}
 	}
 	if submit {
-		if err := s.checkReissue(ctx, &o); err != nil {
+		if err := s.checkReplacing(ctx, &o); err != nil {
 			return nil, err
 		}
 	}
