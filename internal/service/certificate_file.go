@@ -6,6 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"assay/csr"
 	"assay/internal/certfile"
@@ -231,21 +234,32 @@ func (s *Service) NewCSR(ctx context.Context, p Principal, in CSRRequest) (*CSRV
 	})
 }
 
-// requestNames are the names that a request asks for.
+// requestNames are the names that a request asks for, as they can be shown and stored: a
+// request may hold any character.
 func requestNames(r *csr.Request) (names []string) {
 	for _, n := range r.SANs {
 		if n.Kind == "dns" || n.Kind == "ip" {
-			names = append(names, n.Value)
+			names = append(names, printable(n.Value))
 		}
 	}
 	if len(names) == 0 {
 		for _, a := range r.Subject {
 			if a.Name == "CN" {
-				names = append(names, a.Value)
+				names = append(names, printable(a.Value))
 			}
 		}
 	}
 	return names
+}
+
+// printable is a text with U+FFFD for what is no character, or controls.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
 }
 
 // makeCSR makes a key and a request for it.

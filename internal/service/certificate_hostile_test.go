@@ -223,3 +223,31 @@ func TestServerKey(t *testing.T) {
 		t.Errorf("somebody is shown another account's orders: %v, %v", seen.Orders, err)
 	}
 }
+
+// TestHostileRequest: a request that is kept may hold any character; what is stored and
+// shown of it is text.
+func TestHostileRequest(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	k, err := key.New(key.Kinds()[0], rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, template := range map[string]*x509.CertificateRequest{
+		"a common name": {Subject: pkix.Name{CommonName: "a\x00b\u0085.orchard.net"}},
+		"a name":        {DNSNames: []string{"a\x00b\x7f.orchard.net"}},
+	} {
+		der, err := x509.CreateCertificateRequest(rand.Reader, template, k.Signer())
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := b.NewCSR(ctx, b.who[RoleApplicant], CSRRequest{CSR: csr.Encode(der)})
+		if err != nil {
+			t.Fatal(what, err)
+		}
+		row, err := b.Store.CSR(ctx, RootTenant, v.ID)
+		if want := "a\uFFFDb\uFFFD.orchard.net"; err != nil || row.Name != want {
+			t.Errorf("%s: %q, %v", what, row.Name, err)
+		}
+	}
+}

@@ -104,7 +104,7 @@ func readNoticeCursor(text string) (k store.NoticeKey, err error) {
 	wrong := &Problem{Kind: Invalid, Message: "service.cursor"}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	parts := strings.Split(string(raw), " ")
-	if err != nil || len(parts) != 3 || parts[1] == "" || parts[2] == "" {
+	if err != nil || !plainText(string(raw)) || len(parts) != 3 || parts[1] == "" || parts[2] == "" {
 		return k, wrong
 	}
 	micros, err := strconv.ParseInt(parts[0], 10, 64)

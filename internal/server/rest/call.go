@@ -286,6 +286,9 @@ func decode(raw []byte, into any) error {
 	if err := strict.Keys(raw, into); err != nil {
 		return invalid("rest.body", "Why", err.Error())
 	}
+	if zeroByte(raw) {
+		return invalid("rest.body", "Why", `a text in it has a zero byte (\u0000)`)
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(into)
@@ -300,6 +303,24 @@ func decode(raw []byte, into any) error {
 		return invalid("rest.body", "Why", plainly(err))
 	}
 	return nil
+}
+
+// zeroByte reports whether a text of a JSON document has a zero byte, which stands in no
+// text that means anything, and which PostgreSQL cannot hold.
+func zeroByte(raw []byte) bool {
+	if !bytes.Contains(raw, []byte(`\u0000`)) { // may be \\u0000, which is another text
+		return false
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	for {
+		t, err := dec.Token()
+		if text, ok := t.(string); ok && strings.ContainsRune(text, 0) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+	}
 }
 
 // plainly says what encoding/json means to somebody who does not know Go.

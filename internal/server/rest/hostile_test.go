@@ -1,9 +1,11 @@
 package rest
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -43,6 +45,7 @@ func TestHostileText(t *testing.T) {
 	w := newWorld(t, Config{}, real)
 	for _, path := range []string{
 		"/orders/%00", "/orders/%ff", "/orders?account=%00", "/orders?cursor=MC4A", "/tokens?cursor=%ff", "/accounts/%00", "/audit?actor=%00",
+		"/notices?cursor=" + base64.RawURLEncoding.EncodeToString([]byte("1 a\x00 b")), "/notices?cursor=" + base64.RawURLEncoding.EncodeToString([]byte("1 a \xff")),
 	} {
 		if got := w.ask(http.MethodGet, "/api/v1"+path, w.root, ""); got.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", path, got.StatusCode, got.body)
@@ -63,6 +66,62 @@ func TestHostileText(t *testing.T) {
 		}
 		if got := w.ask(http.MethodPost, "/api/v1/orders", w.root, string(raw), "Content-Type", "application/json"); got.StatusCode != want {
 			t.Errorf("%s: %d %.300s", name, got.StatusCode, got.body)
+		}
+	}
+}
+
+// TestZeroBytes: no text of any body may hold a zero byte, whatever the operation; one that
+// only shows how that is written may stand there.
+func TestZeroBytes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{TokenRate: -1, AddressRate: -1}, real)
+	asked := 0
+	for _, op := range Operations() {
+		if op.Body == nil || op.Body.Type == nil {
+			continue
+		}
+		var bodies []string
+		texts(reflect.TypeOf(op.Body.Type), "%s", 0, func(body string) { bodies = append(bodies, body) })
+		for _, body := range bodies {
+			asked++
+			body = fmt.Sprintf(body, `"a\u0000b"`)
+			got := w.ask(op.Method, Base+fill(op.Path, "x", "1"), w.root, body, "Content-Type", "application/json")
+			if got.StatusCode != http.StatusBadRequest || !strings.Contains(string(got.body), "zero byte") {
+				t.Errorf("%s %s: %d %s", op.OperationID, body, got.StatusCode, got.body)
+			}
+		}
+	}
+	if asked < 100 {
+		t.Errorf("only %d texts", asked)
+	}
+	note := `{"order":{"names":["www.orchard.net"],"method":"dns","organization":{"name":"a\\u0000b"}},"draft":true}`
+	if got := w.ask(http.MethodPost, Base+"/orders", w.root, note, "Content-Type", "application/json"); got.StatusCode != http.StatusCreated {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+}
+
+// texts tells the bodies, each with a %s where the value of one text stands, that a type
+// can be read from: as text stands also in keys of maps, one is told with such a key.
+func texts(t reflect.Type, around string, depth int, tell func(body string)) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	in := func(format string) string { return strings.Replace(around, "%s", format, 1) }
+	switch {
+	case depth > 5, reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()), t == reflect.TypeFor[json.RawMessage]():
+	case t.Kind() == reflect.String:
+		tell(around)
+	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
+		texts(t.Elem(), in("[%s]"), depth+1, tell)
+	case t.Kind() == reflect.Map:
+		tell(in(`{%s:null}`))
+		texts(t.Elem(), in(`{"a":%s}`), depth+1, tell)
+	case t.Kind() == reflect.Struct:
+		for _, f := range reflect.VisibleFields(t) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if f.IsExported() && name != "" && name != "-" {
+				texts(f.Type, in(`{"`+name+`":%s}`), depth+1, tell)
+			}
 		}
 	}
 }
