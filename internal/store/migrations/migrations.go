@@ -27,7 +27,9 @@ var toPostgres = strings.NewReplacer(" BLOB", " BYTEA", " TEXT", ` TEXT COLLATE 
 const keeps = "-- Down keeps every row."
 
 // keepsBut marks one whose way down loses nothing but the rows of the tables that
-// follow, with commas between them: where those are empty it loses nothing.
+// follow, with commas between them, each with a condition where only some of its rows are
+// meant: where there are none of those it loses nothing. What a program of the version
+// before cannot read is lost too.
 const keepsBut = "-- Down keeps every row but those of "
 
 // The lines of a file that begin its ways.
@@ -93,7 +95,7 @@ func (s Step) ways() (up, down string, err error) {
 }
 
 // KeepsRows reports whether the way down is marked as losing nothing, or nothing as
-// long as the tables named in but have no rows.
+// long as the tables named in but have no rows, or none that meet the condition there.
 func (s Step) KeepsRows() (keepsRows bool, but []string, err error) {
 	text, err := s.Down()
 	if err != nil {

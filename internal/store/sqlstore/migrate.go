@@ -18,9 +18,9 @@ var (
 	ErrNewer = errors.New("the database is newer than this program")
 	// ErrOlder: the tables must be brought up to date first.
 	ErrOlder = errors.New("the database is older than this program")
-	// ErrLoses: the way down would lose what was written since. Only a backup
-	// from before leads back. It is wrapped by a [*VersionError].
-	ErrLoses = errors.New("a step back would lose what was written")
+	// ErrLoses: the way down would lose what was written since, or leave what a program of
+	// that version cannot read. Only a backup from before leads back. It is wrapped by a [*VersionError].
+	ErrLoses = errors.New("a step back would lose what was written, or leave what cannot be read there")
 	// ErrNoVersion: this program knows no such version.
 	ErrNoVersion = errors.New("there is no such version")
 )
@@ -115,7 +115,8 @@ func MigrateTo(ctx context.Context, engine string, db *sql.DB, version int64) (f
 }
 
 // keepsRows reports whether the way down from a version to another loses nothing:
-// the tables that it takes away have no rows.
+// the tables that it takes away have no rows, and there are none that a program of that
+// version cannot read.
 func keepsRows(ctx context.Context, engine string, db *sql.DB, from, to int64) (bool, error) {
 	all, err := migrations.Steps(engine)
 	if err != nil {
@@ -129,9 +130,9 @@ func keepsRows(ctx context.Context, engine string, db *sql.DB, from, to int64) (
 		if err != nil || !ok {
 			return false, err
 		}
-		for _, table := range but {
+		for _, rows := range but {
 			var one int
-			err := db.QueryRowContext(ctx, "SELECT 1 FROM "+table+" LIMIT 1").Scan(&one)
+			err := db.QueryRowContext(ctx, "SELECT 1 FROM "+rows+" LIMIT 1").Scan(&one)
 			if !errors.Is(err, sql.ErrNoRows) {
 				return false, err
 			}

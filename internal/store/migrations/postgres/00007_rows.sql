@@ -8,7 +8,9 @@ ALTER TABLE certificates SET (toast_tuple_target = 8160);
 ALTER TABLE attempts SET (toast_tuple_target = 8160);
 
 -- +goose Down
--- Down keeps every row.
+-- Programs of the version before read one observation a row, whose id it has, and not
+-- those of a review together.
+-- Down keeps every row but those of observations WHERE id NOT LIKE 'o-%'.
 ALTER TABLE reviews RESET (toast_tuple_target);
 ALTER TABLE observations RESET (toast_tuple_target);
 ALTER TABLE certificates RESET (toast_tuple_target);

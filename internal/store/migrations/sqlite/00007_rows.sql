@@ -4,5 +4,7 @@
 SELECT 1;
 
 -- +goose Down
--- Down keeps every row.
+-- Programs of the version before read one observation a row, whose id it has, and not
+-- those of a review together.
+-- Down keeps every row but those of observations WHERE id NOT LIKE 'o-%'.
 SELECT 1;
