@@ -10,6 +10,7 @@ import (
 
 	"assay/cause"
 	"assay/internal/message"
+	"assay/order"
 	"assay/review"
 )
 
@@ -187,12 +188,15 @@ func (l *Letter) words(p *message.Printer) *words {
 }
 
 // lead is the text that a letter begins with. Of a certificate that was made elsewhere
-// it does not say how to have it renewed here, nor to a reviewer what an owner does.
+// it does not say how to have it renewed here, nor to a reviewer what an owner does, and of
+// an order that cannot be submitted again yet not to do so.
 func (l *Letter) lead(p *message.Printer) string {
 	id := "notice." + string(l.Event) + ".lead"
 	switch {
 	case l.Order == "" && l.Certificate != "" && p.Has(id+"-uploaded"):
 		return id + "-uploaded"
+	case l.State == string(order.StateCancelling) && p.Has(id+"-cancelling"):
+		return id + "-cancelling"
 	case l.Role != "applicant" && p.Has(id+"-staff"):
 		return id + "-staff"
 	}

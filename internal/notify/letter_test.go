@@ -10,6 +10,7 @@ import (
 
 	"assay/cause"
 	"assay/internal/message"
+	"assay/order"
 	"assay/review"
 )
 
@@ -141,6 +142,22 @@ func TestLetterCertificate(t *testing.T) {
 						t.Errorf("%s, %v", m.Payload, err)
 					}
 				}
+			}
+		}
+	}
+}
+
+// TestLetterOverdue: an order whose deadline is over can be submitted again once it has
+// failed, and not while another CA may be issuing for it.
+func TestLetterOverdue(t *testing.T) {
+	t.Parallel()
+	for lang, again := range map[cause.Language]string{cause.English: "submit it again", cause.Chinese: "重新提交"} {
+		for _, state := range []order.State{order.StateFailed, order.StateCancelling} {
+			l := letter(OrderExpired)
+			l.State = string(state)
+			m, err := l.Write(message.New(lang))
+			if err != nil || strings.Contains(m.Text, again) != (state == order.StateFailed) {
+				t.Errorf("%s %s: %v\n%s", lang, state, err, m.Text)
 			}
 		}
 	}

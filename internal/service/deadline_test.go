@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,6 +95,52 @@ func TestDeadlineWhileAway(t *testing.T) {
 			}
 			if v, err := h.Resubmit(context.Background(), h.who[RoleApplicant], v.ID, 0, nil); err != nil || v.State != order.StatePending || v.Reason != "" {
 				t.Errorf("submitted again: %+v, %v", v, err)
+			}
+		})
+	}
+}
+
+// TestDeadlineTold: that the deadline of an order is over which waits for its CA is told,
+// and again when it has failed, so that nobody submits again what cannot be. What is told
+// too late is told once.
+func TestDeadlineTold(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		late bool
+		want []string
+	}{"as it happens": {false, []string{"cancelling", "failed"}}, "when it has failed": {true, []string{"failed"}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newFarHouse(t)
+			e := h.hears(t)
+			h.channel(t, h.who[RoleApplicant], ChannelRequest{Kind: KindWebhook, Target: e.URL, Events: []string{"order.expired"}})
+			v := h.overdue(t, h.leftOver(t, false))
+			if !c.late {
+				h.tell(t)
+			}
+			h.ca.sent = nil
+			if v = h.passes(t, v, time.Hour); v.State != order.StateFailed {
+				t.Fatal(v.State)
+			}
+			h.tell(t)
+			var told []string
+			for _, n := range e.heard {
+				var b struct {
+					Data struct {
+						State    string
+						Findings []any
+					}
+				}
+				if err := json.Unmarshal(n.body, &b); err != nil || n.event != "order.expired" {
+					t.Fatalf("%s %s, %v", n.event, n.body, err)
+				}
+				told = append(told, b.Data.State)
+				if b.Data.State == "cancelling" && len(b.Data.Findings) > 0 {
+					t.Errorf("it says what to do: %v", b.Data.Findings)
+				}
+			}
+			if !slices.Equal(told, c.want) {
+				t.Errorf("told %v, want %v", told, c.want)
 			}
 		})
 	}

@@ -41,7 +41,7 @@ func eventOf(action string, data map[string]any, now time.Time) notify.Event {
 		return notify.OrderReady
 	case "order.refuse", "review.refuse":
 		return notify.OrderRefused
-	case "order.expire":
+	case "order.expire", "order.settle": // of one that waits for its CA, and again when it has failed
 		return notify.OrderExpired
 	case "order.issue":
 		return notify.CertificateIssued
@@ -226,6 +226,10 @@ func (s *Service) quiet(ctx context.Context, n *store.Notice, l *notify.Letter, 
 			return "the same was told within a day", err
 		}
 		return "", err
+	case notify.OrderExpired:
+		if l.State != string(order.StateCancelling) && stateIn(l.Data) == string(order.StateCancelling) {
+			return "the order went on meanwhile", nil // that it has failed is told by itself
+		}
 	case notify.CertificateEnding:
 		c, err := s.Store.Certificate(ctx, n.Tenant, n.Certificate)
 		if err == nil && (!c.Deleted.IsZero() || !s.news(c)) {
@@ -238,6 +242,13 @@ func (s *Service) quiet(ctx context.Context, n *store.Notice, l *notify.Letter, 
 		}
 	}
 	return "", nil
+}
+
+// stateIn is the state that an audit entry says its order came to; "": it says none.
+func stateIn(data json.RawMessage) string {
+	var d struct{ State string }
+	_ = json.Unmarshal(data, &d)
+	return d.State
 }
 
 // findingsDigest stands for what is in an order's way; "" is nothing.
@@ -339,9 +350,12 @@ func (s *Service) letterAbout(ctx context.Context, o *store.Order, event notify.
 		Event: event, Tenant: o.Tenant, Account: o.Account, Order: o.ID, Product: string(o.Product), State: string(o.State),
 		Name: o.Name, Names: o.Names, Deadline: o.Deadline,
 	}
-	if event == notify.OrderReady || event == notify.OrderCancelled {
+	switch {
+	case event == notify.OrderReady, event == notify.OrderCancelled:
 		l.Deadline = time.Time{}
 		return l, nil
+	case event == notify.OrderExpired && o.State == order.StateCancelling:
+		return l, nil // nothing of it can be mended now
 	}
 	r, err := s.Store.Review(ctx, o.ID, 0)
 	if errors.Is(err, store.ErrNotFound) {

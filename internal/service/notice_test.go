@@ -99,9 +99,14 @@ func (e *ear) events() (list []string) {
 func hearing(t *testing.T) (*house, *ear) {
 	t.Helper()
 	h := newHouse(t)
+	return h, h.hears(t)
+}
+
+func (h *house) hears(t *testing.T) *ear {
+	t.Helper()
 	h.Secrets, h.Rand = plain{}, rand.Reader
 	h.Hooks = &notify.Webhook{Dialer: &dial.Dialer{Data: data.Embedded(), Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, Timeout: 5 * time.Second}
-	return h, newEar(t)
+	return newEar(t)
 }
 
 func (h *house) channel(t *testing.T, p Principal, r ChannelRequest) ChannelView {
