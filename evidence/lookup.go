@@ -255,6 +255,9 @@ type CheckState struct {
 	Action string `json:"action,omitempty"`
 	// Allowed are the actions that the state allows.
 	Allowed []string `json:"allowed,omitempty"`
+	// Deadline is when the order must have passed where that is another time than its
+	// profile sets at submission: it went back, or another CA ends its own order sooner.
+	Deadline time.Time `json:"deadline,omitzero"`
 	// Rates are the windows that are used up.
 	Rates []Rate `json:"rates,omitempty"`
 	// RevocationRequestedAt is set while a revocation waits for validation.

@@ -140,9 +140,12 @@ func (f *facts) replacing() bool {
 }
 
 // deadline is when the order must have passed: fixed at submission by the
-// profile's [profile.Deadline] and shown in every report. It is nil for a
-// draft, and where the profile sets none.
+// profile's [profile.Deadline], unless another one is known of it, and shown in
+// every report. It is nil for a draft, and where the profile sets none.
 func (f *facts) deadline() *time.Time {
+	if known := f.checks().Deadline; !known.IsZero() {
+		return &known
+	}
 	end, ok := f.profile.Deadline.Of(f.Order.SubmittedAt)
 	if !ok {
 		return nil

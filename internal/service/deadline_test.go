@@ -15,6 +15,7 @@ import (
 	"assay/lab"
 	"assay/order"
 	"assay/perspective"
+	"assay/review"
 )
 
 // leftOver is an order that went back while the CA, which is away since, may be issuing
@@ -331,6 +332,51 @@ func TestBackHasDeadline(t *testing.T) {
 			}
 			if strings.HasPrefix(name, "after") == v.Deadline.Equal(v.SubmittedAt.Add(3*day)) {
 				t.Errorf("until %v, submitted %v", v.Deadline, v.SubmittedAt)
+			}
+		})
+	}
+}
+
+// TestBackRunsAgain: an order that went back after its deadline has the time of its new
+// one, in which its rules too hold it by that: what is published then counts, and what is
+// not fails at its end.
+func TestBackRunsAgain(t *testing.T) {
+	t.Parallel()
+	for name, published := range map[string]bool{"its value is published": true, "nothing is": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newFarHouse(t)
+			h.ca.complete = func(*farOrder) error { return away() }
+			v := h.apply(t, h.who[RoleApplicant], dv(t, "orchard.net"))
+			h.once(t)
+			v = h.goes(t, v, time.Hour)
+			h.pass(5 * day)
+			if err := h.reopen(context.Background(), RootTenant, "shop", "orchard.net"); err != nil {
+				t.Fatal(err)
+			}
+			h.ca.complete = nil
+			h.world(t, h.read(t, v.ID), bare())
+			if v = h.passes(t, v, day); v.State != order.StatePending || slices.Contains(causesIn(v), cause.LimitDeadlinePassed) {
+				t.Fatalf("%s %s %v, until %v, now %v", v.State, v.Reason, causesIn(v), v.Deadline, h.clock())
+			}
+			later, err := h.Forecast(context.Background(), h.who[RoleAuditor], h.clock().Add(30*day), cause.English)
+			if err != nil || later.Judged != 1 || len(later.Changed) != 0 {
+				t.Errorf("as if it had come later: %+v, %v", later, err)
+			}
+			if published {
+				if v = h.goes(t, v, day); v.State != order.StateIssued {
+					t.Errorf("%s %s %v", v.State, v.Reason, causesIn(v))
+				}
+				return
+			}
+			end := *v.Deadline
+			if v = h.passes(t, v, end.Add(-time.Minute).Sub(h.clock())); v.State != order.StatePending {
+				t.Fatalf("%s %s before its deadline", v.State, v.Reason)
+			}
+			v = h.passes(t, v, 2*time.Minute)
+			at := slices.IndexFunc(v.Findings, func(f review.Finding) bool { return f.Cause == cause.LimitDeadlinePassed })
+			if v.State != order.StateFailed || v.Reason != order.FailDeadline || at < 0 || fmt.Sprint(v.Findings[at].Parameters["deadline"]) != fmt.Sprint(end) {
+				t.Errorf("%s %s %+v", v.State, v.Reason, v.Findings)
 			}
 		})
 	}

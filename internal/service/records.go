@@ -84,7 +84,7 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 		return nil, nil, err
 	}
 	decided(o, around, r)
-	r.Checks = s.checkState(o, action, notUpstream(o, s.validatedNames(o, p, names, around.Validations)))
+	r.Checks = s.checkState(o, p, action, notUpstream(o, s.validatedNames(o, p, names, around.Validations)))
 	return r, sharing, nil
 }
 
@@ -152,10 +152,13 @@ func pastState(s order.State) string {
 }
 
 // checkState is what is known of the running of an order.
-func (s *Service) checkState(o *store.Order, action order.Action, validated []string) *evidence.CheckState {
+func (s *Service) checkState(o *store.Order, p *profile.Profile, action order.Action, validated []string) *evidence.CheckState {
 	c := &evidence.CheckState{LastManual: o.ManualAt, State: pastState(o.State), Action: string(action)}
 	if o.State == order.StateReady {
 		c.State = "ready" // it was validated in time, whatever another CA has yet to look for
+	}
+	if !o.Deadline.Equal(deadlineOf(p, o.Submitted)) {
+		c.Deadline = o.Deadline
 	}
 	if action == "" {
 		c.Action = "schedule"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"assay/cause"
+	"assay/evidence"
 	"assay/internal/store"
 	"assay/order"
 	"assay/profile"
@@ -194,9 +195,25 @@ func (s *Service) again(old *review.Report, prof *profile.Profile, at time.Time)
 				c.Expires = c.Expires.Add(shift)
 			}
 		}
-		o = &later
+		o, in.Seen = &later, shifted(in.Seen, shift)
 	}
 	return review.Prepare(o, s.Data).Judge(in)
+}
+
+// shifted is what was seen, with the order's own deadline so much later.
+func shifted(seen []evidence.Observation, by time.Duration) []evidence.Observation {
+	seen = slices.Clone(seen)
+	for i := range seen {
+		o := &seen[i]
+		if o.Lookup == nil || o.Lookup.Checks == nil || o.Lookup.Checks.Deadline.IsZero() {
+			continue
+		}
+		answer, checks := *o.Lookup, *o.Lookup.Checks
+		checks.Deadline = checks.Deadline.Add(by)
+		answer.Checks = &checks
+		o.Lookup = &answer
+	}
+	return seen
 }
 
 // withoutAge takes out of a report of another time that lists are too old then.
