@@ -52,13 +52,13 @@ func (s *Service) check(ctx context.Context, d store.Due) error {
 	if !toCheck(o, d.Kind) {
 		return s.drop(ctx, d)
 	}
-	p, err := s.Profiles(o.Profile)
-	if err != nil {
-		return fmt.Errorf("order %s: %w", o.ID, err)
-	}
-	left, attempts, err := s.leftAttempt(ctx, d, standing, p)
+	left, attempts, err := s.leftAttempt(ctx, d, standing, s.profileLeft(o))
 	if err != nil || left {
 		return err
+	}
+	p, err := s.Profiles(o.Profile)
+	if err != nil {
+		return s.withoutProfile(ctx, d, o, err)
 	}
 	if open, err := s.openUpstream(ctx, d, o, p); err != nil || open {
 		return err // it is looked at with the values of that CA
@@ -76,6 +76,16 @@ func (s *Service) check(ctx context.Context, d store.Due) error {
 	seen.began, seen.attempts = began, attempts
 	verdict = seen.report.Verdict
 	return s.settle(ctx, d, o, standing.Review, seen)
+}
+
+// withoutProfile is a check of an order whose profile was removed: it waits for that, and
+// says so, like for everything that is ours to mend, until a day after its deadline.
+func (s *Service) withoutProfile(ctx context.Context, d store.Due, o *store.Order, err error) error {
+	if o.Phase == order.PhaseReview || !over(o, s.now().Add(-grace)) {
+		return fmt.Errorf("order %s waits for its profile: %w", o.ID, err)
+	}
+	i := &issuance{s: s, due: d, o: o}
+	return i.expire(ctx, map[string]any{"profile": o.Profile})
 }
 
 // toCheck reports whether a check that was due still makes sense.

@@ -15,6 +15,7 @@ import (
 	"assay/lab"
 	"assay/order"
 	"assay/perspective"
+	"assay/profile"
 	"assay/review"
 )
 
@@ -377,6 +378,62 @@ func TestBackRunsAgain(t *testing.T) {
 			at := slices.IndexFunc(v.Findings, func(f review.Finding) bool { return f.Cause == cause.LimitDeadlinePassed })
 			if v.State != order.StateFailed || v.Reason != order.FailDeadline || at < 0 || fmt.Sprint(v.Findings[at].Parameters["deadline"]) != fmt.Sprint(end) {
 				t.Errorf("%s %s %+v", v.State, v.Reason, v.Findings)
+			}
+		})
+	}
+}
+
+// TestWithoutProfile: an order whose profile was removed waits for it, and says so; it goes
+// on when the profile is back. A day after its deadline it ends, unless it waits for a
+// person.
+func TestWithoutProfile(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		phase order.Phase
+		back  bool
+		want  order.State
+	}{
+		"the profile comes back":       {order.PhaseValidation, true, order.StateIssued},
+		"it does not":                  {order.PhaseValidation, false, order.StateFailed},
+		"it does not, and a person is": {order.PhaseReview, false, order.StatePending},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newFarHouse(t)
+			v := h.leftOver(t, false)
+			h.writes(t, func(tx store.Tx) error {
+				o, err := tx.Order("", v.ID)
+				if err != nil {
+					return err
+				}
+				o.Phase = c.phase
+				return tx.UpdateOrder(o)
+			})
+			h.Profiles = func(name string) (*profile.Profile, error) { return nil, fmt.Errorf("there is no profile %q", name) }
+			h.ca.sent = nil
+			v = h.passes(t, v, 4*time.Hour)
+			at := slices.IndexFunc(v.Findings, func(f review.Finding) bool { return f.ID == "policy.input-unavailable@profile" })
+			if v.State != order.StatePending || at < 0 || v.Findings[at].Who != cause.Operator || v.Findings[at].Parameters["input"] != "cloud" {
+				t.Fatalf("%s %+v", v.State, v.Findings)
+			}
+			if wait := v.NextCheck.Sub(h.clock()); wait < 30*time.Second || wait > 10*time.Minute {
+				t.Errorf("the next check is in %s", wait)
+			}
+			if got := h.attempts(t, v); !slices.Equal(got, []order.AttemptState{order.AttemptAbandoned}) {
+				t.Errorf("attempts %v: nothing of what was left needs a profile", got)
+			}
+			if v = h.passes(t, v, v.Deadline.Add(grace-time.Hour).Sub(h.clock())); v.State != order.StatePending {
+				t.Fatalf("%s before the time for its last check was over", v.State)
+			}
+			if c.back {
+				h.Profiles = likeCloud
+				h.world(t, v, lab.Change{})
+			}
+			if v = h.passes(t, v, 2*time.Hour); v.State != c.want {
+				t.Fatalf("%s %s %v", v.State, v.Reason, causesIn(v))
+			}
+			if v.State == order.StateFailed && (v.Reason != order.FailDeadline || len(h.due(t, v.ID)) != 0 || len(causesIn(v)) != 0) {
+				t.Errorf("%s, due %v, %v", v.Reason, h.due(t, v.ID), causesIn(v))
 			}
 		})
 	}

@@ -43,6 +43,18 @@ func causesAmong(findings []review.Finding) []string {
 	return causesOf(&review.Report{Findings: findings})
 }
 
+// ruled shows of an order that goes on whether its profile is there to judge it by.
+func (s *Service) ruled(o *store.Order, beside *picture) {
+	if !o.State.Open() || o.State == order.StateCancelling {
+		return
+	}
+	if _, err := s.Profiles(o.Profile); err != nil {
+		beside.issuing = append(beside.issuing, problemFindings(s.profileLeft(o), o.Product, []issuer.Problem{{
+			Cause: cause.PolicyInputUnavailable, Subject: "profile", Parameters: map[string]any{"state": "no-profile", "input": o.Profile},
+		}})...)
+	}
+}
+
 // certifies reads what a view shows of an order's way from passed to issued.
 func (s *Service) certifies(ctx context.Context, o *store.Order, beside *picture) error {
 	switch {

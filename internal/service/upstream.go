@@ -35,7 +35,7 @@ func (s *Service) openUpstream(ctx context.Context, d store.Due, o *store.Order,
 	i := &issuance{s: s, ca: ca, due: d, o: o, p: p, review: o.Review, offered: u}
 	switch {
 	case u != nil && u.WaitsFor != "" && !u.Passed.IsZero() && over(o, now):
-		return true, i.expire(ctx)
+		return true, i.expire(ctx, map[string]any{"issuer": ca.ID(), "waits": true})
 	case d.Kind != store.DueCheck:
 		return false, nil
 	case u != nil && u.WaitsFor != "":

@@ -309,8 +309,8 @@ func (i *issuance) passes(ctx context.Context, u *store.UpstreamOrder) error {
 	return err
 }
 
-// expire ends an order whose deadline came while it waited.
-func (i *issuance) expire(ctx context.Context) error {
+// expire ends an order whose deadline came while it waited for what data says.
+func (i *issuance) expire(ctx context.Context, data map[string]any) error {
 	s := i.s
 	err := s.Store.Write(ctx, func(tx store.Tx) error {
 		o, err := i.begin(tx)
@@ -328,7 +328,8 @@ func (i *issuance) expire(ctx context.Context) error {
 		if err := tx.ClearDue(o.ID); err != nil {
 			return err
 		}
-		return s.audit(tx, itself(o), o, "order.expire", "", map[string]any{"state": string(to), "reason": string(o.Reason), "issuer": i.ca.ID(), "waits": true})
+		data["state"], data["reason"] = string(to), string(o.Reason)
+		return s.audit(tx, itself(o), o, "order.expire", "", data)
 	})
 	if err == nil {
 		s.changed(i.o.ID)

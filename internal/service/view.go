@@ -100,6 +100,7 @@ func (s *Service) picture(ctx context.Context, o *store.Order) (*picture, error)
 	if err := s.certifies(ctx, o, beside); err != nil {
 		return nil, err
 	}
+	s.ruled(o, beside)
 	last, err := s.Store.Review(ctx, o.ID, 0)
 	if errors.Is(err, store.ErrNotFound) {
 		return beside, nil
