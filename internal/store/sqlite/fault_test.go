@@ -197,6 +197,66 @@ func TestEveryFault(t *testing.T) {
 	}
 }
 
+// TestReadFails lets the nth read of the writing connection fail, after which SQLite has
+// rolled all back, as with a disk that is full. What the callers of the units that share the
+// transaction are told is so: nothing of one that refuses is there.
+func TestReadFails(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("refused by its own rules")
+	struck := true
+	for n := 1; struck; n++ {
+		path := filepath.Join(t.TempDir(), "assay.db")
+		made, err := Open(ctx, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := made.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f := &fault{at: n, way: readRollsBack}
+		db := faulty(t, path, f)
+		told := map[string]error{}
+		var callers sync.WaitGroup
+		var mu sync.Mutex
+		come := func(id string, last error) { // to wait for the next transaction
+			waiting := make(chan struct{})
+			callers.Go(func() {
+				close(waiting)
+				err := db.Write(ctx, func(tx store.Tx) error {
+					if _, err := tx.Order("root", "none"); last == nil && !errors.Is(err, store.ErrNotFound) {
+						return err
+					}
+					return errors.Join(pair(tx, id, 10), last)
+				})
+				mu.Lock()
+				defer mu.Unlock()
+				told[id] = err
+			})
+			<-waiting
+			<-time.After(time.Millisecond)
+		}
+		err = db.Write(ctx, func(store.Tx) error {
+			for i := range 4 {
+				come(fmt.Sprint(i), nil)
+			}
+			come("refused", refused)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		callers.Wait()
+		judge(t, db, told)
+		if !errors.Is(told["refused"], refused) {
+			t.Errorf("fault %d: the unit that refuses: %v", n, told["refused"])
+		}
+		struck = f.struck()
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestRefusedByLost: who is refused for what another unit wrote is refused for
 // what is there. Many callers write one row at the same moment, and the commit
 // that they share fails.
@@ -254,6 +314,9 @@ func TestRefusedByLost(t *testing.T) {
 		t.Error("nobody was refused")
 	}
 }
+
+// readRollsBack is the way in which only reads fail.
+const readRollsBack = "a read that rolls all back"
 
 // A fault strikes at one operation.
 type fault struct {
@@ -336,7 +399,7 @@ func (s *faultyStmt) Exec(args []driver.Value) (driver.Result, error) {
 	if s.conn.dead {
 		return nil, errFault
 	}
-	if !s.conn.fault.next() {
+	if s.conn.fault.way == readRollsBack || !s.conn.fault.next() {
 		return s.really(args)
 	}
 	switch s.conn.fault.way {
@@ -350,11 +413,30 @@ func (s *faultyStmt) Exec(args []driver.Value) (driver.Result, error) {
 	return nil, errFault
 }
 
+func (s *faultyStmt) Query(args []driver.Value) (driver.Rows, error) {
+	if s.conn.fault.way != readRollsBack || !s.conn.fault.next() {
+		return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, named(args))
+	}
+	undo, err := s.conn.Conn.Prepare("ROLLBACK")
+	if err != nil {
+		return nil, err
+	}
+	defer undo.Close()
+	if _, err := (&faultyStmt{Stmt: undo, conn: s.conn}).really(nil); err != nil {
+		return nil, err
+	}
+	return nil, errFault
+}
+
 // really runs the statement.
 func (s *faultyStmt) really(args []driver.Value) (driver.Result, error) {
-	named := make([]driver.NamedValue, len(args))
+	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, named(args))
+}
+
+func named(args []driver.Value) []driver.NamedValue {
+	list := make([]driver.NamedValue, len(args))
 	for i, v := range args {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+		list[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
 	}
-	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, named)
+	return list
 }

@@ -70,6 +70,39 @@ func testGroup(t *testing.T, w *world) {
 	}
 }
 
+// testRunsOnce: after units that the database refused, some of them beside others that were
+// kept, no unit runs twice.
+func testRunsOnce(t *testing.T, w *world) {
+	w.put(fresh("root", "A1", noon))
+	for round := range 3 {
+		var all sync.WaitGroup
+		for i := range 60 {
+			all.Go(func() {
+				err := w.Write(ctx, func(tx store.Tx) error {
+					if err := secret(tx, fmt.Sprint(round, "-", i)); err != nil || i%6 > 0 {
+						return err
+					}
+					return tx.InsertOrder(fresh("root", "A1", noon), store.NewOrder{})
+				})
+				if i%6 == 0 && !errors.Is(err, store.ErrConflict) || i%6 > 0 && err != nil {
+					t.Errorf("unit %d: %v", i, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	for i := range 200 { // each connection comes to run without savepoints again
+		runs := 0
+		w.do(func(tx store.Tx) error {
+			runs++
+			return secret(tx, fmt.Sprint(i))
+		})
+		if runs != 1 {
+			t.Errorf("unit %d ran %d times", i, runs)
+		}
+	}
+}
+
 func testWhole(t *testing.T, w *world) {
 	boom := errors.New("boom")
 	err := w.Write(ctx, func(tx store.Tx) error {

@@ -38,6 +38,7 @@ func Run(t *testing.T, e Engine) {
 		{"an order once in a list by domain", testDomainOnce},
 		{"past orders", testPast},
 		{"one unit fails, the others commit", testGroup},
+		{"units that failed cost later ones nothing", testRunsOnce},
 		{"a unit is whole or not there", testWhole},
 		{"an error dooms its unit", testDoomed},
 		{"a unit is lost of which a statement met nothing", testUnmet},
