@@ -171,6 +171,33 @@ func TestDeadlineAnswered(t *testing.T) {
 	}
 }
 
+// TestOverBeginsNone: nothing is begun at another CA for an order that is over, whose order
+// there is over too or is not found: it is judged as of its deadline, though that CA is away.
+func TestOverBeginsNone(t *testing.T) {
+	t.Parallel()
+	for name, sent := range map[string]func() error{
+		"its order there is over": nil,
+		"its order is elsewhere":  func() error { return fmt.Errorf("finding it: %w", issuer.ErrElsewhere) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newFarHouse(t)
+			h.ca.lives = day
+			v := h.leftOver(t, false)
+			v = h.passes(t, v, v.Deadline.Add(time.Hour).Sub(h.clock()))
+			h.ca.sent, h.ca.open = sent, away
+			h.world(t, v, bare())
+			began := h.ca.opened
+			if v = h.passes(t, v, 4*time.Hour); v.State != order.StateFailed || v.Reason != order.FailDeadline || len(h.due(t, v.ID)) != 0 {
+				t.Errorf("%s %s %v, due %v", v.State, v.Reason, causesIn(v), h.due(t, v.ID))
+			}
+			if h.ca.opened != began || len(h.ca.orders) != 1 {
+				t.Errorf("%d orders were begun, of %d", h.ca.opened-began, len(h.ca.orders))
+			}
+		})
+	}
+}
+
 // TestDeadlineWithoutCA: where the CA is used no more, or is another one, the attempt is
 // written down as lost at once, and the order is looked at.
 func TestDeadlineWithoutCA(t *testing.T) {
@@ -378,6 +405,50 @@ func TestBackRunsAgain(t *testing.T) {
 			at := slices.IndexFunc(v.Findings, func(f review.Finding) bool { return f.Cause == cause.LimitDeadlinePassed })
 			if v.State != order.StateFailed || v.Reason != order.FailDeadline || at < 0 || fmt.Sprint(v.Findings[at].Parameters["deadline"]) != fmt.Sprint(end) {
 				t.Errorf("%s %s %+v", v.State, v.Reason, v.Findings)
+			}
+		})
+	}
+}
+
+// TestWithdrawnRunsAgain: an approval is withdrawn of an order that passed and waits for its
+// CA. The order has a deadline again, a new one where little is left of it, and fails then.
+func TestWithdrawnRunsAgain(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]time.Duration{"before its deadline": time.Hour, "after it": 4 * day} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, ctx := newFarHouse(t), context.Background()
+			h.ca.complete = func(*farOrder) error { return away() }
+			v := h.apply(t, h.who[RoleApplicant], dv(t, wordy))
+			h.once(t)
+			v = h.read(t, v.ID)
+			h.world(t, v, published(v))
+			v = h.passes(t, v, time.Minute)
+			rita := h.person(t, RoleReviewer, "rita")
+			if _, err := h.Approve(ctx, rita, v.ID, 0, all(h.docket(t, rita, v.ID), "fine")); err != nil {
+				t.Fatal(err)
+			}
+			if v = h.run(t, v.ID); v.State != order.StateReady {
+				t.Fatalf("%s %v", v.State, causesIn(v))
+			}
+			list, err := h.Decisions(ctx, rita, v.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.pass(late)
+			if _, err := h.Withdraw(ctx, rita, v.ID, 0, list[0].ID, "It is a bank."); err != nil {
+				t.Fatal(err)
+			}
+			v = h.read(t, v.ID)
+			if at := h.due(t, v.ID)[store.DueDeadline]; v.State != order.StatePending || !at.Equal(*v.Deadline) || at.Before(h.clock().Add(time.Hour)) {
+				t.Fatalf("%s until %v, due %v, now %v", v.State, v.Deadline, at, h.clock())
+			}
+			h.world(t, v, bare())
+			if v = h.passes(t, v, v.Deadline.Add(-time.Minute).Sub(h.clock())); v.State != order.StatePending {
+				t.Fatalf("%s %s before its deadline", v.State, v.Reason)
+			}
+			if v = h.passes(t, v, 2*time.Minute); v.State != order.StateFailed || v.Reason != order.FailDeadline {
+				t.Errorf("%s %s %s %v, due %v", v.State, v.Phase, v.Reason, causesIn(v), h.due(t, v.ID))
 			}
 		})
 	}

@@ -38,6 +38,7 @@ type far struct {
 	lives    time.Duration
 	// complete, where set, answers in place of what it does; after is called when it
 	// has issued, before it answers.
+	open     func() error
 	prepare  func() error
 	resume   func() error
 	sent     func() error
@@ -87,6 +88,11 @@ func (f *far) Open(_ context.Context, r *issuer.Request) (*issuer.Opened, error)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.opened++
+	if f.open != nil {
+		if err := f.open(); err != nil {
+			return nil, err
+		}
+	}
 	var o *farOrder
 	for _, have := range f.orders {
 		if have.status == "pending" && slices.Equal(have.names, r.Names) && f.clock().Before(have.deadline) {
