@@ -25,6 +25,7 @@ const loadTimeout = 10 * time.Second
 type cache[K comparable, V kept] struct {
 	limit int
 	now   func() time.Time
+	away  func() bool // nobody waits for a load then who can be answered with what was
 
 	mu    sync.Mutex
 	slots map[K]*slot[K, V]
@@ -44,8 +45,8 @@ type slot[K comparable, V kept] struct {
 	element *list.Element // nil while it is waited for
 }
 
-func newCache[K comparable, V kept](limit int, now func() time.Time) *cache[K, V] {
-	return &cache[K, V]{limit: limit, now: now, slots: map[K]*slot[K, V]{}, order: list.New()}
+func newCache[K comparable, V kept](limit int, now func() time.Time, away func() bool) *cache[K, V] {
+	return &cache[K, V]{limit: limit, now: now, away: away, slots: map[K]*slot[K, V]{}, order: list.New()}
 }
 
 // get returns the value of a key, loading it where it is not there or not fresh.
@@ -57,6 +58,9 @@ func (c *cache[K, V]) get(ctx context.Context, key K, now time.Time, load func(c
 	switch {
 	case s != nil && s.element == nil: // another is loading it
 		c.mu.Unlock()
+		if s.hasHad && s.had.usable(now) && c.away() {
+			return s.had, nil
+		}
 		return s.wait(ctx)
 	case s != nil && s.value.fresh(now):
 		c.order.MoveToFront(s.element)

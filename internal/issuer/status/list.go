@@ -46,7 +46,11 @@ func (h *Handler) serveList(w http.ResponseWriter, r *http.Request, path string)
 	now := h.config.Now()
 	key := listKey{id, shard}
 	l, err := h.lists.get(r.Context(), key, now, func(ctx context.Context, had *served) (*served, error) {
-		l, err := h.config.Source.List(ctx, id, shard)
+		var l *List
+		err := h.looks.look(func() (err error) {
+			l, err = h.config.Source.List(ctx, id, shard)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -52,10 +52,10 @@ type answers struct {
 	parts [16]*cache[answerKey, *answer]
 }
 
-func newAnswers(limit int, now func() time.Time) *answers {
+func newAnswers(limit int, now func() time.Time, away func() bool) *answers {
 	a := &answers{seed: maphash.MakeSeed()}
 	for i := range a.parts {
-		a.parts[i] = newCache[answerKey, *answer](max(1, limit/len(a.parts)), now)
+		a.parts[i] = newCache[answerKey, *answer](max(1, limit/len(a.parts)), now, away)
 	}
 	return a
 }
@@ -154,7 +154,11 @@ func failure(w http.ResponseWriter, err error) {
 func (h *Handler) answer(ctx context.Context, k answerKey) (*answer, error) {
 	now := h.config.Now()
 	return h.answers.part(k).get(ctx, k, now, func(ctx context.Context, had *answer) (*answer, error) {
-		known, err := h.config.Source.Status(ctx, k.issuer, k.serial)
+		var known Known
+		err := h.looks.look(func() (err error) {
+			known, err = h.config.Source.Status(ctx, k.issuer, k.serial)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -23,7 +23,9 @@
 //
 // While the status cannot be read, a kept response is answered to its nextUpdate, as
 // the client itself would keep it (RFC 5019 6.1), and nothing is signed: no answer
-// says more than was read. After that, and for what is not kept, it is "tryLater". A
+// says more than was read. After that, and for what is not kept, it is "tryLater". After
+// a read that failed one waits for the next at a time, 10 seconds at most, and the others
+// are answered at once. A
 // response that contradicts what was read since is not answered, even where the new
 // one cannot be signed.
 package status
@@ -100,6 +102,7 @@ type Handler struct {
 	issuers atomic.Pointer[issuers]
 	answers *answers
 	lists   *cache[listKey, *served]
+	looks   looks
 }
 
 // New makes a handler for no issuer yet; see [Handler.SetIssuers].
@@ -120,7 +123,8 @@ func New(c Config) (*Handler, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	h := &Handler{config: c, answers: newAnswers(c.Responses, c.Now), lists: newCache[listKey, *served](c.ListBytes, c.Now)}
+	h := &Handler{config: c}
+	h.answers, h.lists = newAnswers(c.Responses, c.Now, h.looks.away), newCache[listKey, *served](c.ListBytes, c.Now, h.looks.away)
 	h.issuers.Store(&issuers{})
 	return h, nil
 }

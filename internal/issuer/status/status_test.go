@@ -347,6 +347,66 @@ func TestSourceAwayFor(t *testing.T) {
 	}
 }
 
+// TestSourceHangs: after a look that failed one waits for the next, and all others are
+// answered at once, whatever they ask for; when it is through, everybody is told what is
+// so.
+func TestSourceHangs(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	h := l.handler(t, nil)
+	for _, serial := range []string{"4001", "4002", "4003"} {
+		l.set(serial, Known{})
+	}
+	l.lists[0] = &List{DER: []byte("list"), ThisUpdate: l.clock(), NextUpdate: l.clock().Add(time.Hour)}
+	list := func() int { return ask(h, http.MethodGet, "/crl/main/0.crl", "").Code }
+	if a, b, c := l.post(t, h, "4001"), l.post(t, h, "4002"), list(); a != good || b != good || c != http.StatusOK {
+		t.Fatal(a, b, c)
+	}
+	l.fail(errors.New("the database does not answer"))
+	l.pass(time.Minute)
+	if got := l.post(t, h, "4001"); got != good {
+		t.Fatal(got)
+	}
+	hold := make(chan struct{})
+	l.mu.Lock()
+	l.hold = hold
+	l.mu.Unlock()
+	for len(l.entered) > 0 {
+		<-l.entered
+	}
+	waits := make(chan string, 1)
+	go func() { waits <- l.post(t, h, "4001") }()
+	<-l.entered
+	reads := l.reads.Load()
+	for _, c := range []struct{ serial, want string }{{"4001", good}, {"4002", good}, {"4003", tryLater}} {
+		if got := l.post(t, h, c.serial); got != c.want {
+			t.Errorf("%s meanwhile: %s", c.serial, got)
+		}
+	}
+	if code := list(); code != http.StatusOK || l.reads.Load() != reads {
+		t.Errorf("the list meanwhile: %d, %d reads more", code, l.reads.Load()-reads)
+	}
+	if len(waits) > 0 {
+		t.Error("the others waited for the look that hangs")
+	}
+	l.fail(nil)
+	for _, serial := range []string{"4001", "4002"} {
+		l.set(serial, Known{Revoked: l.clock()})
+	}
+	close(hold)
+	if got := <-waits; got != good { // it had read that nobody can say
+		t.Errorf("who waited: %s", got)
+	}
+	for _, serial := range []string{"4001", "4002"} {
+		if got := l.post(t, h, serial); got != revoked {
+			t.Errorf("%s when it is back: %s", serial, got)
+		}
+	}
+	if got := l.post(t, h, "4003"); got != good {
+		t.Error(got)
+	}
+}
+
 // TestOthersSee: what one server revoked another one of the same database says from the
 // end of its recheck on, however the issuer is named, and never "good" again.
 func TestOthersSee(t *testing.T) {
