@@ -9,8 +9,8 @@
 //	go run ./bench/issue -binary ./before     another build of assay, to compare with
 //
 // Each client has one order under way at a time, of a name of its own: no validation
-// is used twice. The zones are those of an authoritative server in this process,
-// which answers what the clients published, and lets a question for a value wait
+// is used twice. The zones are those of authoritative servers in this process,
+// which answer what the clients published, and let a question for a value wait
 // until its client has read it from the answer to its POST. An order is done when
 // its certificate is read from the database. Beside the rate stand what the same
 // engine does in commits of one row, with as many clients, and what our own CA does
@@ -63,8 +63,8 @@ func run(ctx context.Context, under string, each time.Duration, clients int, bin
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-10s %8s %10s %10s %12s %12s %10s %10s %8s %10s %8s\n",
-		"engine", "certs/s", "p50", "p99", "CPU a cert", "clients+DNS", "database", "commits/s", "ratio", "sign+lint", "ratio")
+	fmt.Printf("%-10s %8s %10s %10s %10s %12s %12s %10s %10s %8s %10s %8s\n",
+		"engine", "certs/s", "p50", "p99", "slowest", "CPU a cert", "clients+DNS", "database", "commits/s", "ratio", "sign+lint", "ratio")
 	for _, engine := range []string{"sqlite", "postgres"} {
 		if only != "" && only != engine {
 			continue
@@ -92,7 +92,7 @@ func (r *result) String() string {
 	at := func(hundredth int) time.Duration {
 		return r.times[len(r.times)*hundredth/100].Round(100 * time.Microsecond)
 	}
-	return fmt.Sprintf("%-10s %8.0f %10v %10v %12v %12v %10v %10.0f %7.2f× %10.0f %7.2f×", r.engine, r.certs, at(50), at(99),
+	return fmt.Sprintf("%-10s %8.0f %10v %10v %10v %12v %12v %10v %10.0f %7.2f× %10.0f %7.2f×", r.engine, r.certs, at(50), at(99), r.times[len(r.times)-1].Round(100*time.Microsecond),
 		r.cpu.Round(10*time.Microsecond), r.own.Round(10*time.Microsecond), r.database.Round(10*time.Microsecond), r.commits, r.certs/r.commits, r.signs, r.certs/r.signs)
 }
 

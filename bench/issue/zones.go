@@ -31,7 +31,7 @@ const (
 // laboratory, and what is published in them.
 type zones struct {
 	world    *lab.World
-	udp, tcp *dns.Server
+	servers  []*dns.Server
 	settings string // how to look at them
 
 	mu        sync.Mutex
@@ -69,18 +69,14 @@ func newZones(dir string) (*zones, error) {
 	if err := z.world.Start(); err != nil {
 		return nil, err
 	}
-	packets, connections, err := both()
-	if err != nil {
-		return nil, err
-	}
-	at := netip.MustParseAddrPort(packets.LocalAddr().String())
-	z.udp, z.tcp = &dns.Server{PacketConn: packets, Handler: z}, &dns.Server{Listener: connections, Handler: z}
-	go func() { _ = z.udp.ActivateAndServe() }()
-	go func() { _ = z.tcp.ActivateAndServe() }()
 	probe := z.world.Probe(0)
 	probe.Map = maps.Clone(probe.Map)
 	for pair := range pairs {
 		for _, which := range []string{"a", "b"} {
+			at, err := z.serve()
+			if err != nil {
+				return nil, errors.Join(err, z.close())
+			}
 			for _, network := range []string{"udp", "tcp"} {
 				probe.Map[dial.Endpoint{Network: network, AddrPort: netip.AddrPortFrom(address(pair, which), 53)}] = at
 			}
@@ -88,6 +84,23 @@ func newZones(dir string) (*zones, error) {
 	}
 	z.settings, err = probe.WriteSettings(dir)
 	return z, err
+}
+
+// serve starts one name server. Each has sockets of its own: the questions of many orders
+// come at once, and the system drops what one socket cannot keep until it is read.
+func (z *zones) serve() (netip.AddrPort, error) {
+	packets, connections, err := both()
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	for _, s := range []*dns.Server{{PacketConn: packets, Handler: z}, {Listener: connections, Handler: z}} {
+		started := make(chan struct{})
+		s.NotifyStartedFunc = func() { close(started) }
+		go func() { _ = s.ActivateAndServe() }()
+		<-started
+		z.servers = append(z.servers, s)
+	}
+	return netip.ParseAddrPort(packets.LocalAddr().String())
 }
 
 // both listens at one port for UDP and TCP: one that is free for the one may be in use
@@ -105,8 +118,11 @@ func both() (packets net.PacketConn, connections net.Listener, err error) {
 	return nil, nil, err
 }
 
-func (z *zones) close() error {
-	return errors.Join(z.udp.Shutdown(), z.tcp.Shutdown(), z.world.Close())
+func (z *zones) close() (err error) {
+	for _, s := range z.servers {
+		err = errors.Join(err, s.Shutdown())
+	}
+	return errors.Join(err, z.world.Close())
 }
 
 // record is what belongs to an owner name, whether it is published yet or not.
