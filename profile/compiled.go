@@ -975,6 +975,7 @@ func compiledLetsencrypt() *Profile {
 		Version:      "1",
 		Inherits:     "baseline",
 		Public:       true,
+		OneAttempt:   true,
 		Switches:     []string{},
 		AcceptAbsent: []string{},
 		Names: Names{
@@ -1407,7 +1408,7 @@ func compiledLetsencrypt() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:d6b3b8bd684b301b0890111e4bcb2063dd6a9453b0bcc7a406765b9ccb6d669a"
+	p.digest = "sha256:2373cd7208710401a22376bed731cffe29be6aa54ec1070e073365bd1d4dbc49"
 	return p
 }
 

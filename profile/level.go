@@ -114,6 +114,19 @@ func (p *Profile) level(id cause.ID, product order.Product, conditions, switches
 	return choice.Level
 }
 
+// WaitsBefore reports whether a cause that is refused at the attempt is "wait" in a
+// precheck: see [Profile.OneAttempt].
+func (p *Profile) WaitsBefore(id cause.ID) bool {
+	if !p.OneAttempt {
+		return false
+	}
+	switch id.Stage() {
+	case "dns", "file", "tls", "caa", "perspective":
+		return strings.Contains(p.Levels[id], string(cause.Refuse))
+	}
+	return false
+}
+
 // Switch reports whether a switch is on.
 func (p *Profile) Switch(name string) bool { return slices.Contains(p.Switches, name) }
 

@@ -32,6 +32,10 @@ type Profile struct {
 	// Public is set for a CA of the public web: it never signs from evidence of
 	// a laboratory.
 	Public bool `toml:"public" json:"public"`
+	// OneAttempt is set for a CA that looks once, after which the authorization is
+	// dead (RFC 8555 7.1.6): what would be refused then for what is in the DNS or on a
+	// server is "wait" in a precheck, as it can still be mended before that CA looks.
+	OneAttempt bool `toml:"one_attempt" json:"one_attempt,omitempty"`
 	// Switches that are on; a level may depend on one. "strict", "token",
 	// "server-keys", "underscore", "search-tld", "fixed-file-name".
 	Switches []string `toml:"switches" json:"switches"`

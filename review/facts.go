@@ -69,7 +69,11 @@ func (f *facts) records(t evidence.Topic) (*evidence.LookupAnswer, bool) {
 
 // level of a cause for this order under the profile.
 func (f *facts) level(id cause.ID, conditions ...string) cause.Level {
-	return f.profile.Level(id, f.Order.Product, conditions...)
+	level := f.profile.Level(id, f.Order.Product, conditions...)
+	if level == cause.Refuse && f.mode == Precheck && f.profile.WaitsBefore(id) {
+		return cause.Wait // that CA has not looked yet
+	}
+	return level
 }
 
 // on returns a dated value of the profile at the time of judging.

@@ -187,7 +187,8 @@ func TestFileStrict(t *testing.T) {
 	}
 }
 
-// TestACMEFile: http-01 as Boulder decides it.
+// TestACMEFile: http-01 as Boulder decides it, at its one attempt; what it would refuse can
+// still come right before it.
 func TestACMEFile(t *testing.T) {
 	t.Parallel()
 	right := fakeAnswer{status: 200, body: labKey}
@@ -230,16 +231,25 @@ func TestACMEFile(t *testing.T) {
 		if c.zone != "" {
 			n.orchard().add(c.zone)
 		}
-		tr := &trial{net: n, order: fileOrder(order.MethodHTTP01), profile: "letsencrypt"}
+		before := (&trial{net: n, order: fileOrder(order.MethodHTTP01), profile: "letsencrypt"}).judge(t)
+		if want := strings.Replace(c.finds, "refuse ", "wait ", 1); !hasRow(before, want) {
+			t.Errorf("%s: %v before the attempt, want %s", c.name, network(before), want)
+		}
+		tr := &trial{net: n, order: fileOrder(order.MethodHTTP01), profile: "letsencrypt", mode: Attempt}
 		r := tr.judge(t)
 		if stands := tr.facts.proofs()[0].standing() == proven; stands != c.pass {
 			t.Errorf("%s: proven %v: %v", c.name, stands, network(r))
 		}
-		if c.finds != "" && !slices.ContainsFunc(network(r), func(row string) bool { return strings.HasPrefix(row, c.finds+"@") }) {
+		if !hasRow(r, c.finds) {
 			t.Errorf("%s: %v, want %s", c.name, network(r), c.finds)
 		}
 		textsComplete(t, r)
 	}
+}
+
+// hasRow reports whether a report has a finding of this level and cause; "" is none.
+func hasRow(r *Report, want string) bool {
+	return want == "" || slices.ContainsFunc(network(r), func(row string) bool { return strings.HasPrefix(row, want+"@") })
 }
 
 // TestFilePlace: a file counts at the place that its method says, on the host

@@ -50,7 +50,7 @@ func TestReadyToConnect(t *testing.T) {
 		{name: "a page for every path", method: order.MethodFile, web: status(200), verdict: VerdictPass},
 		{name: "only HTTP", method: order.MethodFile, web: over(missing, shut), verdict: VerdictPass},
 		{name: "only HTTPS", method: order.MethodFile, web: over(shut, missing), verdict: VerdictPass},
-		{name: "only HTTPS, where HTTP decides", profile: "letsencrypt", method: order.MethodHTTP01, web: over(shut, missing), want: "refuse file.connection-refused", verdict: VerdictRefuse},
+		{name: "only HTTPS, where HTTP decides", profile: "letsencrypt", method: order.MethodHTTP01, web: over(shut, missing), want: "wait file.connection-refused", verdict: VerdictWait},
 		{name: "closed", method: order.MethodFile, web: over(shut, shut), want: "wait file.connection-refused", verdict: VerdictWait, ready: map[order.Method]Verdict{"file": VerdictWait}},
 		{name: "silent", method: order.MethodFile, web: over(silent, silent), want: "wait file.connection-timeout", verdict: VerdictWait},
 		{name: "no TLS for this name", method: order.MethodFile, web: over(missing, alert), want: "warn file.https-handshake-fails", verdict: VerdictPass},
@@ -77,14 +77,14 @@ func TestReadyToConnect(t *testing.T) {
 		},
 		{
 			name: "no method, closed, many on offer", profile: "letsencrypt", web: over(shut, shut), want: "info file.connection-refused info tls.port-closed", verdict: VerdictPass,
-			ready: map[order.Method]Verdict{"dns-01": VerdictPass, "http-01": VerdictRefuse, "tls-alpn-01": VerdictRefuse},
+			ready: map[order.Method]Verdict{"dns-01": VerdictPass, "http-01": VerdictWait, "tls-alpn-01": VerdictWait},
 		},
 		{
 			name: "no method, only HTTP", profile: "baseline", web: over(missing, shut), want: "info tls.port-closed", verdict: VerdictPass,
 			ready: map[order.Method]Verdict{"file": VerdictPass, "http-01": VerdictPass, "tls-alpn-01": VerdictWait},
 		},
 		{name: "the challenge is not answered yet", profile: "letsencrypt", method: order.MethodTLSALPN01, web: over(missing, missing), verdict: VerdictPass, ready: map[order.Method]Verdict{"tls-alpn-01": VerdictPass}},
-		{name: "port 443 is closed", profile: "letsencrypt", method: order.MethodTLSALPN01, web: over(missing, shut), want: "refuse tls.port-closed", verdict: VerdictRefuse, ready: map[order.Method]Verdict{"tls-alpn-01": VerdictRefuse}},
+		{name: "port 443 is closed", profile: "letsencrypt", method: order.MethodTLSALPN01, web: over(missing, shut), want: "wait tls.port-closed", verdict: VerdictWait, ready: map[order.Method]Verdict{"tls-alpn-01": VerdictWait}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -195,7 +195,11 @@ func (a *app) explainCause(v causeView) error {
 	row("label.who", a.text.Text("who."+string(v.Who)))
 	label = "label.levels"
 	for _, name := range profile.Embedded() {
-		row(label, render.Pad(name, 13)+a.levels(v.Levels[name]))
+		text := a.levels(v.Levels[name])
+		if prof, err := profile.Named(name); err == nil && prof.WaitsBefore(v.ID) {
+			text = a.text.Text("causes.before", "Level", text, "Before", a.text.Text("level."+string(cause.Wait)))
+		}
+		row(label, render.Pad(name, 13)+text)
 		label = "label.empty"
 	}
 	row("label.rule", a.text.Text("causes.rule."+yesNo(v.Rule)))

@@ -513,3 +513,25 @@ func TestLetterDeadline(t *testing.T) {
 		t.Errorf("%s %s %v", l.State, l.Reason, causesIn(l))
 	}
 }
+
+// TestOneAttempt: a CA that looks once looks when all is there: until then an order by its
+// profile waits, as by any other.
+func TestOneAttempt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.Profiles = func(string) (*profile.Profile, error) { // that needs no second place
+		return profile.Parse([]byte("name = \"letsencrypt\"\nversion = \"1\"\ninherits = \"letsencrypt\"\n[[dated]]\nfrom = 2020-09-01T00:00:00Z\nsource = \"test\"\nset = { remotes_min = 0, regions_min = 0 }\n"))
+	}
+	in := dv(t, "orchard.net")
+	in.Profile, in.Order.Method = "letsencrypt", order.MethodDNS01
+	v := h.apply(t, h.who[RoleAdministrator], in)
+	h.world(t, v, bare())
+	if v = h.run(t, v.ID); v.State != order.StatePending || v.Verdict != review.VerdictWait || !slices.Contains(causesIn(v), cause.DNSRecordMissing) {
+		t.Fatalf("%s %s %s %v", v.State, v.Reason, v.Verdict, causesIn(v))
+	}
+	h.world(t, v, lab.Change{Zones: map[string]lab.ZoneChange{"orchard.net": {ZoneCopy: lab.ZoneCopy{Add: lab.Strings{`_acme-challenge TXT "$VALUE"`}}}}})
+	h.pass(time.Minute)
+	if v = h.run(t, v.ID); v.State != order.StateReady {
+		t.Errorf("%s %s %s %v", v.State, v.Reason, v.Verdict, causesIn(v))
+	}
+}

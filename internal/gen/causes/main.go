@@ -40,8 +40,8 @@ func fileName(lang cause.Language) string {
 
 // words of the document itself.
 type words struct {
-	title, intro, who, why, handling, seed, references, replaces, leadsTo, rule, yes, no, variants string
-	whoNames                                                                                       map[cause.Who]string
+	title, intro, who, why, handling, seed, references, replaces, leadsTo, rule, yes, no, variants, before string
+	whoNames                                                                                               map[cause.Who]string
 }
 
 var wording = map[cause.Language]words{
@@ -52,7 +52,7 @@ var wording = map[cause.Language]words{
 			"A level `a/b` is for DV / for OV and EV; `[word:level]` holds instead where the word's condition does.\n",
 		who: "Who acts", why: "Why", handling: "What to do", seed: "Founding document", references: "From",
 		replaces: "Narrower than", leadsTo: "Leads to", rule: "Rule", yes: "yes", no: "not in this release",
-		variants: "‹rule› is one of:",
+		variants: "‹rule› is one of:", before: ", `wait` before its one attempt",
 		whoNames: map[cause.Who]string{
 			cause.Applicant: "applicant", cause.DNSProvider: "DNS provider", cause.Hosting: "hosting", cause.Operator: "operator", cause.CA: "CA",
 		},
@@ -64,7 +64,7 @@ var wording = map[cause.Language]words{
 			"级别 `a/b` 分别对应 DV 与 OV、EV；`[词:级别]` 表示该条件成立时改用此级别。\n",
 		who: "由谁处理", why: "原因说明", handling: "处理方法", seed: "对应原始文档", references: "依据",
 		replaces: "优先于", leadsTo: "会引起", rule: "规则", yes: "已实现", no: "本版本尚未实现",
-		variants: "‹rule› 为以下之一：",
+		variants: "‹rule› 为以下之一：", before: "，在其唯一一次验证之前为 `wait`",
 		whoNames: map[cause.Who]string{
 			cause.Applicant: "申请人", cause.DNSProvider: "域名解析服务商", cause.Hosting: "网站托管方", cause.Operator: "系统运维人员", cause.CA: "CA 机构",
 		},
@@ -107,7 +107,11 @@ func entry(b *strings.Builder, e *cause.Entry, lang cause.Language, hasRule bool
 		if err != nil {
 			panic(err)
 		}
-		fmt.Fprintf(b, "| %s | `%s` |\n", name, p.Levels[e.ID])
+		before := ""
+		if p.WaitsBefore(e.ID) {
+			before = w.before
+		}
+		fmt.Fprintf(b, "| %s | `%s`%s |\n", name, p.Levels[e.ID], before)
 	}
 	row := func(key string, values []string) {
 		if len(values) > 0 {
