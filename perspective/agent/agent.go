@@ -119,6 +119,7 @@ func (a *Agent) Serve(ctx context.Context, l net.Listener) error {
 		WriteTimeout: wire.MaxLook + handshakeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 8 << 10,
 		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: 256, SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second},
 		BaseContext: func(net.Listener) context.Context { return looking },
+		ConnState:   served,
 		ErrorLog:    slog.NewLogLogger(a.c.Log.Handler(), slog.LevelDebug), // failed handshakes: anybody can cause those
 	}
 	var testing sync.WaitGroup

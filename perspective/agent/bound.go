@@ -1,9 +1,13 @@
 package agent
 
 import (
+	"crypto/tls"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"assay/perspective/wire"
@@ -128,10 +132,46 @@ func networkOf(a net.Addr) netip.Prefix {
 
 type counted struct {
 	net.Conn
-	gone func()
+	gone   func()
+	served atomic.Bool // a request was read: its peer heard what it has to
+	closed sync.Once
 }
 
-func (c *counted) Close() error {
-	c.gone()
-	return c.Conn.Close()
+// Bounds of parting from a peer that is refused in the handshake.
+const (
+	partingTime  = time.Second
+	partingBytes = 64 << 10
+)
+
+// Close parts from a peer that was refused in the handshake when that has read why: in
+// TLS 1.3 it may have sent a request already, and to close with that unread resets the
+// connection, which may take the alert with it.
+func (c *counted) Close() (err error) {
+	c.closed.Do(func() {
+		half, ok := c.Conn.(interface{ CloseWrite() error })
+		if c.served.Load() || !ok || half.CloseWrite() != nil {
+			c.gone()
+			err = c.Conn.Close()
+			return
+		}
+		go func() {
+			defer c.gone()
+			defer c.Conn.Close()
+			if c.Conn.SetDeadline(time.Now().Add(partingTime)) == nil {
+				_, _ = io.CopyN(io.Discard, c.Conn, partingBytes)
+			}
+		}()
+	})
+	return err
+}
+
+// served marks connections from which requests are read.
+func served(conn net.Conn, state http.ConnState) {
+	secure, ok := conn.(*tls.Conn)
+	if !ok || state != http.StateActive {
+		return
+	}
+	if c, ok := secure.NetConn().(*counted); ok {
+		c.served.Store(true)
+	}
 }
