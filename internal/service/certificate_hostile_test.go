@@ -81,6 +81,64 @@ func TestWordAlone(t *testing.T) {
 	}
 }
 
+// TestWordAndPublic: who uploads a certificate that everybody can read has not shown to
+// have its key, and keeps it from being blocked neither while it is there nor afterwards.
+func TestWordAndPublic(t *testing.T) {
+	t.Parallel()
+	for _, delete := range []bool{false, true} {
+		h, ctx := newCAHouse(t), context.Background()
+		owner := h.who[RoleApplicant]
+		a := dv(t, "orchard.net")
+		v := h.issuedFor(t, a)
+		f, err := h.Download(ctx, owner, v.ID, DownloadRequest{Format: "fullchain"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stranger := owner
+		stranger.Account = "stranger"
+		u, err := h.Upload(ctx, stranger, UploadRequest{Certificate: string(f.Content)})
+		if err != nil {
+			t.Fatal(err, findings(err))
+		}
+		if delete {
+			if _, err := h.DeleteCertificate(ctx, stranger, u.Certificate.ID, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := h.Revoke(ctx, owner, v.ID, 0, RevocationRequest{Reason: "key-compromise"}); err != nil {
+			t.Fatal(err)
+		}
+		if at, err := h.Store.Blocked(ctx, v.Certificate.Keyprint); err != nil || at.IsZero() {
+			t.Errorf("deleted %v: blocked %v, %v", delete, at, err)
+		}
+		if _, err := h.Apply(ctx, owner, a); !slices.Contains(refusedFor(err), cause.KeyKnownCompromised) {
+			t.Errorf("deleted %v: an order with that key: %v", delete, err)
+		}
+	}
+}
+
+// TestWordAndRequest: who keeps a request that the key signed is one whom an owner's word
+// alone must not harm; an administrator's does.
+func TestWordAndRequest(t *testing.T) {
+	t.Parallel()
+	for role, blocked := range map[Role]bool{RoleApplicant: false, RoleAdministrator: true} {
+		h, ctx := newCAHouse(t), context.Background()
+		a := dv(t, "orchard.net")
+		v := h.issuedFor(t, a)
+		other := h.who[RoleApplicant]
+		other.Account = "bakery"
+		if _, err := h.NewCSR(ctx, other, CSRRequest{CSR: a.Order.CSR}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Revoke(ctx, h.who[role], v.ID, 0, RevocationRequest{Reason: "key-compromise"}); err != nil {
+			t.Fatal(err)
+		}
+		if at, err := h.Store.Blocked(ctx, v.Certificate.Keyprint); err != nil || at.IsZero() == blocked {
+			t.Errorf("%s: blocked %v, %v", role, at, err)
+		}
+	}
+}
+
 // TestLateProof: a key that is shown to be compromised is blocked also where its
 // certificate was revoked for another reason before.
 func TestLateProof(t *testing.T) {

@@ -72,11 +72,11 @@ func (s *Service) upload(ctx context.Context, p Principal, in UploadRequest) (*U
 	}
 	u := certfile.Read(certfile.Texts{Certificate: in.Certificate, Key: in.Key, Chain: in.Chain}, known, s.now())
 	if u.Leaf != nil {
-		row, err := s.Store.CertificateBy(ctx, p.Tenant, fingerprintOf(u.Leaf.Raw))
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return nil, problemOf(err)
+		row, err := s.storedBefore(ctx, p, fingerprintOf(u.Leaf.Raw))
+		if err != nil {
+			return nil, err
 		}
-		if err == nil && p.seesCertificate(row) {
+		if row != nil {
 			u.Facts.Stored = storedFact(row)
 		}
 	}
@@ -153,6 +153,19 @@ func refusedUpload(u *certfile.Upload, j *review.Judgement) error {
 		names = set.Names()
 	}
 	return &Problem{Kind: Refused, Message: "upload.refused", Report: j.Report(names)}
+}
+
+// storedBefore is the row of a certificate that somebody has already: the own one, or for
+// who sees those of others theirs. nil: none.
+func (s *Service) storedBefore(ctx context.Context, p Principal, fingerprint string) (*store.CertificateRow, error) {
+	row, err := s.Store.CertificateBy(ctx, p.Tenant, p.Account, fingerprint)
+	if errors.Is(err, store.ErrNotFound) && p.Role != RoleApplicant {
+		row, err = s.Store.CertificateBy(ctx, p.Tenant, "", fingerprint)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return row, problemOf(err)
 }
 
 func storedFact(c *store.CertificateRow) *evidence.StoredFact {

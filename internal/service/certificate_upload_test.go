@@ -128,6 +128,31 @@ func TestUploadAtOnce(t *testing.T) {
 	}
 }
 
+// TestUploadOfTwoAccounts: each of two accounts that have one certificate finds its own
+// again, and an administrator finds one.
+func TestUploadOfTwoAccounts(t *testing.T) {
+	t.Parallel()
+	h, ctx := newHouse(t), context.Background()
+	one := h.who[RoleApplicant]
+	two := one
+	two.Account = "bakery"
+	leaf, above, _ := h.elsewhere(t, "fig.orchard.net")
+	ids := map[string]string{}
+	for i, p := range []Principal{one, two, one, two, h.who[RoleAdministrator]} {
+		v, err := h.Upload(ctx, p, UploadRequest{Certificate: leaf, Chain: above})
+		if err != nil {
+			t.Fatalf("%d, %s: %v", i, p.Account, err)
+		}
+		if before := ids[p.Account]; v.Known != (i >= 2) || before != "" && before != v.Certificate.ID {
+			t.Errorf("%d, %s: %s, known %v", i, p.Account, v.Certificate.ID, v.Known)
+		}
+		ids[p.Account] = v.Certificate.ID
+	}
+	if ids[one.Account] == ids[two.Account] {
+		t.Errorf("both have %s", ids[one.Account])
+	}
+}
+
 // TestUploadedKeyBlocked: a key that is compromised does not revoke what others issued.
 func TestUploadedKeyBlocked(t *testing.T) {
 	t.Parallel()

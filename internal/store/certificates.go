@@ -218,8 +218,9 @@ type CertificateReader interface {
 	Certificates(ctx context.Context, f CertificateFilter) ([]CertificateRow, error)
 	// CertificatesByKey are those of any tenant with a public key, after an id.
 	CertificatesByKey(ctx context.Context, keyprint, after string, limit int) ([]CertificateRow, error)
-	// CertificateBy finds one of a tenant by its fingerprint.
-	CertificateBy(ctx context.Context, tenant, fingerprint string) (*CertificateRow, error)
+	// CertificateBy finds one of a tenant by its fingerprint, of an account where one is
+	// named.
+	CertificateBy(ctx context.Context, tenant, account, fingerprint string) (*CertificateRow, error)
 	// ChainsOf are the chains, each certificates one after the other, of the newest
 	// thousand certificates of a tenant: few, for most have the same.
 	ChainsOf(ctx context.Context, tenant string) ([][]byte, error)
@@ -295,7 +296,9 @@ type CertificateTx interface {
 	DueIfBlocked(keyprint string, d CertificateDue) error
 	// BlockedNow is [CertificateReader.Blocked] as of now.
 	BlockedNow(keyprint string) (time.Time, error)
-	// KeyElsewhere reports whether a certificate of another account has a key.
+	// KeyElsewhere reports whether another account, of any tenant, has had a key sign: for
+	// a certificate that was issued here, or a request that is kept. A certificate that was
+	// uploaded is public, and shows nothing of who has its key.
 	KeyElsewhere(keyprint, tenant, account string) (bool, error)
 	// RestCRL has a list that could not be signed due at another time.
 	RestCRL(issuer string, shard int64, at time.Time) error

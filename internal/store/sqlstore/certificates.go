@@ -175,8 +175,13 @@ func (r reader) CertificateAfter(ctx context.Context, tenant, id string, at time
 }
 
 // CertificateBy finds one by its fingerprint.
-func (r reader) CertificateBy(ctx context.Context, tenant, fingerprint string) (*store.CertificateRow, error) {
-	return one(ctx, r.q, r.dialect, scanCertRow, `SELECT `+certRowColumns+` FROM certificates WHERE fingerprint = $1 AND tenant = $2 AND deleted_at = 0 LIMIT 1`, fingerprint, tenant)
+func (r reader) CertificateBy(ctx context.Context, tenant, account, fingerprint string) (*store.CertificateRow, error) {
+	w := &where{}
+	w.add("fingerprint = ?", fingerprint)
+	w.add("tenant = ?", tenant)
+	w.terms = append(w.terms, "deleted_at = 0")
+	w.equal("COALESCE(account, '')", account)
+	return one(ctx, r.q, r.dialect, scanCertRow, `SELECT `+certRowColumns+` FROM certificates`+w.sql()+` LIMIT 1`, w.args...)
 }
 
 // ChainsOf are the chains of a tenant's newest certificates.

@@ -219,8 +219,16 @@ func (t *tx) BlockedNow(keyprint string) (time.Time, error) {
 }
 
 func (t *tx) KeyElsewhere(keyprint, tenant, account string) (bool, error) {
-	list, err := read(t, scanText, `SELECT id FROM certificates WHERE keyprint = $1 AND (tenant <> $2 OR account <> $3) LIMIT 1`, keyprint, tenant, account)
-	return len(list) > 0, err
+	const others = ` WHERE keyprint = $1 AND (tenant <> $2 OR account <> $3) AND `
+	for _, query := range []string{
+		`SELECT id FROM certificates` + others + `source = 'issued' LIMIT 1`,
+		`SELECT id FROM csrs` + others + `deleted_at = 0 LIMIT 1`,
+	} {
+		if list, err := read(t, scanText, query, keyprint, tenant, account); err != nil || len(list) > 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 func (t *tx) RestCRL(issuer string, shard int64, at time.Time) error {

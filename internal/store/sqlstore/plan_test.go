@@ -185,6 +185,10 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 			return tx.DueIfBlocked("k", store.CertificateDue{Certificate: "c", Kind: "revoke"})
 		},
 		func(tx store.Tx) error {
+			_, err := tx.KeyElsewhere("k", "t", "a")
+			return err
+		},
+		func(tx store.Tx) error {
 			_, err := tx.Now(store.NowQuery{Order: "o", Tenant: "t", Keys: []store.OrderKey{{Kind: "csr", Digest: "d"}, {Kind: "key", Digest: "e"}}, Account: "a", Keyprint: "k"})
 			if errors.Is(err, store.ErrNotFound) {
 				return nil
@@ -296,7 +300,8 @@ func certificateLists(ctx context.Context, db *sqlstore.DB, at time.Time, list f
 	list(db.Certificate(ctx, "t", "c"))
 	list(db.CertificateAfter(ctx, "t", "c", at))
 	list(db.CertificatesByKey(ctx, "k", "x", 9))
-	list(db.CertificateBy(ctx, "t", "f"))
+	list(db.CertificateBy(ctx, "t", "", "f"))
+	list(db.CertificateBy(ctx, "t", "a", "f"))
 	list(db.ChainsOf(ctx, "t"))
 	list(db.CertificateDueOf(ctx, "c"))
 	list(db.NextCertificateDue(ctx))

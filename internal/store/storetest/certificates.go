@@ -165,12 +165,15 @@ func testCertificates(t *testing.T, w *world) {
 			t.Errorf("%s twice: %v", what, err)
 		}
 	}
-	row, err := w.CertificateBy(ctx, "root", "fC1")
-	if err != nil || row.ID != "C1" {
-		t.Errorf("by fingerprint: %v, %+v", err, row)
+	for _, account := range []string{"", "a"} {
+		if row, err := w.CertificateBy(ctx, "root", account, "fC1"); err != nil || row.ID != "C1" {
+			t.Errorf("by fingerprint: %v, %+v", err, row)
+		}
 	}
-	if _, err := w.CertificateBy(ctx, "other", "fC1"); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("another tenant finds it: %v", err)
+	for _, other := range [][2]string{{"other", ""}, {"root", "b"}} {
+		if _, err := w.CertificateBy(ctx, other[0], other[1], "fC1"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%q finds it: %v", other, err)
+		}
 	}
 	if list, err := w.ChainsOf(ctx, "root"); err != nil || len(list) != 1 || !bytes.Equal(list[0], c.Chain) {
 		t.Errorf("chains: %v, %x", err, list)
@@ -560,6 +563,38 @@ func testCSRs(t *testing.T, w *world) {
 	if list, err = w.CSRs(ctx, store.CSRFilter{Tenant: "root", Account: "a", Before: store.OrderKeyset{Created: last.Created, ID: last.ID}, Limit: 9}); err != nil || len(list) != 1 || list[0].ID != "q0" {
 		t.Errorf("%v, %v", err, list)
 	}
+}
+
+// testKeyElsewhere: only what the key had to sign counts, and only another's.
+func testKeyElsewhere(t *testing.T, w *world) {
+	elsewhere := func(what, key, tenant, account string, want bool) {
+		t.Helper()
+		w.do(func(tx store.Tx) error {
+			got, err := tx.KeyElsewhere(key, tenant, account)
+			if got != want {
+				t.Errorf("%s: elsewhere %v", what, got)
+			}
+			return err
+		})
+	}
+	w.certify(certificate("C1", "01", noon))
+	elsewhere("its own", "kC1", "root", "a", false)
+	elsewhere("another account's", "kC1", "root", "b", true)
+	elsewhere("another tenant's", "kC1", "other", "a", true)
+	up := certificate("C2", "02", noon)
+	up.Source, up.Issuer = store.SourceUploaded, ""
+	w.certify(up)
+	elsewhere("uploaded", "kC2", "root", "b", false)
+	up.Deleted = noon
+	w.do(func(tx store.Tx) error { return tx.UpdateCertificate(up) })
+	elsewhere("uploaded and deleted", "kC2", "root", "b", false)
+	q := &store.CSR{ID: "q", Tenant: "root", Account: "a", KeyType: "P-256", DER: []byte{1}, Digest: "d", Keyprint: "kq", Sealed: []byte{}, Created: noon, Version: 1}
+	w.do(func(tx store.Tx) error { return tx.InsertCSR(q) })
+	elsewhere("the own request", "kq", "root", "a", false)
+	elsewhere("another's request", "kq", "root", "b", true)
+	q.Deleted = noon
+	w.do(func(tx store.Tx) error { return tx.UpdateCSR(q) })
+	elsewhere("a request that is kept no more", "kq", "root", "b", false)
 }
 
 func testReadyOrders(t *testing.T, w *world) {

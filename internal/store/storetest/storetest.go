@@ -95,6 +95,7 @@ func Run(t *testing.T, e Engine) {
 		{"revocations and lists", testRevocations},
 		{"CAs of our own", testAuthorities},
 		{"requests that are kept", testCSRs},
+		{"a key that another account had sign", testKeyElsewhere},
 		{"orders that wait for their certificate", testReadyOrders},
 		{"letters", testLetters},
 		{"what is sealed is erased", testEraseFiles},
