@@ -230,7 +230,7 @@ func (s *Service) quiet(ctx context.Context, n *store.Notice, l *notify.Letter, 
 		if l.State != string(order.StateCancelling) && stateIn(l.Data) == string(order.StateCancelling) {
 			return "the order went on meanwhile", nil // that it has failed is told by itself
 		}
-	case notify.CertificateEnding:
+	case notify.CertificateEnding, notify.CertificateExpired:
 		c, err := s.Store.Certificate(ctx, n.Tenant, n.Certificate)
 		if err == nil && (!c.Deleted.IsZero() || !s.news(c)) {
 			return "its end is no news any more", nil

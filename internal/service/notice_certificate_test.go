@@ -15,6 +15,7 @@ import (
 	"assay/data"
 	"assay/internal/notify"
 	"assay/internal/store"
+	"assay/lab"
 	"assay/order"
 	"assay/probe/dial"
 	"assay/review"
@@ -107,7 +108,7 @@ func TestUploadedMuted(t *testing.T) {
 	t.Parallel()
 	h, e := hearing(t)
 	ctx, owner, muted := context.Background(), h.who[RoleApplicant], true
-	h.channel(t, owner, ChannelRequest{Kind: KindWebhook, Target: e.URL, Events: []string{"certificate.ending"}})
+	h.channel(t, owner, ChannelRequest{Kind: KindWebhook, Target: e.URL, Events: []string{"certificate.ending", "certificate.expired"}})
 	leaf, above, _ := h.elsewhere(t, "fig.orchard.net")
 	v, err := h.Upload(ctx, owner, UploadRequest{Certificate: leaf, Chain: above})
 	if err != nil {
@@ -122,6 +123,47 @@ func TestUploadedMuted(t *testing.T) {
 	}
 	if h.tell(t); len(e.told(t)) != 0 {
 		t.Errorf("%+v", e.told(t))
+	}
+}
+
+// TestReplacedQuiet: of a certificate that was replaced neither that it ends nor that it
+// has is told; of the one in its place both are.
+func TestReplacedQuiet(t *testing.T) {
+	t.Parallel()
+	h, e := hearingCA(t)
+	ctx, owner := context.Background(), h.who[RoleApplicant]
+	h.channel(t, owner, ChannelRequest{Kind: KindWebhook, Target: e.URL, Events: []string{"certificate.ending", "certificate.expired"}})
+	v := h.issuedFor(t, dv(t, "orchard.net"))
+	n, err := h.Reissue(ctx, owner, v.ID, RenewalRequest{CSR: request(t, "orchard.net")})
+	if err != nil {
+		t.Fatal(err, findings(err))
+	}
+	h.world(t, n, lab.Change{})
+	h.once(t)
+	h.once(t)
+	by := h.read(t, n.ID)
+	if by.Certificate == nil {
+		t.Fatal(by.State, causesIn(by))
+	}
+	for h.clock().Before(by.Certificate.NotAfter.Add(2 * day)) {
+		h.pass(12 * time.Hour)
+		h.seen(t)
+	}
+	h.tell(t)
+	told := map[string]int{}
+	for _, n := range e.told(t) {
+		told[n.Type]++
+		if n.Data.Certificate != by.ID {
+			t.Errorf("%s is told of %s", n.Type, n.Data.Certificate)
+		}
+	}
+	if told["certificate.ending"] != 5 || told["certificate.expired"] != 1 {
+		t.Errorf("%v", told)
+	}
+	for _, n := range h.notices(t, NoticeQuery{Certificate: v.ID}) {
+		if n.State != "quiet" {
+			t.Errorf("%+v", n)
+		}
 	}
 }
 
