@@ -13,6 +13,9 @@ type Upload struct {
 	// Key is nil where no key was given or it could not be read.
 	Key   *KeyFact  `json:"key,omitempty"`
 	Chain ChainFact `json:"chain"`
+	// Above are the certificates that lead upwards from the leaf, its issuer first, to the
+	// root where that was given or is known.
+	Above []AboveFact `json:"above,omitempty"`
 	// Stored is the same certificate where it was stored before.
 	Stored *StoredFact `json:"stored,omitempty"`
 }
@@ -68,6 +71,18 @@ type ChainFact struct {
 	// Subject is the certificate that the chain ends at, Issuer who issued it.
 	Subject string `json:"subject,omitempty"`
 	Issuer  string `json:"issuer,omitempty"`
+}
+
+// An AboveFact is what rules look at in a certificate that issued another.
+type AboveFact struct {
+	// Subject is its name, Issued that of the certificate which it issued.
+	Subject   string    `json:"subject"`
+	Issued    string    `json:"issued"`
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	// Problem says why clients do not accept what it issued, whatever the time is: a word of
+	// upload.chain-incomplete, "" where nothing is wrong.
+	Problem string `json:"problem,omitempty"`
 }
 
 // A StoredFact is a certificate that is stored already.

@@ -8,6 +8,7 @@ var uploadRules = []rule{
 	{causes: []cause.ID{cause.UploadUnreadable}, scope: ScopeUpload, run: uploadUnreadable},
 	{causes: []cause.ID{cause.UploadKeyMismatch}, scope: ScopeUpload, run: uploadKeyMismatch},
 	{causes: []cause.ID{cause.UploadChainIncomplete}, scope: ScopeUpload, run: uploadChain},
+	{causes: []cause.ID{cause.UploadChainIncomplete}, scope: ScopeUpload, run: uploadAbove},
 	{causes: []cause.ID{cause.UploadExpiredOrSelfSigned}, scope: ScopeUpload, run: uploadUnfit},
 	{causes: []cause.ID{cause.UploadDuplicate}, scope: ScopeUpload, run: uploadDuplicate},
 }
@@ -47,6 +48,24 @@ func uploadChain(f *facts, s *sink) {
 	}
 	s.add(cause.UploadChainIncomplete, fieldChain, conditions...).
 		with("subject", c.Subject).with("issuer", c.Issuer).with("problem", c.Problem).with("given", c.Given).with("added", c.Added)
+}
+
+// uploadAbove: each way in which clients do not accept what stands above a certificate.
+func uploadAbove(f *facts, s *sink) {
+	for i := range f.upload.Above {
+		a := &f.upload.Above[i]
+		add := func(problem string) *draft {
+			return s.add(cause.UploadChainIncomplete, fieldChain).with("subject", a.Issued).with("issuer", a.Subject).with("problem", problem)
+		}
+		switch {
+		case a.Problem != "":
+			add(a.Problem)
+		case f.at.After(a.NotAfter):
+			add("expired").with("not_after", a.NotAfter)
+		case f.at.Before(a.NotBefore):
+			add("not-yet-valid").with("not_before", a.NotBefore).retry(a.NotBefore)
+		}
+	}
 }
 
 // uploadUnfit: each way in which a certificate can be none for a server now. One

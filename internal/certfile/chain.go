@@ -27,27 +27,21 @@ func (u *Upload) complete(pool []given, known []*x509.Certificate, now time.Time
 	}
 	var used []*x509.Certificate // of those offered
 	at := u.Leaf
-	for len(u.Chain) <= MaxCertificates && !selfIssued(at) {
-		next := issuerAmong(offered, at, u.Chain, now)
-		mine := next != nil
-		if next == nil {
-			next = issuerAmong(known, at, u.Chain, now)
-		}
-		if next == nil {
-			break
-		}
+	way := (&climb{offered: offered, known: known, now: now, left: mostSteps}).from(u.Leaf)
+	for _, next := range way {
 		at = next
 		if selfIssued(next) {
 			u.Root = next
 			break
 		}
 		u.Chain = append(u.Chain, next)
-		if mine {
+		if slices.ContainsFunc(offered, next.Equal) {
 			used = append(used, next)
 		} else {
 			f.Added = append(f.Added, subject(next))
 		}
 	}
+	u.Facts.Above = above(u.Leaf, way)
 	f.Subject, f.Issuer = subject(at), issuerName(at)
 	intermediates := slices.ContainsFunc(offered, func(c *x509.Certificate) bool { return !selfIssued(c) })
 	switch {
@@ -66,32 +60,6 @@ func (u *Upload) complete(pool []given, known []*x509.Certificate, now time.Time
 	if f.Repaired {
 		f.Subject, f.Issuer = subject(u.Leaf), issuerName(u.Leaf)
 	}
-}
-
-// issuerAmong finds the issuer of a certificate that the chain does not hold yet:
-// a root first, then one that is valid now.
-func issuerAmong(list []*x509.Certificate, c *x509.Certificate, chain []*x509.Certificate, now time.Time) *x509.Certificate {
-	var found *x509.Certificate
-	for _, by := range list {
-		if slices.ContainsFunc(chain, by.Equal) || !issuedBy(c, by) {
-			continue
-		}
-		if found == nil || rank(by, now) > rank(found, now) {
-			found = by
-		}
-	}
-	return found
-}
-
-func rank(c *x509.Certificate, now time.Time) int {
-	r := 0
-	if !now.Before(c.NotBefore) && !now.After(c.NotAfter) {
-		r += 2
-	}
-	if selfIssued(c) {
-		r++
-	}
-	return r
 }
 
 // inOrder reports whether those used stood in the order in which they lead

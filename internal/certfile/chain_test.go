@@ -173,3 +173,106 @@ func TestHugeKey(t *testing.T) {
 		t.Errorf("%+v", u.Facts)
 	}
 }
+
+// TestAbove: what is wrong above a certificate is said of the one that it is wrong with,
+// and a way on which nothing is wrong is taken where there is one.
+func TestAbove(t *testing.T) {
+	t.Parallel()
+	root := issue(t, authority("Root"), nil, nil)
+	over := now.AddDate(0, 0, -1)
+	chained := func(change func(root, mid, leaf *x509.Certificate)) (leaf, mid, top *made) {
+		r, m, l := authority("Root"), authority("Mid"), server("shop.orchard.net")
+		change(r, m, l)
+		top = issue(t, r, nil, nil)
+		mid = issue(t, m, top, nil)
+		return issue(t, l, mid, nil), mid, top
+	}
+	for name, c := range map[string]struct {
+		change func(root, mid, leaf *x509.Certificate)
+		want   []string
+	}{
+		"good":                               {func(_, _, _ *x509.Certificate) {}, nil},
+		"an expired mid":                     {func(_, m, _ *x509.Certificate) { m.NotAfter = over }, []string{"Mid expired"}},
+		"a mid of tomorrow":                  {func(_, m, _ *x509.Certificate) { m.NotBefore = now.AddDate(0, 0, 1) }, []string{"Mid not yet"}},
+		"an expired root":                    {func(r, _, _ *x509.Certificate) { r.NotAfter = over }, []string{"Root expired"}},
+		"both":                               {func(r, m, _ *x509.Certificate) { r.NotAfter, m.NotAfter = over, over }, []string{"Mid expired", "Root expired"}},
+		"a mid that is no CA":                {func(_, m, _ *x509.Certificate) { m.IsCA, m.KeyUsage = false, x509.KeyUsageDigitalSignature }, []string{"Mid no-ca"}},
+		"a mid that may sign no certificate": {func(_, m, _ *x509.Certificate) { m.KeyUsage = x509.KeyUsageCRLSign }, []string{"Mid no-ca"}},
+		"a root that says no lengths":        {func(r, _, _ *x509.Certificate) { r.MaxPathLen = -1 }, nil},
+		"a root of length 1":                 {func(r, _, _ *x509.Certificate) { r.MaxPathLen = 1 }, nil},
+		"a root of length 0":                 {func(r, _, _ *x509.Certificate) { r.MaxPathLenZero = true }, []string{"Root path-length"}},
+		"a mid of length 0":                  {func(_, m, _ *x509.Certificate) { m.MaxPathLenZero = true }, nil},
+		"names that the mid allows":          {func(_, m, _ *x509.Certificate) { m.PermittedDNSDomains = []string{"orchard.net"} }, nil},
+		"names that the mid does not allow":  {func(_, m, _ *x509.Certificate) { m.PermittedDNSDomains = []string{"cherry.net"} }, []string{"Mid names"}},
+		"names that the root forbids":        {func(r, _, _ *x509.Certificate) { r.ExcludedDNSDomains = []string{"orchard.net"} }, []string{"Root names"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			leaf, mid, top := chained(c.change)
+			u := certfile.Read(certfile.Texts{Certificate: certPEM(leaf, mid, top)}, nil, now)
+			if got := wrongAbove(u); !slices.Equal(got, c.want) || len(u.Facts.Above) != 2 || u.Facts.Above[0].Issued != "shop.orchard.net" || u.Facts.Above[1].Issued != "Mid" {
+				t.Errorf("%q, want %q: %+v", got, c.want, u.Facts.Above)
+			}
+		})
+	}
+	// The old certificate of an intermediate was given, and the new one is known; of one that
+	// is cross-signed, the given one leads to an old root, the known one to a new one.
+	renewed := authority("Mid")
+	renewed.NotAfter = over
+	old := issue(t, renewed, root, nil)
+	young := issue(t, authority("Mid"), root, old.key)
+	leaf := issue(t, server("shop.orchard.net"), old, nil)
+	u := certfile.Read(certfile.Texts{Certificate: certPEM(leaf, old, root)}, []*x509.Certificate{young.Certificate}, now)
+	if len(wrongAbove(u)) != 0 || len(u.Chain) != 1 || !u.Chain[0].Equal(young.Certificate) || !u.Facts.Chain.Repaired {
+		t.Errorf("%q, %+v", wrongAbove(u), u.Facts.Chain)
+	}
+	ended := authority("Old Root")
+	ended.NotAfter = over
+	before := issue(t, ended, nil, nil)
+	cross := issue(t, authority("Mid"), before, old.key)
+	u = certfile.Read(certfile.Texts{Certificate: certPEM(leaf, cross, before)}, []*x509.Certificate{young.Certificate, root.Certificate}, now)
+	if len(wrongAbove(u)) != 0 || u.Root == nil || !u.Root.Equal(root.Certificate) {
+		t.Errorf("%q, root %v", wrongAbove(u), u.Root)
+	}
+}
+
+// wrongAbove is what is wrong above the certificate of an upload.
+func wrongAbove(u *certfile.Upload) (list []string) {
+	for _, a := range u.Facts.Above {
+		switch {
+		case a.Problem != "":
+			list = append(list, a.Subject+" "+a.Problem)
+		case now.After(a.NotAfter):
+			list = append(list, a.Subject+" expired")
+		case now.Before(a.NotBefore):
+			list = append(list, a.Subject+" not yet")
+		}
+	}
+	return list
+}
+
+// TestMesh: certificates that issue each other in every way are not followed in every way.
+func TestMesh(t *testing.T) {
+	t.Parallel()
+	var keys []*made
+	for i := range 4 {
+		template := authority(string(rune('A' + i)))
+		template.NotAfter = now.AddDate(0, 0, -1)
+		keys = append(keys, issue(t, template, nil, nil))
+	}
+	var known []*x509.Certificate
+	for _, by := range keys {
+		for _, c := range keys {
+			if c != by {
+				template := authority(c.Subject.CommonName)
+				template.NotAfter = now.AddDate(0, 0, -1)
+				known = append(known, issue(t, template, by, c.key).Certificate)
+			}
+		}
+	}
+	leaf := issue(t, server("shop.orchard.net"), keys[0], nil)
+	u := certfile.Read(certfile.Texts{Certificate: certPEM(leaf)}, known, now)
+	if len(u.Chain) == 0 || len(u.Chain) > len(known) {
+		t.Errorf("%d certificates", len(u.Chain))
+	}
+}
