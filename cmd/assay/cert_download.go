@@ -194,7 +194,7 @@ func (a *app) readPrivate(path, next string) (*key.Private, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, problem := certfile.ReadKey(text)
+	k, problem := certfile.ReadKey(certfile.Armour(text, true))
 	if k == nil || problem != nil {
 		return nil, a.unreadable("assay cert inspect FILE --key "+quoteAll([]string{path})[0], "cert.key-unreadable", "Path", path)
 	}

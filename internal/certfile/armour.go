@@ -2,6 +2,7 @@ package certfile
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
 	"regexp"
@@ -13,6 +14,26 @@ import (
 
 	"assay/evidence"
 )
+
+// Armour is PEM of a certificate, or of an unencrypted private key where a key is wanted,
+// that is in DER; any other text it leaves as it is.
+func Armour(text string, isKey bool) string {
+	if len(text) > MaxBytes || !strings.HasPrefix(text, "\x30") {
+		return text
+	}
+	if isKey {
+		if k, _ := ReadKey(text); k != nil {
+			if raw, err := k.PEM(); err == nil {
+				return string(raw)
+			}
+		}
+		return text
+	}
+	if _, err := x509.ParseCertificate([]byte(text)); err != nil {
+		return text
+	}
+	return string(encodePEM([]byte(text)))
+}
 
 // A block is what stands between a BEGIN and an END line.
 type block struct {
