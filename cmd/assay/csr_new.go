@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"assay/csr"
+	"assay/internal/certfile"
 	"assay/internal/render"
 	"assay/key"
 )
@@ -87,7 +88,7 @@ func keyKinds() string {
 
 // fileName makes a name fit for a file: "*.orchard.net" → "_.orchard.net".
 func fileName(name string) string {
-	return strings.Map(func(r rune) rune {
+	return certfile.Stem(strings.Map(func(r rune) rune {
 		switch {
 		case r == '*':
 			return '_'
@@ -95,7 +96,7 @@ func fileName(name string) string {
 			return '-'
 		}
 		return r
-	}, strings.TrimLeft(name, ".-"))
+	}, strings.TrimLeft(name, ".-")))
 }
 
 // create writes a new file and makes sure that it is on the disk.

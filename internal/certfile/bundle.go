@@ -81,6 +81,10 @@ func (v *server) note(s *Set, list []entry, p *message.Printer) []byte {
 	}
 	fill := []any{"File", s.Name(), "Directory", v.directory, "Host", s.host("localhost")}
 	line(p.Text("bundle."+v.id+"."+which, fill...))
+	if size := s.nginxBucket(); v.id == "nginx" && size > 0 {
+		line("")
+		line(p.Text("bundle.nginx.long-name", "Size", size))
+	}
 	line("")
 	line(p.Text("bundle.check", fill...))
 	if s.root != nil {

@@ -122,13 +122,28 @@ var hostName = sync.OnceValue(func() *regexp.Regexp {
 })
 
 // Name is the name that files are called by: the first of the certificate,
-// "_.orchard.net" for a wildcard, "certificate" where it has none.
+// "_.orchard.net" for a wildcard, "certificate" where it has none, bounded by [Stem].
 func (s *Set) Name() string {
 	names := s.Names()
 	if len(names) == 0 {
 		return "certificate"
 	}
-	return strings.NewReplacer("*", "_", ":", "-").Replace(names[0])
+	return Stem(strings.NewReplacer("*", "_", ":", "-").Replace(names[0]))
+}
+
+// mostStem is how long a file's name may be, without what follows it: file systems take
+// 255 bytes, and what unpacks or writes a file may add to them.
+const mostStem = 100
+
+// Stem is a name that files are called by. Of a long one it is the beginning and a digest,
+// so that two are not called alike.
+func Stem(name string) string {
+	if len(name) <= mostStem {
+		return name
+	}
+	digest := "-" + hexDigest([]byte(name))[:12]
+	kept := name[:mostStem-len(digest)]
+	return strings.TrimRight(strings.ToValidUTF8(kept, ""), ".-") + digest
 }
 
 // oneLine makes text from outside fit for a line of a note.

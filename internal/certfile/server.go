@@ -63,7 +63,12 @@ func (s *Set) nginx(*Options) ([]entry, error) {
 		names = []string{"_"}
 	}
 	name := s.Name()
-	conf := fmt.Sprintf(`server {
+	hint := ""
+	if size := s.nginxBucket(); size > 0 {
+		// Here it would stand twice where another file has it too, which nginx refuses.
+		hint = fmt.Sprintf("# nginx.conf, http: server_names_hash_bucket_size %d;\n", size)
+	}
+	conf := hint + fmt.Sprintf(`server {
     listen 443 ssl;
     listen [::]:443 ssl;
     server_name %s;
@@ -83,17 +88,38 @@ func (s *Set) nginx(*Options) ([]entry, error) {
 	})
 }
 
+// nginxBucket is the server_names_hash_bucket_size that nginx needs beside other servers
+// for the longest name, 0 where its default on most machines does: a name, its length and
+// two pointers of 8 bytes are one bucket (ngx_hash_init).
+func (s *Set) nginxBucket() int {
+	longest := 0
+	for _, n := range s.Names() {
+		longest = max(longest, len(n))
+	}
+	need, size := 16+(longest+2+7)/8*8, 64
+	for size < need {
+		size *= 2
+	}
+	if size == 64 {
+		return 0
+	}
+	return size
+}
+
 // apache reads the chain from the certificate's file since 2.4.8 (mod_ssl,
 // SSLCertificateFile).
 func (s *Set) apache(*Options) ([]entry, error) {
 	name := s.Name()
 	var b strings.Builder
 	b.WriteString("<VirtualHost *:443>\n")
-	for i, n := range s.Names() {
-		switch {
-		case i == 0 && !strings.HasPrefix(n, "*."):
-			fmt.Fprintf(&b, "    ServerName %s\n", bracketed(n))
-		default:
+	names := s.Names()
+	// ServerName takes neither a wildcard nor an IPv6 address; what cannot be it is an alias.
+	own := slices.IndexFunc(names, func(n string) bool { return !strings.HasPrefix(n, "*.") && !strings.Contains(n, ":") })
+	if own >= 0 {
+		fmt.Fprintf(&b, "    ServerName %s\n", names[own])
+	}
+	for i, n := range names {
+		if i != own {
 			fmt.Fprintf(&b, "    ServerAlias %s\n", bracketed(n))
 		}
 	}

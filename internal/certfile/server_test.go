@@ -114,6 +114,92 @@ $CONF`,
 	}
 }
 
+// TestServersTake: nginx beside another server, and Apache, take the configuration for names
+// that are long, or no host names.
+func TestServersTake(t *testing.T) {
+	t.Parallel()
+	label := strings.Repeat("a", 60)
+	for name, c := range map[string]struct {
+		names []string
+		ips   []string
+		hint  bool // that nginx needs another setting
+	}{
+		"the longest that nginx takes":   {names: []string{label[:34] + ".orchard.net"}},
+		"one that is longer":             {names: []string{label[:35] + ".orchard.net"}, hint: true},
+		"a wildcard that is long":        {names: []string{"*." + label + ".orchard.net"}, hint: true},
+		"the longest that there is":      {names: []string{label + "." + label + "." + label + "." + label + ".net"}, hint: true},
+		"a wildcard before a name":       {names: []string{"*.orchard.net", "orchard.net"}},
+		"a wildcard alone":               {names: []string{"*.orchard.net"}},
+		"an IPv6 address alone":          {ips: []string{"2001:db8::1"}},
+		"an IPv6 and then another":       {ips: []string{"2001:db8::1", "192.0.2.1"}},
+		"an address and then a wildcard": {names: []string{"*.orchard.net"}, ips: []string{"2001:db8::1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			template := server("x.orchard.net")
+			template.Subject.CommonName, template.DNSNames, template.IPAddresses = "x", c.names, nil
+			for _, ip := range c.ips {
+				template.IPAddresses = append(template.IPAddresses, net.ParseIP(ip))
+			}
+			h := newHierarchy(t, nil, "orchard.net")
+			leaf := issue(t, template, h.lower, nil)
+			set := certfile.Read(certfile.Texts{Certificate: certPEM(leaf, h.lower, h.upper), Key: keyPEM(t, leaf)}, nil, now).Set()
+			for id, frame := range map[string]string{
+				"nginx": `pid $DIR/pid; error_log stderr; events {}
+http { access_log off; client_body_temp_path $DIR/t1; proxy_temp_path $DIR/t2; fastcgi_temp_path $DIR/t3; uwsgi_temp_path $DIR/t4; scgi_temp_path $DIR/t5;
+$HINT
+$CONFserver { listen 443 ssl; server_name other.net; ssl_certificate $PEM; ssl_certificate_key $KEY; } }
+`,
+				"apache": `ServerRoot $DIR
+ServerName localhost
+DefaultRuntimeDir $DIR
+ErrorLog /dev/stderr
+Listen 127.0.0.1:8443
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+$CONF`,
+			} {
+				dir, conf, hint := t.TempDir(), "", ""
+				fill := []string{"/etc/nginx/ssl", dir, "/etc/apache2/ssl", dir, "/var/www/html", dir, "$DIR", dir}
+				for name, file := range unzip(t, makeFile(t, set, id, certfile.Options{}).Content) {
+					if len(name) > 120 {
+						t.Errorf("a file is called %s", name)
+					}
+					text, path := content(t, file), filepath.Join(dir, name)
+					writeText(t, path, text)
+					switch {
+					case strings.HasSuffix(name, ".conf"):
+						conf = text
+					case strings.HasSuffix(name, ".fullchain.pem"):
+						fill = append(fill, "$PEM", path)
+					case strings.HasSuffix(name, ".key"):
+						fill = append(fill, "$KEY", path)
+					case strings.HasSuffix(name, ".txt"):
+						if _, after, ok := strings.Cut(text, "server_names_hash_bucket_size "); ok {
+							value, _, _ := strings.Cut(after, ";")
+							hint = "server_names_hash_bucket_size " + value + ";"
+						}
+					}
+				}
+				if id == "nginx" && (hint != "" != c.hint || !strings.Contains(conf, hint)) {
+					t.Errorf("hint %q, want %v:\n%s", hint, c.hint, conf)
+				}
+				text := strings.NewReplacer("$HINT", hint, "$CONF", conf).Replace(frame)
+				path := filepath.Join(dir, "server.conf")
+				writeText(t, path, strings.NewReplacer(fill...).Replace(text))
+				check := exec.Command("nginx", "-t", "-p", dir, "-c", path)
+				if id == "apache" {
+					check = exec.Command("apache2", "-t", "-d", dir, "-f", path)
+				}
+				if out, err := check.CombinedOutput(); err != nil {
+					t.Errorf("%s: %v\n%s\n%s", id, err, out, conf)
+				}
+			}
+		})
+	}
+}
+
 func writeText(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
