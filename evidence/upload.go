@@ -16,6 +16,8 @@ type Upload struct {
 	// Above are the certificates that lead upwards from the leaf, its issuer first, to the
 	// root where that was given or is known.
 	Above []AboveFact `json:"above,omitempty"`
+	// Compromised is the entry that blocks its key, nil where none does.
+	Compromised *Hit `json:"compromised,omitempty"`
 	// Stored is the same certificate where it was stored before.
 	Stored *StoredFact `json:"stored,omitempty"`
 }

@@ -383,7 +383,7 @@ func compiledCloud() *Profile {
 			"key.debian-weak":                        "refuse",
 			"key.encoding-invalid":                   "refuse",
 			"key.generated-by-service":               "refuse[server-keys:info]",
-			"key.known-compromised":                  "refuse",
+			"key.known-compromised":                  "refuse[kept:warn]",
 			"key.reused":                             "refuse",
 			"key.roca":                               "refuse",
 			"key.rsa-exponent-not-allowed":           "refuse[odd:warn]",
@@ -458,7 +458,7 @@ func compiledCloud() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:112a54ac8227f186f8738150e997dd33bf6c05cc3cd69437ed92f2ec3e78df09"
+	p.digest = "sha256:ff2c61d936ce3944f4853c9c39d7852ae877ebcadb49e70f076642946a500330"
 	return p
 }
 
@@ -889,7 +889,7 @@ func compiledBaseline() *Profile {
 			"key.debian-weak":                        "refuse",
 			"key.encoding-invalid":                   "refuse",
 			"key.generated-by-service":               "refuse",
-			"key.known-compromised":                  "refuse",
+			"key.known-compromised":                  "refuse[kept:warn]",
 			"key.reused":                             "warn[other:review]",
 			"key.roca":                               "refuse",
 			"key.rsa-exponent-not-allowed":           "refuse[odd:warn]",
@@ -964,7 +964,7 @@ func compiledBaseline() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:538eac9e087c0424dc76dcfa6f9a49ec0887b92f07d04adc79ae8e940421d861"
+	p.digest = "sha256:cdfcb1148a8c9b5c88550fb8657acd5ae3dc5c98b744c1d044c66506dc8a592a"
 	return p
 }
 
@@ -1333,7 +1333,7 @@ func compiledLetsencrypt() *Profile {
 			"key.debian-weak":                        "refuse",
 			"key.encoding-invalid":                   "refuse",
 			"key.generated-by-service":               "refuse",
-			"key.known-compromised":                  "refuse",
+			"key.known-compromised":                  "refuse[kept:warn]",
 			"key.reused":                             "pass",
 			"key.roca":                               "refuse",
 			"key.rsa-exponent-not-allowed":           "refuse",
@@ -1408,7 +1408,7 @@ func compiledLetsencrypt() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:2373cd7208710401a22376bed731cffe29be6aa54ec1070e073365bd1d4dbc49"
+	p.digest = "sha256:3598f64b81443b2b43ab4cf6becc9ec68ef41797d5d3ffba77d10f4022585941"
 	return p
 }
 
@@ -1839,7 +1839,7 @@ func compiledPrivate() *Profile {
 			"key.debian-weak":                        "refuse",
 			"key.encoding-invalid":                   "refuse",
 			"key.generated-by-service":               "refuse[server-keys:info]",
-			"key.known-compromised":                  "refuse",
+			"key.known-compromised":                  "refuse[kept:warn]",
 			"key.reused":                             "warn",
 			"key.roca":                               "refuse",
 			"key.rsa-exponent-not-allowed":           "refuse[odd:warn]",
@@ -1914,6 +1914,6 @@ func compiledPrivate() *Profile {
 			"upload.unreadable":                      "refuse",
 		},
 	}
-	p.digest = "sha256:915b3ec32c526d397fb40003d9ad9defe0cf5b02c9c268142f64871af16a9f76"
+	p.digest = "sha256:0555964bfb560dc27412811b70c7dcedbab2595578197ffa7cd8d28720b6efb5"
 	return p
 }

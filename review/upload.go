@@ -10,6 +10,7 @@ var uploadRules = []rule{
 	{causes: []cause.ID{cause.UploadChainIncomplete}, scope: ScopeUpload, run: uploadChain},
 	{causes: []cause.ID{cause.UploadChainIncomplete}, scope: ScopeUpload, run: uploadAbove},
 	{causes: []cause.ID{cause.UploadExpiredOrSelfSigned}, scope: ScopeUpload, run: uploadUnfit},
+	{causes: []cause.ID{cause.KeyKnownCompromised}, scope: ScopeUpload, run: uploadCompromised},
 	{causes: []cause.ID{cause.UploadDuplicate}, scope: ScopeUpload, run: uploadDuplicate},
 }
 
@@ -92,6 +93,19 @@ func uploadUnfit(f *facts, s *sink) {
 		add("expired")
 	case f.at.Before(leaf.NotBefore):
 		add("not-yet-valid").retry(leaf.NotBefore)
+	}
+}
+
+// uploadCompromised: what is kept with such a key is no order, and what was issued with it
+// elsewhere is in use already.
+func uploadCompromised(f *facts, s *sink) {
+	h := f.upload.Compromised
+	if h == nil {
+		return
+	}
+	d := s.add(cause.KeyKnownCompromised, fieldKey, "kept").with("list", h.List).with("entry", h.Entry).with("reason", h.Reason)
+	if !h.Date.IsZero() {
+		d.with("date", h.Date)
 	}
 }
 

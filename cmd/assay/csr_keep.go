@@ -79,6 +79,10 @@ func (a *app) showKept(v *service.CSRView, asJSON bool) error {
 		row("csr.kept-key", a.text.Text("cert.has-key"))
 	}
 	row("csr.orders", strings.Join(v.Orders, ", "))
+	if len(v.Findings) > 0 {
+		p.Blank()
+		p.Findings(v.Findings)
+	}
 	if v.HasKey {
 		p.Blank()
 		p.Line(p.Command("assay csr key " + v.ID))

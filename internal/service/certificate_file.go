@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"assay/csr"
+	"assay/evidence"
 	"assay/internal/certfile"
 	"assay/internal/store"
 	"assay/key"
 	"assay/order"
+	"assay/review"
 )
 
 // A DownloadRequest says which file of a certificate is wanted.
@@ -168,9 +171,11 @@ type CSRView struct {
 	HasKey bool   `json:"has_key"`
 	Key    string `json:"key,omitempty"`
 	// Orders are the numbers of the orders that it was used in; absent in lists.
-	Orders    []string `json:"orders,omitempty"`
-	CreatedAt string   `json:"created_at"`
-	Version   int64    `json:"version"`
+	Orders []string `json:"orders,omitempty"`
+	// Findings are what is wrong with its key; absent in lists.
+	Findings  []review.Finding `json:"findings,omitempty"`
+	CreatedAt string           `json:"created_at"`
+	Version   int64            `json:"version"`
 }
 
 // WithoutSecret is the request as it may be kept.
@@ -230,6 +235,13 @@ func (s *Service) NewCSR(ctx context.Context, p Principal, in CSRRequest) (*CSRV
 		}
 		v := viewOfCSR(row)
 		v.CSR = csr.Encode(row.DER)
+		blocked, err := tx.BlockedNow(row.Keyprint)
+		if err != nil {
+			return nil, err
+		}
+		if v.Findings, err = s.aboutKept(row, blocked); err != nil {
+			return nil, err
+		}
 		return v, s.audit(tx, p, nil, "csr.new", "csr:"+id, map[string]any{"account": row.Account, "sha256": row.Digest, "key_here": len(row.Sealed) > 0})
 	})
 }
@@ -339,7 +351,28 @@ func (s *Service) CSR(ctx context.Context, p Principal, id string) (*CSRView, er
 		v.Orders, err = usedIn(tx, p, c)
 		return err
 	})
-	return v, problemOf(err)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	blocked, err := s.Store.Blocked(ctx, c.Keyprint)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	v.Findings, err = s.aboutKept(c, blocked)
+	return v, err
+}
+
+// aboutKept is what is wrong with the key of a kept request, by the rules that orders have
+// where they name none.
+func (s *Service) aboutKept(c *store.CSR, blocked time.Time) ([]review.Finding, error) {
+	if blocked.IsZero() {
+		return nil, nil
+	}
+	rules, err := s.profileOf("")
+	if err != nil {
+		return nil, err
+	}
+	return review.JudgeUpload(&evidence.Upload{Compromised: blockedKey(c.Keyprint, blocked)}, rules, s.now()).Findings, nil
 }
 
 // usedIn are the orders with a request that somebody may see.

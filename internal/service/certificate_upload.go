@@ -79,6 +79,13 @@ func (s *Service) upload(ctx context.Context, p Principal, in UploadRequest) (*U
 		if row != nil {
 			u.Facts.Stored = storedFact(row)
 		}
+		if print, err := keyprintOf(u.Leaf); err == nil {
+			blocked, err := s.Store.Blocked(ctx, print)
+			if err != nil {
+				return nil, problemOf(err)
+			}
+			u.Facts.Compromised = blockedKey(print, blocked)
+		}
 	}
 	judged := review.JudgeUpload(&u.Facts, rules, s.now())
 	if judged.Verdict.Blocks() || u.Leaf == nil {

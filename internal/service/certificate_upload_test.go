@@ -13,9 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"assay/cause"
+	"assay/csr"
 	"assay/internal/store"
 	"assay/key"
 	"assay/order"
+	"assay/review"
 )
 
 // elsewhere is a certificate of a CA, and its key, as somebody has them: the texts of
@@ -150,6 +153,57 @@ func TestUploadOfTwoAccounts(t *testing.T) {
 	}
 	if ids[one.Account] == ids[two.Account] {
 		t.Errorf("both have %s", ids[one.Account])
+	}
+}
+
+// TestUploadOfBlockedKey: that the key of an uploaded certificate, or of a kept request, is
+// known to be compromised is said, and hinders nobody from keeping it.
+func TestUploadOfBlockedKey(t *testing.T) {
+	t.Parallel()
+	h, ctx := newHouse(t), context.Background()
+	p := h.who[RoleApplicant]
+	leaf, above, _ := h.elsewhere(t, "fig.orchard.net")
+	upload := func() *UploadView {
+		t.Helper()
+		v, err := h.Upload(ctx, p, UploadRequest{Certificate: leaf, Chain: above})
+		if err != nil {
+			t.Fatal(err, findings(err))
+		}
+		return v
+	}
+	v := upload()
+	if len(v.Findings) != 0 {
+		t.Errorf("before: %+v", v.Findings)
+	}
+	text := request(t, "fig.orchard.net")
+	r, _ := csr.Read(text)
+	keep := func() *CSRView {
+		t.Helper()
+		v, err := h.NewCSR(ctx, p, CSRRequest{CSR: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	kept := keep()
+	if len(kept.Findings) != 0 {
+		t.Errorf("before: %+v", kept.Findings)
+	}
+	err := h.Store.Write(ctx, func(tx store.Tx) error {
+		return errors.Join(tx.BlockKey(v.Certificate.Keyprint, "x", h.now()), tx.BlockKey(key.Print(r.Key), "x", h.now()))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := h.CSR(ctx, p, kept.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, list := range map[string][]review.Finding{"the upload": upload().Findings, "csr keep": keep().Findings, "csr show": shown.Findings} {
+		i := slices.IndexFunc(list, func(f review.Finding) bool { return f.Cause == cause.KeyKnownCompromised })
+		if i < 0 || list[i].Level != cause.Warn || list[i].Parameters["date"] == nil {
+			t.Errorf("%s: %+v", what, list)
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 		ID: account.ID, Verified: account.Verified, Agreement: account.Agreement, Deactivated: !account.Deactivated.IsZero(),
 	}
 	if !around.Blocked.IsZero() {
-		r.Keys = append(r.Keys, evidence.Hit{List: "service", Kind: "compromised", Entry: keyOf(o.Order), Match: "exact", Reason: "revoked", Date: around.Blocked})
+		r.Keys = append(r.Keys, *blockedKey(keyOf(o.Order), around.Blocked))
 	}
 	if !around.Made.IsZero() {
 		r.Keys = append(r.Keys, evidence.Hit{List: "service", Kind: "generated", Entry: keyOf(o.Order), Match: "exact", Date: around.Made})
@@ -86,6 +86,14 @@ func (s *Service) gather(ctx context.Context, o *store.Order, action order.Actio
 	decided(o, around, r)
 	r.Checks = s.checkState(o, p, action, notUpstream(o, s.validatedNames(o, p, names, around.Validations)))
 	return r, sharing, nil
+}
+
+// blockedKey is the entry of a key that is blocked here since a time, nil where it is not.
+func blockedKey(keyprint string, at time.Time) *evidence.Hit {
+	if at.IsZero() {
+		return nil
+	}
+	return &evidence.Hit{List: "service", Kind: "compromised", Entry: keyprint, Match: "exact", Reason: "revoked", Date: at}
 }
 
 // mostSharing bounds how many orders with one CSR or key are compared with.

@@ -81,7 +81,7 @@ func runNewCSR(c *call) (*answer, error) {
 	}
 	return once(c, func(ctx context.Context) (*service.CSRView, error) {
 		return c.s.Service.NewCSR(ctx, c.p, in)
-	}, showCSR(http.StatusCreated))
+	}, func(v *service.CSRView) *answer { return showCSR(http.StatusCreated)(inWords(c, v)) })
 }
 
 func runCSR(c *call) (*answer, error) {
@@ -89,7 +89,17 @@ func runCSR(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return showCSR(http.StatusOK)(v), nil
+	return showCSR(http.StatusOK)(inWords(c, v)), nil
+}
+
+// inWords is a kept request with the texts of what is wrong with it.
+func inWords(c *call, v *service.CSRView) *service.CSRView {
+	if len(v.Findings) == 0 {
+		return v
+	}
+	shown := *v
+	shown.Findings = localized(v.Findings, c.words.Lang())
+	return &shown
 }
 
 func runNoteCSR(c *call) (*answer, error) {
