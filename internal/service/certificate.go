@@ -80,7 +80,8 @@ type CertificateQuery struct {
 	Account string
 	Name    string
 	Domain  string
-	// Days lists what ends within so many days, the next to end first; 0: all.
+	// Days lists what ends within so many days, the next to end first, without what is revoked
+	// where no state is named; 0: all.
 	Days   int
 	Cursor string
 	Limit  int // 1 to 200; 0: 50
@@ -175,13 +176,14 @@ func (s *Service) Certificates(ctx context.Context, p Principal, q CertificateQu
 		return nil, "", &Problem{Kind: Invalid, Message: "service.one-of", Pairs: []any{"Field", "days", "Value", fmt.Sprint(q.Days), "Allowed", "0 … 4000"}}
 	}
 	f := store.CertificateFilter{
-		Tenant: p.Tenant, Account: q.Account, State: q.State, Source: q.Source, Name: strings.ToLower(q.Name), Domain: strings.ToLower(q.Domain), Limit: pageSize(q.Limit),
+		Tenant: p.Tenant, Account: q.Account, State: q.State, Source: q.Source, Name: nameAsKept(q.Name), Domain: nameAsKept(q.Domain), Limit: pageSize(q.Limit),
 	}
 	if p.Role == RoleApplicant {
 		f.Account = p.Account
 	}
 	if q.Days > 0 {
 		f.EndsAfter, f.EndsBefore = s.now(), s.now().Add(time.Duration(q.Days)*day)
+		f.NotRevoked = q.State == "" // its end matters to nobody
 	}
 	if f.Before, err = readCursor(q.Cursor); err != nil {
 		return nil, "", err

@@ -440,6 +440,9 @@ func (s *Service) ChangeCSR(ctx context.Context, p Principal, id string, version
 			c.Note = *in.Note
 		}
 		if in.TakeKey {
+			if len(c.Sealed) == 0 && !c.Taken.IsZero() {
+				return nil, &Problem{Kind: WrongState, Message: "kept.key-taken", Pairs: []any{"At", c.Taken.UTC().Format(time.RFC3339)}}
+			}
 			if len(c.Sealed) == 0 {
 				return nil, &Problem{Kind: WrongState, Message: "certificate.no-key"}
 			}

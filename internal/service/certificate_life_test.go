@@ -462,6 +462,37 @@ func TestRevocationLetter(t *testing.T) {
 	}
 }
 
+// TestEndsWithin: of what ends soon the revoked is left out, unless it is asked for.
+func TestEndsWithin(t *testing.T) {
+	t.Parallel()
+	h, ctx := newCAHouse(t), context.Background()
+	owner := h.who[RoleApplicant]
+	v, stays := h.issuedFor(t, dv(t, "orchard.net")), h.issuedFor(t, dv(t, "pear.orchard.net"))
+	if _, err := h.Revoke(ctx, owner, v.ID, 0, RevocationRequest{Reason: "superseded"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		q    CertificateQuery
+		want []string
+	}{
+		{CertificateQuery{Days: 4000}, []string{stays.ID}},
+		{CertificateQuery{Days: 4000, Domain: "orchard.net"}, []string{stays.ID}},
+		{CertificateQuery{Days: 4000, State: order.CertificateRevoked}, []string{v.ID}},
+		{CertificateQuery{}, []string{stays.ID, v.ID}},
+	} {
+		list, _, err := h.Certificates(ctx, owner, c.q)
+		var got []string
+		for i := range list {
+			got = append(got, list[i].ID)
+		}
+		slices.Sort(got)
+		slices.Sort(c.want)
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %v, %v", c.q, got, err)
+		}
+	}
+}
+
 // TestLists: each shard has at most as many places as it may, whatever process
 // gives them; lists are signed again by the clock; what has expired leaves them,
 // one list later.

@@ -156,6 +156,45 @@ func TestUploadOfTwoAccounts(t *testing.T) {
 	}
 }
 
+// TestNamesLookedFor: a certificate, and an order, is found by a name however it is written.
+func TestNamesLookedFor(t *testing.T) {
+	t.Parallel()
+	h, ctx := newHouse(t), context.Background()
+	p := h.who[RoleApplicant]
+	leaf, above, _ := h.elsewhere(t, "xn--mnchen-3ya.orchard.net", "www.orchard.net")
+	if _, err := h.Upload(ctx, p, UploadRequest{Certificate: leaf, Chain: above}); err != nil {
+		t.Fatal(err, findings(err))
+	}
+	a := dv(t, "xn--mnchen-3ya.orchard.net")
+	a.Draft = true
+	h.apply(t, p, a)
+	for _, c := range []struct {
+		name, domain string
+		want         int
+	}{
+		{name: "xn--mnchen-3ya.orchard.net", want: 1},
+		{name: "münchen.orchard.net", want: 1},
+		{name: "MÜNCHEN.Orchard.net.", want: 1},
+		{domain: "Orchard.NET.", want: 1},
+		{name: "munchen.orchard.net", want: 0},
+		{name: "!", want: 0},
+		{domain: "!", want: 0},
+		{name: " ", want: 0},
+	} {
+		list, _, err := h.Certificates(ctx, p, CertificateQuery{Name: c.name, Domain: c.domain})
+		if err != nil || len(list) != c.want {
+			t.Errorf("certificates, %q %q: %d, %v", c.name, c.domain, len(list), err)
+		}
+		orders, _, err := h.Orders(ctx, p, ListQuery{Name: c.name, Domain: c.domain})
+		if err != nil || len(orders) != c.want {
+			t.Errorf("orders, %q %q: %d, %v", c.name, c.domain, len(orders), err)
+		}
+	}
+	if got := nameAsKept("2001:DB8:0::1"); got != "2001:db8::1" {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestUploadOfBlockedKey: that the key of an uploaded certificate, or of a kept request, is
 // known to be compromised is said, and hinders nobody from keeping it.
 func TestUploadOfBlockedKey(t *testing.T) {

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"assay"
@@ -204,6 +205,14 @@ func (s *Service) orderNames(o *order.Order) []store.OrderName {
 		names = append(names, store.OrderName{Name: n.Clean, Domain: domain})
 	}
 	return names
+}
+
+// nameAsKept is a name, as somebody looks for it, in the form in which names are kept.
+func nameAsKept(text string) string {
+	if n := name.Parse(strings.TrimSpace(text)); n.Clean != "" {
+		return n.Clean
+	}
+	return strings.ToLower(text)
 }
 
 // orderKeys are the digests of an order's CSR; none where it has none that can

@@ -14,7 +14,6 @@ import (
 
 	"assay/evidence"
 	"assay/internal/store"
-	"assay/name"
 	"assay/order"
 	"assay/review"
 )
@@ -167,12 +166,7 @@ func (s *Service) Orders(ctx context.Context, p Principal, q ListQuery) (items [
 	if f.Before, err = readCursor(q.Cursor); err != nil {
 		return nil, "", err
 	}
-	if q.Name != "" {
-		f.Name = name.Parse(q.Name).Clean
-	}
-	if q.Domain != "" {
-		f.Domain = name.Parse(q.Domain).Clean
-	}
+	f.Name, f.Domain = nameAsKept(q.Name), nameAsKept(q.Domain)
 	rows, err := s.Store.Orders(ctx, f)
 	if err != nil {
 		return nil, "", problemOf(err)

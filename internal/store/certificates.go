@@ -126,6 +126,8 @@ type CertificateFilter struct {
 	// end and id.
 	EndsBefore time.Time
 	EndsAfter  time.Time
+	// NotRevoked leaves out what is revoked.
+	NotRevoked bool
 	Before     OrderKeyset
 	Limit      int // 1 to 200
 }

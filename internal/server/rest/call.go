@@ -181,11 +181,30 @@ func fits(registry huma.Registry, p *huma.Param, text string) error {
 	var result huma.ValidateResult
 	huma.Validate(registry, p.Schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, value, &result)
 	if len(result.Errors) > 0 {
+		if err := unfit(p); err != nil {
+			return err
+		}
 		var detail *huma.ErrorDetail
 		if errors.As(result.Errors[0], &detail) {
 			return invalid("rest.parameter", "Name", p.Name, "Why", detail.Message)
 		}
 		return invalid("rest.parameter", "Name", p.Name, "Why", result.Errors[0].Error())
+	}
+	return nil
+}
+
+// unfit says what a parameter may be, where that is a list of words or a range; nil for
+// another.
+func unfit(p *huma.Param) error {
+	switch s := p.Schema; {
+	case len(s.Enum) > 0:
+		words := make([]string, len(s.Enum))
+		for i, w := range s.Enum {
+			words[i] = fmt.Sprint(w)
+		}
+		return invalid("rest.parameter-word", "Name", p.Name, "Allowed", strings.Join(words, ", "))
+	case s.Minimum != nil && s.Maximum != nil:
+		return invalid("rest.parameter-range", "Name", p.Name, "Least", int64(*s.Minimum), "Most", int64(*s.Maximum))
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func certificateReading() []*Operation {
 		queryParam("account", "Only certificates of this account.", "shop"),
 		queryParam("name", "Only certificates with exactly this name.", "www.orchard.net"),
 		queryParam("domain", "Only certificates with a name under this registrable domain.", "orchard.net"),
-		numberParam("days", "Only certificates that end within so many days.", 30, 1, 4000),
+		numberParam("days", "Only certificates that end within so many days, the next to end first; without a state none that is revoked.", 30, 1, 4000),
 		cursorParam(), limitParam())
 	show := route(http.MethodGet, "/certificates/{id}", "show-certificate", "certificates", "Show a certificate",
 		"With what was found where it is used, and when it is renewed.",

@@ -222,6 +222,9 @@ func (r reader) Certificates(ctx context.Context, f store.CertificateFilter) ([]
 		w.equal("state", string(f.State))
 	}
 	w.equal("COALESCE(source, '')", f.Source)
+	if f.NotRevoked {
+		w.terms = append(w.terms, "COALESCE(state, '') <> 'revoked'")
+	}
 	if f.EndsBefore.IsZero() && f.Before.ID != "" {
 		w.add("(created_at, id) < (?, ?)", micros(f.Before.Created), f.Before.ID)
 	}
@@ -245,6 +248,9 @@ func (r reader) certificatesNamed(ctx context.Context, f store.CertificateFilter
 	w.equal("COALESCE(c.account, '')", f.Account)
 	w.equal("COALESCE(c.state, '')", string(f.State))
 	w.equal("COALESCE(c.source, '')", f.Source)
+	if f.NotRevoked {
+		w.terms = append(w.terms, "COALESCE(c.state, '') <> 'revoked'")
+	}
 	if !f.EndsBefore.IsZero() {
 		w.add("COALESCE(c.not_after, 0) < ?", micros(f.EndsBefore))
 		w.add("COALESCE(c.not_after, 0) >= ?", micros(f.EndsAfter))

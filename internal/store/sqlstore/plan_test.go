@@ -275,11 +275,12 @@ func fileLists(ctx context.Context, db *sqlstore.DB, at time.Time, list func(any
 // certificateLists calls each list of certificates and what belongs to them.
 func certificateLists(ctx context.Context, db *sqlstore.DB, at time.Time, list func(any, error)) {
 	for _, before := range []store.OrderKeyset{{}, {Created: at, ID: "x"}} {
-		for n := range 64 {
+		for n := range 128 {
 			f := store.CertificateFilter{Tenant: "t", Before: before, Limit: 50}
 			for bit, set := range []func(){
 				func() { f.Account = "a" }, func() { f.State = order.CertificateValid }, func() { f.Source = store.SourceIssued },
 				func() { f.Name = "n" }, func() { f.Domain = "d" }, func() { f.EndsBefore, f.EndsAfter = at, at },
+				func() { f.NotRevoked = true },
 			} {
 				if n>>bit&1 == 1 {
 					set()

@@ -312,16 +312,21 @@ func testCertificateLists(t *testing.T, w *world) {
 		{EndsBefore: noon.Add(90*24*time.Hour + 4*time.Second)},
 		{EndsBefore: noon.Add(90*24*time.Hour + 6*time.Second), EndsAfter: noon.Add(90*24*time.Hour + 2*time.Second), State: order.CertificateValid, Account: "a"},
 		{Name: "x.net", EndsBefore: noon.Add(90*24*time.Hour + 4*time.Second)},
+		{EndsBefore: noon.Add(90*24*time.Hour + 4*time.Second), NotRevoked: true},
+		{Domain: "y.net", EndsBefore: noon.Add(90*24*time.Hour + 4*time.Second), NotRevoked: true},
 	} {
 		var want []store.CertificateRow
 		for _, c := range all {
 			named := f.Name == "" || f.Name == c.Name || f.Name == "www."+c.Name
+			if f.NotRevoked && c.State == order.CertificateRevoked {
+				continue
+			}
 			if named && (f.Account == "" || f.Account == c.Account) && (f.State == "" || f.State == c.State) && (f.Source == "" || f.Source == c.Source) &&
 				(f.Domain == "" || f.Domain == c.Name) && (f.EndsBefore.IsZero() || c.NotAfter.Before(f.EndsBefore) && !c.NotAfter.Before(f.EndsAfter)) {
 				want = append(want, c)
 			}
 		}
-		byEnd := !f.EndsBefore.IsZero() && f.Name == ""
+		byEnd := !f.EndsBefore.IsZero() && f.Name == "" && f.Domain == ""
 		if byEnd {
 			slices.SortFunc(want, func(a, b store.CertificateRow) int {
 				if d := a.NotAfter.Compare(b.NotAfter); d != 0 {
