@@ -222,9 +222,9 @@ func (s *Service) checkReplaced(ctx context.Context, o *store.Order) error {
 	return nil
 }
 
-// checkReplacing refuses an order in the place of a certificate that was replaced, and the
-// reissue of one that has ended, as it would end with that one: a profile may have no rule
-// about it.
+// checkReplacing refuses an order in the place of a certificate that was replaced, the
+// reissue of one that has ended, as it would end with that one, and a renewal for other
+// names: a profile may have no rule about it. See [Service.claimReplaced], too.
 func (s *Service) checkReplacing(ctx context.Context, o *store.Order) error {
 	if o.Order.Replaces == "" {
 		return nil
@@ -239,7 +239,10 @@ func (s *Service) checkReplacing(ctx context.Context, o *store.Order) error {
 	if o.Kind == order.Reissue && !c.NotAfter.After(s.now()) {
 		return &Problem{Kind: WrongState, Message: "service.reissue-ended", Pairs: []any{"ID", c.ID, "End", c.NotAfter.UTC().Format(time.RFC3339)}}
 	}
-	return s.checkNewest(ctx, c, o.Kind)
+	if err := s.checkNewest(ctx, c, o.Kind); err != nil {
+		return err
+	}
+	return s.checkRenewalNames(ctx, o, c)
 }
 
 // checkDrafts refuses one draft more than an account may have.

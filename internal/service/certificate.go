@@ -3,14 +3,12 @@ package service
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"assay/evidence"
 	"assay/internal/issuer"
 	"assay/internal/store"
 	"assay/order"
@@ -312,17 +310,13 @@ func (s *Service) ChangeCertificate(ctx context.Context, p Principal, id string,
 func (s *Service) DeleteCertificate(ctx context.Context, p Principal, id string, version int64) (*CertificateView, error) {
 	return s.changeCertificate(ctx, p, id, version, MayWriteCertificates, "delete", func(tx store.Tx, c *store.Certificate) (map[string]any, error) {
 		ended := c.State == order.CertificateRevoked || c.State == order.CertificateExpired || s.now().After(c.NotAfter)
-		switch {
-		case !ended && c.Source == store.SourceIssued:
+		if !ended && c.Source == store.SourceIssued {
 			return nil, &Problem{Kind: WrongState, Message: "certificate.delete-valid", Pairs: []any{"ID", c.ID}}
-		case c.Renews != "" && c.ReplacedBy == "":
-			o, err := tx.Order(c.Tenant, c.Renews)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return nil, err
-			}
-			if err == nil && o.State.Open() {
-				return nil, &Problem{Kind: WrongState, Message: "certificate.delete-renewing", Pairs: []any{"Order", c.Renews}}
-			}
+		}
+		if other, err := renewing(&c.CertificateRow, "", tx.Order); err != nil {
+			return nil, err
+		} else if other != "" {
+			return nil, &Problem{Kind: WrongState, Message: "certificate.delete-renewing", Pairs: []any{"Order", other}}
 		}
 		c.Deleted, c.Sealed = s.now(), nil
 		if err := tx.UpdateCertificate(c); err != nil {
@@ -363,88 +357,4 @@ func tagsOf(text string) map[string]string {
 		tags[k] = v
 	}
 	return tags
-}
-
-// replacedCertificate is what a reissue or renewal starts from, for the rules.
-func (s *Service) replacedCertificate(ctx context.Context, o *store.Order) (*evidence.Issued, error) {
-	id := o.Order.Replaces
-	if id == "" {
-		return nil, nil
-	}
-	c, err := s.Store.Certificate(ctx, o.Tenant, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, problemOf(err)
-	}
-	e := &evidence.Issued{Order: c.ID, NotAfter: c.NotAfter, State: "issued", Replaced: c.ReplacedBy != "" && c.ReplacedBy != o.ID}
-	switch {
-	case c.State == order.CertificateRevoked || c.State == order.CertificateRevoking:
-		e.State = "revoked"
-	case c.State == order.CertificateExpired || s.now().After(c.NotAfter):
-		e.State = "expired"
-	}
-	if c.Renews != "" && c.Renews != o.ID && c.ReplacedBy == "" {
-		other, err := s.Store.Order(ctx, c.Tenant, c.Renews)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return nil, problemOf(err)
-		}
-		if err == nil && other.State.Open() {
-			e.Running = other.ID
-		}
-	}
-	if c.Source == store.SourceIssued {
-		was, err := s.Store.Order(ctx, c.Tenant, c.ID)
-		if err != nil {
-			return nil, problemOf(err)
-		}
-		e.Names, e.Free = was.Order.Names, was.Order.Plan == "free"
-		if was.Kind == order.Reissue {
-			e.Reissues = 1
-		}
-	}
-	return e, nil
-}
-
-// claimReplaced notes on a certificate that an order is to replace it.
-func (s *Service) claimReplaced(tx store.Tx, o *store.Order) error {
-	if o.Order.Replaces == "" {
-		return nil
-	}
-	c, err := tx.CertificateNow(o.Tenant, o.Order.Replaces)
-	if errors.Is(err, store.ErrNotFound) || err == nil && c.Renews == o.ID {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	c.Renews = o.ID
-	return tx.UpdateCertificate(c)
-}
-
-// replaced notes on a certificate which one came for it: its end is no news any
-// more, and nothing renews it.
-func (s *Service) replaced(tx store.Tx, o *store.Order, by *store.Certificate) error {
-	if o.Order.Replaces == "" {
-		return nil
-	}
-	c, err := tx.CertificateNow(o.Tenant, o.Order.Replaces)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	c.Renews, c.ReplacedBy = o.ID, by.ID
-	if by.Alias == "" && by.Tags == "" {
-		by.Alias, by.Tags, by.Muted = c.Alias, c.Tags, c.Muted
-		if o.Order.ServiceUntil.IsZero() { // a series knows its end
-			by.AutoRenew = c.AutoRenew
-		}
-	}
-	if err := tx.UpdateCertificate(c); err != nil {
-		return err
-	}
-	return tx.ClearCertificateDue(c.ID, store.DueRenew)
 }

@@ -194,16 +194,12 @@ func (s *Service) renewDue(ctx context.Context, d store.CertificateDue, c *store
 	if !c.AutoRenew || c.ReplacedBy != "" || c.State != order.CertificateValid || s.now().After(c.NotAfter) {
 		return s.finishCertificate(ctx, d, nil)
 	}
-	if c.Renews != "" {
-		o, err := s.Store.Order(ctx, c.Tenant, c.Renews)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		if err == nil && o.State.Open() {
-			// It is on its way; looked at again, should that fail, or what came of it be
-			// revoked. Of one that came this certificate would say that it replaced it.
-			return s.renewAgain(ctx, d, day)
-		}
+	if other, err := renewing(&c.CertificateRow, "", s.read(ctx)); err != nil {
+		return err
+	} else if other != "" {
+		// It is on its way; looked at again, should that fail, or what came of it be
+		// revoked. Of one that came this certificate would say that it replaced it.
+		return s.renewAgain(ctx, d, day)
 	}
 	if wait, err := s.advised(ctx, c); err != nil {
 		return err

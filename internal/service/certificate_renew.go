@@ -2,11 +2,9 @@ package service
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"assay/csr"
-	"assay/internal/message"
 	"assay/internal/store"
 	"assay/order"
 )
@@ -44,27 +42,6 @@ func (s *Service) Reissue(ctx context.Context, p Principal, id string, in Renewa
 	return s.orderAgain(ctx, p, c, order.Reissue, in)
 }
 
-// checkNewest refuses to renew or reissue a certificate in whose place a newer one is in
-// force: that is the one to go on with, the newest of them. One that is revoked, has ended
-// or was deleted stands in nobody's way.
-func (s *Service) checkNewest(ctx context.Context, c *store.Certificate, kind order.Kind) error {
-	if c.ReplacedBy == "" {
-		return nil
-	}
-	newest, err := s.Store.CertificateAfter(ctx, c.Tenant, c.ID, s.now())
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return problemOf(err)
-	}
-	text := "certificate.replaced-renew"
-	if kind == order.Reissue {
-		text = "certificate.replaced"
-	}
-	return &Problem{Kind: WrongState, Message: text, Pairs: []any{"ID", c.ID, "Newer", newest.ID}, Instead: newest.ID}
-}
-
 func (s *Service) renewal(ctx context.Context, p Principal, c *store.Certificate, in *RenewalRequest) (*View, error) {
 	if in == nil {
 		in = &RenewalRequest{}
@@ -80,11 +57,14 @@ func (s *Service) orderAgain(ctx context.Context, p Principal, c *store.Certific
 	if c.Source != store.SourceIssued {
 		return nil, &Problem{Kind: WrongState, Message: "certificate.renew-uploaded"}
 	}
-	if c.State == order.CertificateRevoked || c.State == order.CertificateRevoking {
-		return nil, &Problem{Kind: WrongState, Message: "certificate.renew-state", Pairs: []any{"State", message.ID("cert.is." + string(c.State))}}
+	if err := checkRevoked(c, kind); err != nil {
+		return nil, err
 	}
 	if err := s.checkNewest(ctx, c, kind); err != nil {
 		return nil, err // before its CSR or key is found wanting
+	}
+	if err := checkUnderWay(&c.CertificateRow, "", s.read(ctx)); err != nil {
+		return nil, err
 	}
 	was, err := s.Store.Order(ctx, c.Tenant, c.ID)
 	if err != nil {

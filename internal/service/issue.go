@@ -115,6 +115,9 @@ func (s *Service) issue(ctx context.Context, d store.Due, o *store.Order) error 
 	if left != nil {
 		return i.resume(ctx, left)
 	}
+	if failed, err := i.fails(ctx); err != nil || failed {
+		return err
+	}
 	passed, err := i.gate(ctx)
 	if err != nil || !passed {
 		return err
@@ -168,7 +171,8 @@ func (i *issuance) resume(ctx context.Context, a *store.Attempt) error {
 }
 
 // prepare stores the attempt. It is not kept where the order changed since the
-// gate, or an order came meanwhile that shares its key.
+// gate, an order came meanwhile that shares its key, or another certificate in the place
+// of the one that it replaces: it is looked at anew.
 func (i *issuance) prepare(ctx context.Context, prepared *issuer.Prepared) (kept bool, err error) {
 	s := i.s
 	err = s.Store.Write(ctx, func(tx store.Tx) error {
@@ -183,6 +187,9 @@ func (i *issuance) prepare(ctx context.Context, prepared *issuer.Prepared) (kept
 		if err := raced(tx, cur, orderKeys(cur.Order), i.sharing); errors.Is(err, errRaced) {
 			return nil
 		} else if err != nil {
+			return err
+		}
+		if closed, err := s.closed(tx, cur); err != nil || closed != nil {
 			return err
 		}
 		kept = true
@@ -228,7 +235,8 @@ func (i *issuance) complete(ctx context.Context, prepared *issuer.Prepared) erro
 		return err // still prepared: settled when it is due again
 	}
 	if !stored {
-		// The order was cancelled, or opened again, while it was signed.
+		// The order was cancelled, or opened again, while it was signed, or another one's
+		// certificate came in the place that this one's was to take.
 		return i.unwanted(ctx, a, issued)
 	}
 	i.s.changed(i.o.ID)
@@ -266,6 +274,13 @@ func (i *issuance) keepOf(ctx context.Context, a *store.Attempt, c *store.Certif
 		to, ok := o.State.Next(order.ActionIssue)
 		if !ok || o.Version != i.o.Version {
 			return tx.KeepDue(i.due, s.Owner) // what is not stored is settled under the lease
+		}
+		if !i.spoiled {
+			if closed, err := s.closed(tx, o); err != nil {
+				return err
+			} else if closed != nil {
+				return tx.KeepDue(i.due, s.Owner)
+			}
 		}
 		if err := tx.FinishDue(i.due, s.Owner); err != nil {
 			return err

@@ -12,15 +12,19 @@ import (
 )
 
 // again judges an order before an attempt at an upstream CA goes on that was left
-// unfinished: hours may lie between. Where it passes no more, what is not sent yet is
-// ended; of what is sent a certificate may be there already, which is fetched, stored
+// unfinished: hours may lie between. Where it passes no more, or may not take the place of
+// the certificate that it replaces, what is not sent yet is ended; of what is sent a certificate may be there already, which is fetched, stored
 // and revoked.
 func (i *issuance) again(ctx context.Context, a *store.Attempt) (goes bool, err error) {
 	r, err := i.judge(ctx)
 	if err != nil {
 		return false, i.waits(ctx, err)
 	}
-	if r.passes {
+	closed, err := i.closed(ctx)
+	if err != nil {
+		return false, err
+	}
+	if r.passes && closed == nil {
 		return true, nil
 	}
 	sent, err := i.sent(ctx, a)
@@ -30,7 +34,7 @@ func (i *issuance) again(ctx context.Context, a *store.Attempt) (goes bool, err 
 	case err != nil:
 		return false, i.waits(ctx, err)
 	}
-	if sent && r.passing() && i.s.now().Sub(a.Created) < grace {
+	if sent && closed == nil && r.passing() && i.s.now().Sub(a.Created) < grace {
 		return false, i.later(ctx, i.rest(nil)) // it may pass again, and is not revoked for a fault that ends
 	}
 	if sent {
@@ -39,6 +43,9 @@ func (i *issuance) again(ctx context.Context, a *store.Attempt) (goes bool, err 
 	}
 	if err := i.drop(ctx, a, "the order passes no more"); err != nil {
 		return false, err
+	}
+	if closed != nil {
+		return false, i.later(ctx, 0) // it fails
 	}
 	return false, i.back(ctx, r)
 }
@@ -95,7 +102,7 @@ func (i *issuance) settleLeft(ctx context.Context, a *store.Attempt) (settled bo
 // unwanted ends an attempt whose certificate nobody gets. An upstream CA is told first,
 // and again where that fails; what it issued is written down.
 func (i *issuance) unwanted(ctx context.Context, a *store.Attempt, issued *issuer.Issued) error {
-	const why = "the order changed while it was signed"
+	const why = "the order, or what it replaces, changed while it was signed"
 	if !i.ca.Upstream() {
 		return i.abandon(ctx, a, why, 0)
 	}

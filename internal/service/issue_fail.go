@@ -11,6 +11,7 @@ import (
 	"assay/internal/issuer"
 	"assay/internal/store"
 	"assay/order"
+	"assay/review"
 )
 
 // abandon ends an attempt of which nobody knows whether it was signed, or whose
@@ -102,11 +103,14 @@ func (i *issuance) refused(ctx context.Context, err error) error {
 	if !errors.As(err, &refusal) {
 		return i.waits(ctx, err)
 	}
-	return i.end(ctx, refusal, func(tx store.Tx, detail string) error {
-		now := i.s.now()
-		return tx.InsertAttempt(&store.Attempt{
-			Order: i.o.ID, Seq: i.seq, Issuer: i.ca.ID(), State: order.AttemptFailed, Review: i.review, Detail: detail, Created: now, Ended: now,
-		})
+	return i.end(ctx, refusal, i.insertFailed)
+}
+
+// insertFailed stores an attempt that failed before it began.
+func (i *issuance) insertFailed(tx store.Tx, detail string) error {
+	now := i.s.now()
+	return tx.InsertAttempt(&store.Attempt{
+		Order: i.o.ID, Seq: i.seq, Issuer: i.ca.ID(), State: order.AttemptFailed, Review: i.review, Detail: detail, Created: now, Ended: now,
 	})
 }
 
@@ -130,11 +134,18 @@ func (i *issuance) end(ctx context.Context, refusal *issuer.Refusal, attempt fun
 		}
 	}
 	s.Log.Warn("the issuer refuses an order", "order", i.o.ID, "attempt", i.seq, "error", refusal.Error(), "fails", fails)
-	err = s.Store.Write(ctx, func(tx store.Tx) error {
+	return i.ends(ctx, findings, fails, wait, func(tx store.Tx) error { return attempt(tx, string(detail)) })
+}
+
+// ends writes down why no certificate came: the order has failed, or is tried again after
+// a wait.
+func (i *issuance) ends(ctx context.Context, findings []review.Finding, fails bool, wait time.Duration, attempt func(tx store.Tx) error) error {
+	s := i.s
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
 		if err := tx.FinishDue(i.due, s.Owner); err != nil {
 			return err
 		}
-		if err := attempt(tx, string(detail)); err != nil {
+		if err := attempt(tx); err != nil {
 			return err
 		}
 		o, err := tx.Order("", i.o.ID)

@@ -172,7 +172,13 @@ func (t *settling) unit(tx store.Tx, at *atOnce) error {
 			return err
 		}
 	}
-	t.issues = at != nil && at.stands(as)
+	if t.issues = at != nil && at.stands(as); t.issues {
+		closed, err := t.s.closed(tx, cur) // what is wrong the issuance tells
+		if err != nil {
+			return err
+		}
+		t.issues = closed == nil
+	}
 	if err := t.next(tx); err != nil {
 		return err
 	}

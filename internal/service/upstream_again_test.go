@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"errors"
 	"log/slog"
 	"slices"
@@ -56,6 +57,25 @@ func TestUpstreamAgain(t *testing.T) {
 				return tx.UpdateOrder(o)
 			})
 		}, false, order.StatePending},
+		"what it renews was revoked": {func(t *testing.T, h *farHouse, v *View) {
+			leaf, _, _ := h.elsewhere(t, "orchard.net")
+			block, _ := pem.Decode([]byte(leaf))
+			h.writes(t, func(tx store.Tx) error {
+				o, err := tx.Order("", v.ID)
+				if err != nil {
+					return err
+				}
+				o.Kind, o.Order.Kind, o.Order.Replaces = order.Renewal, order.Renewal, "old"
+				if err := tx.ReplaceOrder(o, store.NewOrder{Names: h.orderNames(o.Order), Keys: orderKeys(o.Order), Challenges: v.Challenges}); err != nil {
+					return err
+				}
+				old := &store.Certificate{CertificateRow: store.CertificateRow{
+					ID: "old", Tenant: o.Tenant, Account: o.Account, Source: store.SourceUploaded, Issuer: "far", Serial: "77", State: order.CertificateRevoked,
+					Fingerprint: "77", Keyprint: "77", NotBefore: h.clock(), NotAfter: h.clock().Add(20 * day), Created: h.clock(),
+				}, DER: block.Bytes}
+				return tx.InsertCertificate(old, nil)
+			})
+		}, false, order.StateReady},
 		"its profile is of the public internet": {func(_ *testing.T, h *farHouse, _ *View) { h.Profiles = profile.Named }, false, order.StateReady},
 	} {
 		for _, sent := range []bool{false, true} {

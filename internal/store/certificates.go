@@ -268,6 +268,8 @@ type CertificateTx interface {
 	// reference.
 	PutUpstreamOrder(u *UpstreamOrder) error
 	CertificateNow(tenant, id string) (*Certificate, error)
+	// AfterNow is [CertificateReader.CertificateAfter] as of now.
+	AfterNow(tenant, id string, at time.Time) (*CertificateRow, error)
 	// InsertCertificate writes a new one with its names. ErrConflict: the id or the
 	// serial exists.
 	InsertCertificate(c *Certificate, names []OrderName) error

@@ -166,13 +166,15 @@ func (r reader) certificate(ctx context.Context, tenant, id, lock string) (*stor
 // CertificateAfter follows the line of certificates that replaced one, by their key.
 // CROSS JOIN has SQLite begin with the line.
 func (r reader) CertificateAfter(ctx context.Context, tenant, id string, at time.Time) (*store.CertificateRow, error) {
-	return one(ctx, r.q, r.dialect, scanCertRow, `WITH RECURSIVE line (next, place) AS (
+	return one(ctx, r.q, r.dialect, scanCertRow, certificateAfter, id, tenant, micros(at))
+}
+
+const certificateAfter = `WITH RECURSIVE line (next, place) AS (
 		SELECT replaced_by, 1 FROM certificates WHERE id = $1 AND tenant = $2
 		UNION ALL
 		SELECT c.replaced_by, line.place + 1 FROM line CROSS JOIN certificates c WHERE c.id = line.next AND line.place < 1000)
-		SELECT `+certRowColumns+` FROM line CROSS JOIN certificates WHERE id = line.next AND tenant = $2 AND deleted_at = 0
-		AND state IN ('valid', 'revocation-letter') AND not_after > $3 ORDER BY line.place DESC LIMIT 1`, id, tenant, micros(at))
-}
+		SELECT ` + certRowColumns + ` FROM line CROSS JOIN certificates WHERE id = line.next AND tenant = $2 AND deleted_at = 0
+		AND state IN ('valid', 'revocation-letter') AND not_after > $3 ORDER BY line.place DESC LIMIT 1`
 
 // CertificateBy finds one by its fingerprint.
 func (r reader) CertificateBy(ctx context.Context, tenant, account, fingerprint string) (*store.CertificateRow, error) {

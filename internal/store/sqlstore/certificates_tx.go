@@ -71,6 +71,17 @@ func (t *tx) CertificateNow(tenant, id string) (*store.Certificate, error) {
 	return c, err
 }
 
+func (t *tx) AfterNow(tenant, id string, at time.Time) (*store.CertificateRow, error) {
+	list, err := read(t, scanCertRow, certificateAfter, id, tenant, micros(at))
+	if err == nil && len(list) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
 func (t *tx) InsertCertificate(c *store.Certificate, names []store.OrderName) error {
 	sum := sha256.Sum256(c.Chain)
 	chain := hex.EncodeToString(sum[:])

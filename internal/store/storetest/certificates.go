@@ -269,13 +269,20 @@ func testCertificateAfter(t *testing.T, w *world) {
 		{"root", "e0", "e1000"},
 		{"root", "e500", "e1099"},
 	} {
-		got, err := w.CertificateAfter(ctx, c.tenant, c.id, noon)
-		switch {
-		case c.want == "" && !errors.Is(err, store.ErrNotFound):
-			t.Errorf("%+v: %+v, %v", c, got, err)
-		case c.want != "" && (err != nil || got.ID != c.want):
-			t.Errorf("%+v: %+v, %v", c, got, err)
+		is := func(got *store.CertificateRow, err error) {
+			t.Helper()
+			switch {
+			case c.want == "" && !errors.Is(err, store.ErrNotFound):
+				t.Errorf("%+v: %+v, %v", c, got, err)
+			case c.want != "" && (err != nil || got.ID != c.want):
+				t.Errorf("%+v: %+v, %v", c, got, err)
+			}
 		}
+		is(w.CertificateAfter(ctx, c.tenant, c.id, noon))
+		w.do(func(tx store.Tx) error {
+			is(tx.AfterNow(c.tenant, c.id, noon))
+			return nil
+		})
 	}
 }
 
