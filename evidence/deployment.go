@@ -11,6 +11,9 @@ type Deployment struct {
 	Leaf  []byte   `json:"leaf"`
 	Chain [][]byte `json:"chain,omitempty"`
 	Root  []byte   `json:"root,omitempty"`
+	// Newer is the SHA-256, in hexadecimal, of the certificate that took its place; "": none
+	// did. Both may begin at the same time.
+	Newer string `json:"newer,omitempty"`
 }
 
 // PortHTTPS is where a deployment is looked at.

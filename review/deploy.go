@@ -24,6 +24,7 @@ var deployRules = []rule{
 // deployed is a deployment with what was seen of it.
 type deployed struct {
 	names      []string
+	newer      string
 	leaf       *x509.Certificate
 	fact       evidence.Certificate
 	chain      []*x509.Certificate
@@ -43,7 +44,7 @@ type servedAt struct {
 // [evidence.TLSAQuestion], from any places; what could not be seen is no finding.
 // The error is for DER that is no certificate.
 func JudgeDeployment(d *evidence.Deployment, seen []evidence.Observation, p *profile.Profile, at time.Time) (*Judgement, error) {
-	f := &deployed{names: d.Names, seen: seen}
+	f := &deployed{names: d.Names, newer: d.Newer, seen: seen}
 	var err error
 	if f.leaf, err = x509.ParseCertificate(d.Leaf); err != nil {
 		return nil, fmt.Errorf("the certificate deployed: %w", err)
@@ -101,7 +102,7 @@ func hexSHA256(raw []byte) string {
 // superseded reports whether a certificate seen on a server is one that came after
 // the one deployed: then that is not what should be there any more.
 func (f *deployed) superseded(c *evidence.Certificate) bool {
-	return c.NotBefore.After(f.fact.NotBefore)
+	return c.NotBefore.After(f.fact.NotBefore) || f.newer != "" && c.SHA256 == f.newer
 }
 
 // oldCertificateServed: of each name, a finding for each other certificate that is

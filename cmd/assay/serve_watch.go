@@ -21,8 +21,8 @@ const watchTime = time.Minute
 
 // watchInUse looks, for the service, at where certificates are used: from every place,
 // judged by the certificate's own profile, or by standard where it has none.
-func (a *app) watchInUse(places []perspective.Place, named func(string) (*profile.Profile, error), standard string) func(context.Context, *store.Certificate) ([]review.Finding, error) {
-	return func(ctx context.Context, c *store.Certificate) ([]review.Finding, error) {
+func (a *app) watchInUse(places []perspective.Place, named func(string) (*profile.Profile, error), standard string) func(context.Context, *store.Certificate, string) ([]review.Finding, error) {
+	return func(ctx context.Context, c *store.Certificate, newer string) ([]review.Finding, error) {
 		name := c.Profile
 		if name == "" {
 			name = standard
@@ -35,6 +35,7 @@ func (a *app) watchInUse(places []perspective.Place, named func(string) (*profil
 		if err != nil {
 			return nil, fmt.Errorf("looking at certificate %s in use: %w", c.ID, err)
 		}
+		d.Newer = newer
 		w := deploy.Watcher{Places: places, Profile: p, Now: a.now, Time: watchTime}
 		r, err := w.Watch(ctx, d)
 		if err != nil {

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"testing"
 	"time"
 
@@ -39,21 +41,28 @@ func TestWatchOfService(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := &app{now: func() time.Time { return lab.Clock }}
-		found, err := a.watchInUse(places, profile.Named, "cloud")(context.Background(), stored)
+		found, err := a.watchInUse(places, profile.Named, "cloud")(context.Background(), stored, "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		// The certificate names orchard.net, www.orchard.net and an address.
+		if want == cause.DeployOldCertificateServed {
+			// Of two that begin together nothing else tells which one came later.
+			sum := sha256.Sum256(made.Old.Certificate[0])
+			if found, err := a.watchInUse(places, profile.Named, "cloud")(context.Background(), stored, hex.EncodeToString(sum[:])); err != nil || len(found) != 0 {
+				t.Errorf("the one in its place is served: %v %v", found, err)
+			}
+		}
 		if len(found) != 0 && want == "" || want != "" && (len(found) != 3 || found[0].Cause != want) {
 			t.Errorf("%s: %v", shows, found)
 		}
 	}
 	broken := &store.Certificate{DER: []byte("x")}
 	a := &app{now: time.Now}
-	if _, err := a.watchInUse(nil, profile.Named, "cloud")(context.Background(), broken); err == nil {
+	if _, err := a.watchInUse(nil, profile.Named, "cloud")(context.Background(), broken, ""); err == nil {
 		t.Error("of no certificate: no error")
 	}
-	if _, err := a.watchInUse(nil, profile.Named, "none")(context.Background(), stored); err == nil {
+	if _, err := a.watchInUse(nil, profile.Named, "none")(context.Background(), stored, ""); err == nil {
 		t.Error("of no profile: no error")
 	}
 }

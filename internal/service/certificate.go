@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"assay/internal/issuer"
+	"assay/internal/message"
 	"assay/internal/store"
 	"assay/order"
 	"assay/review"
@@ -291,6 +293,9 @@ func (s *Service) ChangeCertificate(ctx context.Context, p Principal, id string,
 			if *in.AutoRenew && c.Source == store.SourceUploaded {
 				return nil, &Problem{Kind: WrongState, Message: "certificate.renew-uploaded"}
 			}
+			if ended := s.endedAs(c); *in.AutoRenew && ended != "" {
+				return nil, &Problem{Kind: WrongState, Message: "certificate.auto-renew-ended", Pairs: []any{"State", message.ID("cert.is." + string(ended))}}
+			}
 			c.AutoRenew, data["auto_renew"] = *in.AutoRenew, *in.AutoRenew
 			if err := s.renewWhenDue(tx, c); err != nil {
 				return nil, err
@@ -304,6 +309,17 @@ func (s *Service) ChangeCertificate(ctx context.Context, p Principal, id string,
 		}
 		return data, s.dueAgain(tx, c)
 	})
+}
+
+// endedAs is the state in which nothing more comes of a certificate; "": it is in force.
+func (s *Service) endedAs(c *store.Certificate) order.CertificateState {
+	switch {
+	case revoked(c.State):
+		return c.State
+	case s.now().After(c.NotAfter):
+		return order.CertificateExpired // also before that was noted
+	}
+	return ""
 }
 
 // DeleteCertificate hides a certificate that has ended, or came from elsewhere.
@@ -322,7 +338,7 @@ func (s *Service) DeleteCertificate(ctx context.Context, p Principal, id string,
 		if err := tx.UpdateCertificate(c); err != nil {
 			return nil, err
 		}
-		return nil, tx.ClearCertificateDue(c.ID)
+		return nil, errors.Join(tx.ClearCertificateDue(c.ID), s.givesBack(tx, c))
 	})
 }
 

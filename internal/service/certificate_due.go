@@ -165,7 +165,7 @@ func (s *Service) nearEnd(ctx context.Context, d store.CertificateDue) error {
 			if err := tx.UpdateCertificate(c); err != nil {
 				return err
 			}
-			if err := tx.ClearCertificateDue(c.ID); err != nil {
+			if err := errors.Join(tx.ClearCertificateDue(c.ID), s.givesBack(tx, c)); err != nil {
 				return err
 			}
 			return s.auditCertificate(tx, itsOwn(c), c, "expire", nil)
@@ -191,6 +191,9 @@ func (s *Service) news(c *store.Certificate) bool {
 
 // renewDue orders a certificate anew where its owner wants that.
 func (s *Service) renewDue(ctx context.Context, d store.CertificateDue, c *store.Certificate) error {
+	if c.State == order.CertificateRevocationLetter {
+		return s.renewAgain(ctx, d, day) // it stays where no letter comes, or none that counts
+	}
 	if !c.AutoRenew || c.ReplacedBy != "" || c.State != order.CertificateValid || s.now().After(c.NotAfter) {
 		return s.finishCertificate(ctx, d, nil)
 	}
@@ -308,10 +311,20 @@ func (s *Service) issuerByID(profile, id string) issuer.Issuer {
 
 // watchDue looks at where a certificate is used.
 func (s *Service) watchDue(ctx context.Context, d store.CertificateDue, c *store.Certificate) error {
-	if s.Watch == nil || c.State != order.CertificateValid {
+	inForce := c.State == order.CertificateValid || c.State == order.CertificateRevocationLetter
+	if s.Watch == nil || !inForce {
 		return s.finishCertificate(ctx, d, nil)
 	}
-	findings, err := s.Watch(ctx, c)
+	newer := ""
+	if c.ReplacedBy != "" {
+		after, err := s.Store.CertificateAfter(ctx, c.Tenant, c.ID, s.now())
+		if err == nil {
+			newer = after.Fingerprint
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	findings, err := s.Watch(ctx, c, newer)
 	if err != nil {
 		return err
 	}

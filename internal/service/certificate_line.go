@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"assay/cause"
 	"assay/evidence"
@@ -222,16 +223,90 @@ func (s *Service) replaced(tx store.Tx, o *store.Order, by *store.Certificate) e
 		return err
 	}
 	c.Renews, c.ReplacedBy = o.ID, by.ID
-	if by.Alias == "" && by.Tags == "" {
-		by.Alias, by.Tags, by.Muted = c.Alias, c.Tags, c.Muted
-		if o.Order.ServiceUntil.IsZero() { // a series knows its end
-			by.AutoRenew = c.AutoRenew
-		}
+	by.Alias, by.Tags, by.Muted = c.Alias, c.Tags, c.Muted
+	if by.AutoRenew, err = s.goesOnBy(tx, o, by, c); err != nil {
+		return err
 	}
 	if err := tx.UpdateCertificate(c); err != nil {
 		return err
 	}
 	return tx.ClearCertificateDue(c.ID, store.DueRenew)
+}
+
+// goesOnBy reports whether the certificate that takes the place of another one is renewed by
+// itself: where that one is. A series that begins goes by its own end, and one that goes
+// on by both; a reissue has the place in it of what it replaces.
+func (s *Service) goesOnBy(tx store.Tx, o *store.Order, by, c *store.Certificate) (bool, error) {
+	if o.Order.ServiceUntil.IsZero() || o.Kind == order.Reissue {
+		return c.AutoRenew, nil
+	}
+	was, err := tx.Order(c.Tenant, c.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return false, err
+	}
+	if o.Kind != order.Renewal || err != nil || !was.Order.ServiceUntil.Equal(o.Order.ServiceUntil) {
+		return by.AutoRenew, nil
+	}
+	return by.AutoRenew && c.AutoRenew, nil
+}
+
+// lastOf reports whether none follows a certificate in the series that its order began, as
+// there is no time for one.
+func lastOf(until time.Time, c *store.CertificateRow) bool {
+	return !until.IsZero() && !until.After(c.NotAfter.Add(day))
+}
+
+// mostGone is how many certificates in a row that are out of force are gone past.
+const mostGone = 100
+
+// givesBack has the certificate go on that another one took the place of, once that is out
+// of force before its time and nothing else stands there: it is renewed and its end told
+// again. Where it is out of force too, the one before it goes on.
+func (s *Service) givesBack(tx store.Tx, gone *store.Certificate) error {
+	for range mostGone {
+		o, err := tx.Order(gone.Tenant, gone.ID)
+		if errors.Is(err, store.ErrNotFound) || err == nil && o.Order.Replaces == "" {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c, err := tx.CertificateNow(gone.Tenant, o.Order.Replaces)
+		if errors.Is(err, store.ErrNotFound) || err == nil && (c.ReplacedBy != gone.ID || !c.NotAfter.After(s.now())) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := tx.AfterNow(c.Tenant, c.ID, s.now()); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if c.Deleted.IsZero() && !revoked(c.State) {
+			return s.goesOn(tx, c)
+		}
+		gone = c
+	}
+	return nil
+}
+
+// goesOn has a certificate renewed and its end told as if none had come for it.
+func (s *Service) goesOn(tx store.Tx, c *store.Certificate) error {
+	by := c.ReplacedBy
+	c.ReplacedBy = ""
+	if c.Renews == by {
+		c.Renews = ""
+	}
+	if err := tx.UpdateCertificate(c); err != nil {
+		return err
+	}
+	if err := s.auditCertificate(tx, itsOwn(c), c, "reinstate", map[string]any{"replaced_by": by}); err != nil {
+		return err
+	}
+	if p, err := s.Profiles(c.Profile); err == nil {
+		return s.follow(tx, c, p)
+	}
+	// Whoever wants it renewed hears that its profile was removed.
+	return tx.SetCertificateDue(s.endDue(c), store.CertificateDue{Certificate: c.ID, Kind: store.DueRenew, At: s.now()})
 }
 
 // replacedCertificate is what a reissue or renewal starts from, for the rules.

@@ -77,6 +77,9 @@ func (s *Service) orderAgain(ctx context.Context, p Principal, c *store.Certific
 	if v := next.Validity; v != nil && !v.NotAfter.IsZero() {
 		next.Validity = nil // the dates were the old one's
 	}
+	if kind == order.Renewal && lastOf(next.ServiceUntil, &c.CertificateRow) {
+		next.ServiceUntil = time.Time{} // the series is over, and its owner goes on
+	}
 	if in.CSR != "" {
 		if len(in.CSR) > maxCSRText {
 			return nil, &Problem{Kind: Invalid, Message: "certificate.csr"}

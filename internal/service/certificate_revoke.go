@@ -106,6 +106,9 @@ func (s *Service) revoke(tx store.Tx, c *store.Certificate, why issuer.Reason, s
 	if err := tx.UpdateCertificate(c); err != nil {
 		return err
 	}
+	if err := s.givesBack(tx, c); err != nil {
+		return err
+	}
 	if why == issuer.KeyCompromise && spread {
 		if err := s.compromised(tx, c); err != nil {
 			return err
@@ -195,6 +198,9 @@ func (s *Service) revokeStates(tx store.Tx, c *store.Certificate, reason issuer.
 		return err
 	}
 	if err := tx.ClearCertificateDue(c.ID); err != nil {
+		return err
+	}
+	if err := s.givesBack(tx, c); err != nil {
 		return err
 	}
 	if reason != issuer.KeyCompromise || !spread {

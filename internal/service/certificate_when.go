@@ -31,7 +31,7 @@ func (s *Service) renewWhenDue(tx store.Tx, c *store.Certificate) error {
 	}
 	p, err := s.Profiles(c.Profile)
 	if err != nil {
-		return fmt.Errorf("certificate %s: %w", c.ID, err)
+		return &Problem{Kind: WrongState, Message: "certificate.no-profile", Pairs: []any{"ID", c.ID, "Profile", c.Profile}, Err: err}
 	}
 	return s.follow(tx, c, p)
 }

@@ -344,7 +344,8 @@ func (i *issuance) certificate(a *store.Attempt, issued *issuer.Issued) (*store.
 		DER: cert.Raw,
 	}
 	// Of a series another one follows as long as there is time for it.
-	c.AutoRenew = i.o.Order.ServiceUntil.After(c.NotAfter.Add(day))
+	until := i.o.Order.ServiceUntil
+	c.AutoRenew = !until.IsZero() && !lastOf(until, &c.CertificateRow)
 	if a.Serial != "" && a.Serial != c.Serial {
 		return nil, nil, fmt.Errorf("order %s: the certificate has the serial number %s, %s was prepared", i.o.ID, c.Serial, a.Serial)
 	}

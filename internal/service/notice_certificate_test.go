@@ -64,7 +64,7 @@ func TestUploadedNotices(t *testing.T) {
 	h.channel(t, owner, ChannelRequest{Kind: KindWebhook, Target: e.URL})
 	h.channel(t, h.who[RoleAdministrator], ChannelRequest{Kind: KindWebhook, Target: stranger.URL, Account: "stranger", Role: RoleApplicant})
 	wrong := []review.Finding{}
-	h.Watch = func(context.Context, *store.Certificate) ([]review.Finding, error) { return wrong, nil }
+	h.Watch = func(context.Context, *store.Certificate, string) ([]review.Finding, error) { return wrong, nil }
 	leaf, above, _ := h.elsewhere(t, "fig.orchard.net")
 	v, err := h.Upload(ctx, owner, UploadRequest{Certificate: leaf, Chain: above})
 	if err != nil {

@@ -57,8 +57,9 @@ type Config struct {
 	// NoticeDays are how many days before its end a certificate's end is told; nil: 30,
 	// 14, 7, 3 and 1.
 	NoticeDays []int
-	// Watch looks at where a certificate is used; nil: nobody does.
-	Watch func(ctx context.Context, c *store.Certificate) ([]review.Finding, error)
+	// Watch looks at where a certificate is used; nil: nobody does. newer is the
+	// fingerprint of the one that took its place; "": none did.
+	Watch func(ctx context.Context, c *store.Certificate, newer string) ([]review.Finding, error)
 	// OnRevoked and OnList are told at once of what this process revoked and signed, for
 	// caches; nil: nobody is.
 	OnRevoked func(issuer, serial string)
