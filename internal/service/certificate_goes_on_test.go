@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"assay/internal/issuer"
 	"assay/internal/store"
 	"assay/lab"
 	"assay/order"
@@ -336,4 +337,39 @@ func TestWatchReplaced(t *testing.T) {
 	looks(next.Certificate.Fingerprint)
 	h.revokes(t, next.ID)
 	looks("")
+}
+
+// faraway is a CA that has to be told of a revocation.
+type faraway struct{ *hand }
+
+func (faraway) ID() string     { return "far" }
+func (faraway) Upstream() bool { return true }
+
+// TestGivenBackAtOnce: a certificate whose CA is still to be told that it is revoked is out
+// of force: what it replaced goes on.
+func TestGivenBackAtOnce(t *testing.T) {
+	t.Parallel()
+	h, ctx := newCAHouse(t), context.Background()
+	v := h.issuedFor(t, soon(t, "private"))
+	next, err := h.Renew(ctx, h.who[RoleApplicant], v.ID, RenewalRequest{CSR: request(t, "orchard.net")})
+	if err != nil {
+		t.Fatal(err, findings(err))
+	}
+	h.copied(t, v.ID, next.ID, func(c *store.Certificate) { c.Issuer = "far" })
+	h.do(t, func(tx store.Tx) error {
+		c, err := tx.CertificateNow("", v.ID)
+		if err != nil {
+			return err
+		}
+		c.ReplacedBy = next.ID
+		return tx.UpdateCertificate(c)
+	})
+	h.Issuer = func(string) issuer.Issuer { return faraway{h.ca} }
+	h.revokes(t, next.ID)
+	if state, _ := h.stateOf(t, next.ID); state != order.CertificateRevoking {
+		t.Fatal(state)
+	}
+	if c := stored(t, h, v.ID); c.ReplacedBy != "" || h.certificateDue(t, v.ID, store.DueRenew).IsZero() {
+		t.Errorf("%+v", c.CertificateRow)
+	}
 }
