@@ -70,6 +70,9 @@ func (a *app) sendable(in *service.UploadRequest, next string) error {
 	}
 	u := certfile.Read(certfile.Texts{Certificate: in.Certificate, Key: in.Key, Chain: in.Chain}, nil, a.now())
 	j := review.JudgeUpload(&evidence.Upload{Unreadable: u.Facts.Unreadable}, p, a.now())
+	if len(j.Findings) == 0 {
+		return nil // words in another encoding, before a block
+	}
 	j.Localize(a.text.Lang())
 	page := render.NewPage(a.width(), a.style(a.err), a.text)
 	page.Findings(j.Findings)
