@@ -24,7 +24,8 @@ import (
 // signed one a few thousand.
 const maxRequest = 8 << 10
 
-// An answerKey is what a response is for.
+// An answerKey is what a response is for. issuer is the first of those that have the same
+// name and key.
 type answerKey struct {
 	issuer, serial string
 	hash           crypto.Hash
@@ -155,8 +156,9 @@ func (h *Handler) answer(ctx context.Context, k answerKey) (*answer, error) {
 	now := h.config.Now()
 	return h.answers.part(k).get(ctx, k, now, func(ctx context.Context, had *answer) (*answer, error) {
 		var known Known
+		var id string
 		err := h.looks.look(func() (err error) {
-			known, err = h.config.Source.Status(ctx, k.issuer, k.serial)
+			id, known, err = h.giver(ctx, k)
 			return err
 		})
 		if err != nil {
@@ -171,7 +173,7 @@ func (h *Handler) answer(ctx context.Context, k answerKey) (*answer, error) {
 		if changed || had == nil && !known.Revoked.IsZero() {
 			h.answers.forgetOthers(k)
 		}
-		a, err := h.sign(ctx, k, known, now)
+		a, err := h.sign(ctx, id, k, known, now)
 		if err != nil && changed {
 			return nil, fmt.Errorf("%w: %w", errOutdated, err)
 		}
@@ -179,10 +181,22 @@ func (h *Handler) answer(ctx context.Context, k answerKey) (*answer, error) {
 	})
 }
 
-func (h *Handler) sign(ctx context.Context, k answerKey, known Known, now time.Time) (*answer, error) {
+// giver is the issuer that gave a serial number out, of those that have the same name and
+// key, and what became of it.
+func (h *Handler) giver(ctx context.Context, k answerKey) (id string, known Known, err error) {
+	for _, id := range h.issuers.Load().groups[k.issuer] {
+		if known, err = h.config.Source.Status(ctx, id, k.serial); !errors.Is(err, ErrUnknown) {
+			return id, known, err
+		}
+	}
+	return "", Known{}, ErrUnknown
+}
+
+// sign signs the response for a serial number that issuer id gave out.
+func (h *Handler) sign(ctx context.Context, id string, k answerKey, known Known, now time.Time) (*answer, error) {
 	this := now.UTC().Truncate(time.Minute)
 	next := this.Add(h.config.Life)
-	der, err := h.config.Source.Respond(ctx, k.issuer, private.Status{
+	der, err := h.config.Source.Respond(ctx, id, private.Status{
 		Serial: k.serial, Revoked: known.Revoked, Reason: known.Reason, ThisUpdate: this, NextUpdate: next, Hash: k.hash,
 	})
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
@@ -90,21 +92,29 @@ func parseID(id cryptobyte.String) (question, error) {
 	return question{}, errHash
 }
 
-// issuers are those that the handler answers for, by id and by their hashes.
+// issuers are those that the handler answers for: by id, and by their hashes the first id
+// of each group.
 type issuers struct {
 	byID   map[string]*x509.Certificate
 	byHash map[string]string
+	// groups are the ids of those that have the same name and key, by the first of them:
+	// no request tells them apart, a serial number is of whichever gave it out.
+	groups map[string][]string
+	// first is the first id of an id's group.
+	first map[string]string
 }
 
 func newIssuers(certificates map[string]*x509.Certificate) (*issuers, error) {
-	all := &issuers{byID: map[string]*x509.Certificate{}, byHash: map[string]string{}}
-	for id, c := range certificates {
+	all := &issuers{byID: map[string]*x509.Certificate{}, byHash: map[string]string{}, groups: map[string][]string{}, first: map[string]string{}}
+	for _, id := range slices.Sorted(maps.Keys(certificates)) {
+		c := certificates[id]
 		var key asn1.BitString
 		spki, inner := cryptobyte.String(c.RawSubjectPublicKeyInfo), cryptobyte.String(nil)
 		if !spki.ReadASN1(&inner, der.SEQUENCE) || !inner.SkipASN1(der.SEQUENCE) || !inner.ReadASN1BitString(&key) {
 			return nil, fmt.Errorf("status: the public key of issuer %s cannot be read", id)
 		}
 		all.byID[id] = c
+		first := id
 		for i, h := range hashes {
 			sum := func(b []byte) string {
 				w := h.hash.New()
@@ -113,10 +123,13 @@ func newIssuers(certificates map[string]*x509.Certificate) (*issuers, error) {
 			}
 			name := string(rune(i)) + sum(c.RawSubject) + sum(key.RightAlign())
 			if other, taken := all.byHash[name]; taken {
-				return nil, fmt.Errorf("status: the issuers %s and %s have the same name and key", other, id)
+				first = other
+			} else {
+				all.byHash[name] = id
 			}
-			all.byHash[name] = id
 		}
+		all.first[id] = first
+		all.groups[first] = append(all.groups[first], id)
 	}
 	return all, nil
 }

@@ -138,7 +138,9 @@ func either[T comparable](given, otherwise T) T {
 }
 
 // SetIssuers says for which issuers the handler answers: the certificates by the
-// issuers' ids, roots too. It may be called at any time.
+// issuers' ids, roots too. Several may have the same name and key, as one has whose
+// certificate was renewed: OCSP says of a serial number what the one that gave it out
+// knows, and each has lists of its own. It may be called at any time.
 func (h *Handler) SetIssuers(certificates map[string]*x509.Certificate) error {
 	all, err := newIssuers(certificates)
 	if err != nil {
@@ -150,7 +152,11 @@ func (h *Handler) SetIssuers(certificates map[string]*x509.Certificate) error {
 
 // Forget drops what is kept of a serial number: whoever asks from now on sees
 // what the source says from now on.
-func (h *Handler) Forget(issuer, serial string) { h.answers.forget(issuer, serial) }
+func (h *Handler) Forget(issuer, serial string) {
+	if first, ours := h.issuers.Load().first[issuer]; ours {
+		h.answers.forget(first, serial)
+	}
+}
 
 // ForgetList drops a kept part of a list: the next who asks gets the newest.
 func (h *Handler) ForgetList(issuer string, shard int64) { h.lists.forget(listKey{issuer, shard}) }

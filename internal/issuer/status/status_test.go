@@ -547,8 +547,39 @@ func TestCertificates(t *testing.T) {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
-	if err := h.SetIssuers(map[string]*x509.Certificate{"a": l.root, "b": l.root}); err == nil {
-		t.Error("two issuers with one name and key")
+}
+
+// TestOneNameAndKey: of several issuers with one name and key the one that gave a serial
+// number out says what became of it; each has its certificate and lists.
+func TestOneNameAndKey(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	h := l.handler(t, nil)
+	if err := h.SetIssuers(map[string]*x509.Certificate{"earlier": l.issuing, "main": l.issuing, "root": l.root, "top": l.root}); err != nil {
+		t.Fatal(err)
+	}
+	l.set("4a01", Known{})
+	l.lists[0] = &List{DER: []byte{1}, ThisUpdate: l.now, NextUpdate: l.now.Add(time.Hour)}
+	for range 2 { // of what is kept, too
+		if got := l.post(t, h, "4a01"); got != "0" {
+			t.Errorf("good: %s", got)
+		}
+	}
+	if n := l.signatures.Load(); n != 1 {
+		t.Errorf("%d signatures", n)
+	}
+	l.set("4a01", Known{Revoked: l.now, Reason: issuer.Superseded})
+	h.Forget("main", "4a01")
+	if got := l.post(t, h, "4a01"); got != "1" {
+		t.Errorf("revoked: %s", got)
+	}
+	if got := l.post(t, h, "4a02"); got == "0" || got == "1" {
+		t.Errorf("never given out: %s", got)
+	}
+	for _, path := range []string{"/ca/earlier.crt", "/ca/main.crt", "/ca/top.crt", "/crl/main/0.crl", "/crl/earlier/0.crl"} {
+		if w := ask(h, http.MethodGet, path, ""); w.Code != http.StatusOK {
+			t.Errorf("%s: %d", path, w.Code)
+		}
 	}
 }
 
