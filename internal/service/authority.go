@@ -228,7 +228,7 @@ func (s *Service) takeAuthorities(all []store.Authority, in AuthoritySettings) (
 		}
 		b := &block{}
 		ca, err := private.New(private.Config{
-			ID: a.ID, Hierarchy: h, Key: key, URLs: urlsAt(a.URL, a.ID), Now: s.Now,
+			ID: a.ID, Hierarchy: h, Key: key, URLs: urlsAt(a.URL, a.ID),
 			NextShard: func(ctx context.Context) (int, error) { return s.nextShard(ctx, a.ID, b) },
 		})
 		if err != nil {

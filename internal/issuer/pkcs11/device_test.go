@@ -74,7 +74,7 @@ func fixture(t testing.TB, key crypto.Signer) *issuertest.Fixture {
 	}
 	a, err := private.New(private.Config{
 		ID: "device", Hierarchy: private.Hierarchy{Issuing: issuing, Root: root}, Key: key, URLs: private.URLsAt("http://pki.example.net", "device"),
-		NextShard: func(context.Context) (int, error) { return 0, nil }, Now: func() time.Time { return at },
+		NextShard: func(context.Context) (int, error) { return 0, nil },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func URLsAt(base, id string) URLs {
 type Config struct {
 	// ID names the issuer: letters, digits and hyphens in lower case, at most 40.
 	ID string
-	// Hierarchy is checked by [New].
+	// Hierarchy is checked by [New], but for whether it may issue now.
 	Hierarchy Hierarchy
 	// Key is the issuing key.
 	Key crypto.Signer
@@ -73,8 +73,6 @@ type Config struct {
 	Backdate time.Duration
 	// NextShard gives each certificate its part of the CRL, from 0.
 	NextShard func(ctx context.Context) (int, error)
-	// Now is the clock that the hierarchy is checked by; nil: time.Now.
-	Now func() time.Time
 }
 
 // An Authority is our own CA. It implements [issuer.Issuer].
@@ -94,24 +92,24 @@ type Authority struct {
 
 var _ issuer.Issuer = (*Authority)(nil)
 
-// validID reports whether an id can stand in a path as it is.
-func validID(id string) bool {
+// ValidID reports whether an id can stand in a path as it is.
+func ValidID(id string) bool {
 	outside := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }
 	return id != "" && len(id) <= 40 && !strings.ContainsFunc(id, outside) && id == strings.Trim(id, "-")
 }
 
 // New makes an authority. It examines the hierarchy and that the key is the
 // issuing certificate's; making its lint gate takes a new key of the same type,
-// which for RSA takes a second.
+// which for RSA takes a second. One that has ended signs lists and OCSP all the same,
+// and no certificate: see [Authority.Issues].
 func New(c Config) (*Authority, error) {
-	if !validID(c.ID) {
+	if !ValidID(c.ID) {
 		return nil, fmt.Errorf("issuer id %q: must be letters in lower case, digits and hyphens between them, 1 to 40 in all", c.ID)
 	}
-	now := time.Now
-	if c.Now != nil {
-		now = c.Now
+	if c.Hierarchy.Issuing == nil || c.Hierarchy.Root == nil {
+		return nil, fmt.Errorf("issuer %s: %w", c.ID, errIncomplete)
 	}
-	if err := c.Hierarchy.Check(c.Key, now()); err != nil {
+	if err := c.Hierarchy.unsound(c.Key).err(); err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", c.ID, err)
 	}
 	if c.NextShard == nil {
@@ -164,6 +162,9 @@ func (a *Authority) Upstream() bool { return false }
 
 // Hierarchy is the issuing certificate and what is above it.
 func (a *Authority) Hierarchy() Hierarchy { return a.hierarchy }
+
+// Issues reports whether certificates can be signed at a time; see [Hierarchy.Issues].
+func (a *Authority) Issues(now time.Time) error { return a.hierarchy.Issues(now) }
 
 // ShardURL is where a part of the CRL lies, as certificates name it; "" where
 // they name none.

@@ -329,9 +329,9 @@ func TestConfig(t *testing.T) {
 		"between 0 and 1h":        func(c *Config) { c.Backdate = 2 * time.Hour },
 		"must begin with http://": func(c *Config) { c.URLs.OCSP = "https://pki.example.net/ocsp" },
 		"must end in /":           func(c *Config) { c.URLs.CRL = "http://pki.example.net/crl" },
-		"not the one of":          func(c *Config) { c.Key = w.rootKey },
+		"has another key":         func(c *Config) { c.Key = w.rootKey },
 		"needs an issuing":        func(c *Config) { c.Hierarchy = Hierarchy{} },
-		"there is no key":         func(c *Config) { c.Key = nil },
+		"has another key than":    func(c *Config) { c.Key = nil },
 	}
 	for want, change := range cases {
 		config := w.config()

@@ -123,18 +123,19 @@ func TestImportedFaults(t *testing.T) {
 		key  crypto.Signer
 		now  time.Time
 	}{
-		{"the key is not the one", w.hierarchy(), other.issuingKey, at},
-		{"there is no key", w.hierarchy(), nil, at},
+		{"has another key than the one", w.hierarchy(), other.issuingKey, at},
+		{"has another key than the one", w.hierarchy(), nil, at},
 		{"lacks basicConstraints CA:TRUE", ca(func(c *x509.Certificate) {
 			c.IsCA, c.MaxPathLenZero, c.MaxPathLen, c.KeyUsage = false, false, -1, x509.KeyUsageDigitalSignature
 		}), w.issuingKey, at},
 		{"lacks keyCertSign", ca(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }), w.issuingKey, at},
 		{"lacks cRLSign", ca(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCertSign }), w.issuingKey, at},
 		{"lacks serverAuth", ca(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} }), w.issuingKey, at},
+		{"lacks serverAuth", Hierarchy{Issuing: w.issuing, Root: ca(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }).Issuing}, w.issuingKey, at},
 		{"ended at", w.hierarchy(), w.issuingKey, w.issuing.NotAfter.Add(time.Second)},
 		{"begins only at", w.hierarchy(), w.issuingKey, w.issuing.NotBefore.Add(-time.Hour)},
 		{"is not signed by", Hierarchy{Issuing: w.issuing, Root: other.root}, w.issuingKey, at},
-		{"is not signed by", Hierarchy{Issuing: w.issuing, Root: w.issuing}, w.issuingKey, at},
+		{"not self-signed", Hierarchy{Issuing: w.issuing, Root: w.issuing}, w.issuingKey, at},
 		{"needs an issuing certificate and a root", Hierarchy{Issuing: w.issuing}, w.issuingKey, at},
 		{"allows 1 CA certificates below it and has 2", Hierarchy{Issuing: w.issuing, Intermediates: []*x509.Certificate{w.issuing}, Root: w.root}, w.issuingKey, at},
 	}

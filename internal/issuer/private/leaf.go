@@ -60,6 +60,11 @@ func (a *Authority) plan(r *issuer.Request) (*leaf, error) {
 		return nil, &issuer.Refusal{Problems: problems, Err: fmt.Errorf("the issuing certificate may certify: %s", a.permitted())}
 	}
 	l := &leaf{names: r.Names, client: r.ClientAuth && !r.Profile.Holds(profile.ServerAuthOnly, r.Now, r.Plan)}
+	if l.client && !a.hierarchy.allows(x509.ExtKeyUsageClientAuth) {
+		return nil, &issuer.Refusal{Problems: []issuer.Problem{{
+			Cause: cause.CSRClientAuthNotIssued, Subject: "order", Parameters: map[string]any{"rule": "path", "oid": oidClientAuth.String()},
+		}}, Err: errors.New("a certificate above does not let those below it be for TLS clients")}
+	}
 	var err error
 	if l.notBefore, l.notAfter, err = a.validity(r); err != nil {
 		return nil, err

@@ -27,21 +27,19 @@ func newSerial(random io.Reader) ([]byte, error) {
 
 // validity is the first and the last second of a certificate: as long as the
 // dated table of the profile allows on the day of signing, both seconds counted
-// (BR 6.3.2), no longer than asked for, and within the life of the issuing
-// certificate.
+// (BR 6.3.2), no longer than asked for, and within the life of every certificate
+// above it: with any of them it is believed no more.
 func (a *Authority) validity(r *issuer.Request) (first, last time.Time, err error) {
-	issuing := a.hierarchy.Issuing
 	now := r.Now.UTC()
-	if now.After(issuing.NotAfter) || now.Before(issuing.NotBefore.Add(-time.Second)) {
-		return first, last, &issuer.Unavailable{Problem: "key-offline", Err: fmt.Errorf(
-			"the issuing certificate is valid from %s to %s, and not at %s",
-			issuing.NotBefore.Format(time.RFC3339), issuing.NotAfter.Format(time.RFC3339), now.Format(time.RFC3339))}
+	if err := a.Issues(now); err != nil {
+		return first, last, &issuer.Unavailable{Problem: "key-offline", Err: err}
 	}
+	begin, end := a.hierarchy.inForce()
 	first = now.Add(-a.backdate).Truncate(time.Second)
-	if first.Before(issuing.NotBefore) {
-		first = issuing.NotBefore.UTC()
+	if first.Before(begin) {
+		first = begin
 	}
-	last = issuing.NotAfter.UTC()
+	last = end
 	if longest, ok := longest(r); ok {
 		last = earlier(last, first.Add(longest-time.Second))
 	}

@@ -56,7 +56,6 @@ func (w *world) config() Config {
 	return Config{
 		ID: "main", Hierarchy: w.hierarchy(), Key: w.issuingKey, URLs: URLsAt("http://pki.example.net", "main"),
 		NextShard: func(context.Context) (int, error) { return int(shard.Add(1) - 1), nil },
-		Now:       func() time.Time { return at },
 	}
 }
 
