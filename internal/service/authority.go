@@ -33,7 +33,7 @@ type AuthoritySettings struct {
 	// Constraints are the names that it may certify; none: any.
 	Constraints private.Constraints
 	// URL is where lists and OCSP are served: http://ca.example.net. "": nowhere, and
-	// certificates name neither.
+	// certificates name neither. CAs that have none yet are given it at a start.
 	URL string
 	// KeyAt finds a key that is not kept here, by [store.Authority.KeyPlace]; nil:
 	// none can be.
@@ -46,7 +46,9 @@ type authorities struct {
 	// byID are the issuing ones, active the one that issues.
 	byID   map[string]*private.Authority
 	active *private.Authority
-	root   []*x509.Certificate
+	// roots are those that nobody else's certificate is above, rootOf the root of each CA.
+	roots  []*x509.Certificate
+	rootOf map[string]*x509.Certificate
 	// certs are the certificates of all, rootKeys the keys of those roots that are here.
 	certs    map[string]*x509.Certificate
 	rootKeys map[string]crypto.Signer
@@ -78,7 +80,42 @@ func (s *Service) OpenAuthorities(ctx context.Context, in AuthoritySettings) (*p
 			return nil, problemOf(err)
 		}
 	}
+	if in.URL != "" && slices.ContainsFunc(all, placeless) {
+		if all, err = s.placeAuthorities(ctx, all, in.URL); err != nil {
+			return nil, err
+		}
+	}
 	return s.takeAuthorities(all, in)
+}
+
+// placeless is an issuing CA whose certificates name neither lists nor OCSP.
+func placeless(a store.Authority) bool {
+	return a.Kind == store.AuthorityIssuing && a.State == store.AuthorityActive && a.URL == ""
+}
+
+// placeAuthorities gives issuing CAs that have no URL the one of this start: they keep it.
+func (s *Service) placeAuthorities(ctx context.Context, all []store.Authority, url string) ([]store.Authority, error) {
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
+		for i := range all {
+			a := all[i] // the unit may run again
+			if !placeless(a) {
+				continue
+			}
+			a.URL = url
+			if err := tx.UpdateAuthority(&a); err != nil {
+				return err
+			}
+			if err := s.audit(tx, operator(), nil, "ca.url", "ca:"+a.ID, map[string]any{"url": url}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, store.ErrConflict) { // another process did
+		return nil, problemOf(err)
+	}
+	all, err = s.Store.Authorities(ctx)
+	return all, problemOf(err)
 }
 
 // firstAuthorities makes root and issuing CA. Of two processes that start at once
@@ -185,22 +222,22 @@ func (s *Service) authorityKey(a *store.Authority, in AuthoritySettings) (crypto
 	return in.KeyAt(a.KeyPlace)
 }
 
-// takeAuthorities takes CAs into use; the newest active issuing one issues.
+// takeAuthorities takes CAs into use; the newest active issuing one that may issue now
+// does.
 func (s *Service) takeAuthorities(all []store.Authority, in AuthoritySettings) (*private.Authority, error) {
-	certs := map[string]*x509.Certificate{}
-	parents := map[string]string{}
-	for i := range all {
-		c, err := x509.ParseCertificate(all[i].DER)
-		if err != nil {
-			return nil, fmt.Errorf("the CA %s: %w", all[i].ID, err)
-		}
-		certs[all[i].ID], parents[all[i].ID] = c, all[i].Parent
-	}
-	set := authorities{byID: map[string]*private.Authority{}, certs: certs, rootKeys: map[string]crypto.Signer{}, away: map[string]bool{}, idle: map[string]bool{}}
 	slices.SortFunc(all, func(a, b store.Authority) int { return a.Created.Compare(b.Created) })
+	f, err := familyOf(all)
+	if err != nil {
+		return nil, err
+	}
+	set := authorities{
+		byID: map[string]*private.Authority{}, certs: f.certs, rootKeys: map[string]crypto.Signer{}, away: map[string]bool{}, idle: map[string]bool{},
+		roots: f.roots(), rootOf: map[string]*x509.Certificate{}, settings: in,
+	}
 	for i := range all {
 		a := &all[i]
 		set.away[a.ID] = a.KeyPlace == store.KeyAway
+		set.rootOf[a.ID] = f.hierarchy(a.ID).Root
 		key, err := s.authorityKey(a, in)
 		if err != nil && a.State != store.AuthorityActive {
 			s.Log.Warn("a CA that was retired is not used: its lists are not signed", "ca", a.ID, "error", err)
@@ -209,45 +246,44 @@ func (s *Service) takeAuthorities(all []store.Authority, in AuthoritySettings) (
 		if err != nil {
 			return nil, err
 		}
-		if a.Kind == store.AuthorityRoot {
-			set.root = append(set.root, certs[a.ID])
-			if key != nil {
-				set.rootKeys[a.ID] = key
-			}
+		if a.Kind == store.AuthorityRoot && key != nil {
+			set.rootKeys[a.ID] = key
+		}
+		if a.Kind == store.AuthorityRoot || key == nil {
 			continue
 		}
-		if key == nil {
+		ca, err := s.newAuthority(a, f.hierarchy(a.ID), key)
+		if err != nil && (a.State != store.AuthorityActive || !private.ValidID(a.ID)) {
+			s.Log.Warn("a CA is not used: its lists are not signed", "ca", a.ID, "error", err)
 			continue
 		}
-		h := private.Hierarchy{Issuing: certs[a.ID], Root: certs[a.ID]}
-		for at := a.Parent; at != ""; at = parents[at] {
-			if h.Root != h.Issuing {
-				h.Intermediates = append(h.Intermediates, h.Root)
-			}
-			h.Root = certs[at]
-		}
-		b := &block{}
-		ca, err := private.New(private.Config{
-			ID: a.ID, Hierarchy: h, Key: key, URLs: urlsAt(a.URL, a.ID),
-			NextShard: func(ctx context.Context) (int, error) { return s.nextShard(ctx, a.ID, b) },
-		})
 		if err != nil {
-			if a.State != store.AuthorityActive {
-				s.Log.Warn("a CA that was retired is not used", "ca", a.ID, "error", err)
-				continue
-			}
 			return nil, err
 		}
 		set.byID[a.ID] = ca
-		if a.State == store.AuthorityActive {
-			set.active = ca
+		if a.State != store.AuthorityActive {
+			continue
 		}
+		if err := ca.Issues(s.now()); err != nil {
+			s.Log.Warn("a CA issues no certificates; its lists and OCSP go on", "ca", a.ID, "error", err)
+			continue
+		}
+		set.active = ca
 	}
 	s.own.lock.Lock()
 	defer s.own.lock.Unlock()
-	s.own.byID, s.own.active, s.own.root, s.own.certs, s.own.rootKeys, s.own.settings = set.byID, set.active, set.root, set.certs, set.rootKeys, in
-	s.own.away, s.own.idle = set.away, set.idle
+	s.own.byID, s.own.active, s.own.roots, s.own.certs, s.own.rootKeys, s.own.settings = set.byID, set.active, set.roots, set.certs, set.rootKeys, set.settings
+	s.own.away, s.own.idle, s.own.rootOf = set.away, set.idle, set.rootOf
 	return set.active, nil
+}
+
+// newAuthority is what a CA signs with, as every start makes it.
+func (s *Service) newAuthority(a *store.Authority, h private.Hierarchy, key crypto.Signer) (*private.Authority, error) {
+	b, id := &block{}, a.ID
+	return private.New(private.Config{
+		ID: id, Hierarchy: h, Key: key, URLs: urlsAt(a.URL, id),
+		NextShard: func(ctx context.Context) (int, error) { return s.nextShard(ctx, id, b) },
+	})
 }
 
 // nextShard gives the next certificate its shard: places are taken from the store
@@ -276,11 +312,22 @@ func (s *Service) nextShard(ctx context.Context, id string, b *block) (int, erro
 	return int((b.next - 1) / shardPlaces), nil
 }
 
-// roots are the roots of our own.
-func (s *Service) roots() []*x509.Certificate {
+// rootAbove is the root of a CA of our own, or the root of our own that a chain of
+// another one leads to; nil: neither.
+func (s *Service) rootAbove(id string, chain []*x509.Certificate) []byte {
 	s.own.lock.RLock()
 	defer s.own.lock.RUnlock()
-	return s.own.root
+	if root := s.own.rootOf[id]; root != nil && selfIssued(root) {
+		return root.Raw
+	}
+	for _, root := range s.own.roots {
+		for _, c := range chain {
+			if c.CheckSignatureFrom(root) == nil {
+				return root.Raw
+			}
+		}
+	}
+	return nil
 }
 
 // ownCA is a CA of our own whose key is here; nil: there is none of that id.
@@ -330,7 +377,8 @@ func rootListSigner(cert *x509.Certificate, key crypto.Signer) listSigning {
 type AuthorityView struct {
 	ID     string `json:"id"`
 	Parent string `json:"parent,omitempty"`
-	// Kind is "root" or "issuing", State "active", "retired" or "revoked".
+	// Kind is "root", "intermediate" or "issuing", State "active", "ended", "retired" or
+	// "revoked".
 	Kind  string `json:"kind"`
 	State string `json:"state"`
 	// Reason and RevokedAt are those of its revocation.

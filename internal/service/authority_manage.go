@@ -1,8 +1,8 @@
 package service
 
 import (
+	"cmp"
 	"context"
-	"crypto"
 	"crypto/elliptic"
 	"encoding/pem"
 	"errors"
@@ -29,11 +29,15 @@ func (s *Service) AllAuthorities(ctx context.Context) ([]AuthorityView, error) {
 		return nil, problemOf(err)
 	}
 	slices.SortStableFunc(all, func(a, b store.Authority) int { return a.Created.Compare(b.Created) })
+	f, err := familyOf(all)
+	if err != nil {
+		return nil, err
+	}
 	views := make([]AuthorityView, len(all))
 	for i := range all {
 		a := &all[i]
 		views[i] = AuthorityView{
-			ID: a.ID, Parent: a.Parent, Kind: a.Kind, State: a.State, Subject: a.Subject, Key: placeOf(a), Fingerprint: fingerprintOf(a.DER),
+			ID: a.ID, Parent: a.Parent, Kind: f.kind(a.ID), State: f.state(a.ID, s.now()), Subject: a.Subject, Key: placeOf(a), Fingerprint: fingerprintOf(a.DER),
 			Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.DER})), NotAfter: a.NotAfter, CreatedAt: a.Created, Version: a.Version,
 		}
 		if a.State == store.AuthorityRevoked {
@@ -104,54 +108,6 @@ func (s *Service) ForgetRootKey(ctx context.Context, id string) error {
 	}))
 }
 
-// ImportAuthority takes a CA into use that was made elsewhere: chain is PEM, the
-// issuing certificate first and its root last. key is its key in PEM, or place
-// says where that is. From the next start on it issues.
-func (s *Service) ImportAuthority(ctx context.Context, id string, chain, key []byte, place string, in AuthoritySettings) error {
-	h, err := private.ReadHierarchy(chain)
-	if err != nil {
-		return &Problem{Kind: Invalid, Message: "ca.failed", Pairs: []any{"Why", err.Error()}, Err: err}
-	}
-	var signer crypto.Signer
-	switch {
-	case place != "" && in.KeyAt != nil:
-		signer, err = in.KeyAt(place)
-	default:
-		signer, err = private.ReadKey(key)
-	}
-	if err == nil {
-		err = h.Check(signer, s.now())
-	}
-	if err != nil {
-		return &Problem{Kind: Invalid, Message: "ca.failed", Pairs: []any{"Why", err.Error()}, Err: err}
-	}
-	rows := []*store.Authority{}
-	parent := ""
-	above := append(slices.Clone(h.Intermediates), h.Root)
-	slices.Reverse(above)
-	for n, c := range above {
-		if c.Equal(h.Issuing) {
-			break
-		}
-		row, err := s.authorityRow(fmt.Sprintf("%s-above-%d", id, len(above)-n), parent, store.AuthorityRoot, c, nil)
-		if err != nil {
-			return err
-		}
-		rows, parent = append(rows, row), row.ID
-	}
-	row, err := s.authorityRow(id, parent, store.AuthorityIssuing, h.Issuing, nil)
-	if err != nil {
-		return err
-	}
-	if place != "" {
-		row.KeyPlace = place
-	} else if row, err = s.authorityRow(id, parent, store.AuthorityIssuing, h.Issuing, signer); err != nil {
-		return err
-	}
-	row.URL = in.URL
-	return s.addAuthorities(ctx, "ca.import", append(rows, row)...)
-}
-
 func (s *Service) addAuthorities(ctx context.Context, action string, rows ...*store.Authority) error {
 	err := s.Store.Write(ctx, func(tx store.Tx) error {
 		for _, a := range rows {
@@ -185,6 +141,10 @@ func (s *Service) NewIssuing(ctx context.Context, root string, rootKey []byte, i
 	if err != nil {
 		return "", problemOf(err)
 	}
+	f, err := familyOf(all)
+	if err != nil {
+		return "", err
+	}
 	n := 1
 	for slices.ContainsFunc(all, func(o store.Authority) bool { return o.ID == fmt.Sprint("issuing-", n) }) {
 		n++
@@ -197,14 +157,19 @@ func (s *Service) NewIssuing(ctx context.Context, root string, rootKey []byte, i
 	}
 	issuing, err := private.CreateIssuing(name, key.Public(), in.Constraints, cert, signer, urlsAt(a.URL, root), s.now())
 	if err != nil {
-		return "", &Problem{Kind: Invalid, Message: "ca.failed", Pairs: []any{"Why", err.Error()}, Err: err}
+		return "", unusable(err)
+	}
+	h := f.below(root, issuing)
+	if err := h.Check(key, s.now()); err != nil {
+		return "", unusable(err)
 	}
 	row, err := s.authorityRow(id, root, store.AuthorityIssuing, issuing, key)
 	if err != nil {
 		return "", err
 	}
-	if row.URL = in.URL; row.URL == "" {
-		row.URL = a.URL
+	row.URL = cmp.Or(in.URL, a.URL)
+	if _, err := s.newAuthority(row, h, key); err != nil {
+		return "", unusable(err)
 	}
 	return id, s.addAuthorities(ctx, "ca.new", row)
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -33,7 +34,7 @@ func (s *Service) rootKey(a *store.Authority, pem []byte, in AuthoritySettings) 
 		err = private.KeyFits(cert, signer)
 	}
 	if err != nil {
-		return nil, nil, &Problem{Kind: Invalid, Message: "ca.failed", Pairs: []any{"Why", err.Error()}, Err: err}
+		return nil, nil, unusable(err)
 	}
 	return cert, signer, nil
 }
@@ -162,7 +163,8 @@ func (s *Service) revocable(ctx context.Context, id string) (*store.Authority, e
 // A caRevocation is that of an issuing CA.
 type caRevocation struct {
 	store.Revocation
-	ca       *store.Authority // as it was read
+	ca       *store.Authority   // as it was read
+	same     []*store.Authority // those that have the same certificate, too
 	keyprint string
 }
 
@@ -178,6 +180,15 @@ func (s *Service) caRevocation(ctx context.Context, id string, why issuer.Reason
 	r := &caRevocation{
 		Revocation: store.Revocation{Issuer: a.Parent, Serial: serialText(cert), Reason: int(why), NotAfter: a.NotAfter, At: s.now()}, ca: a,
 	}
+	all, err := s.Store.Authorities(ctx)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	for i := range all {
+		if o := &all[i]; o.ID != id && o.State != store.AuthorityRevoked && bytes.Equal(o.DER, a.DER) {
+			r.same = append(r.same, o)
+		}
+	}
 	r.keyprint, err = keyprintOf(cert)
 	return r, err
 }
@@ -185,10 +196,12 @@ func (s *Service) caRevocation(ctx context.Context, id string, why issuer.Reason
 // write writes it beside the list that it is in.
 func (r *caRevocation) write(s *Service, tx store.Tx) error {
 	why := issuer.Reason(r.Reason)
-	revoked := *r.ca // the unit may run again
-	revoked.State = store.AuthorityRevoked
-	if err := tx.UpdateAuthority(&revoked); err != nil {
-		return err
+	for _, a := range append([]*store.Authority{r.ca}, r.same...) {
+		revoked := *a // the unit may run again
+		revoked.State = store.AuthorityRevoked
+		if err := tx.UpdateAuthority(&revoked); err != nil {
+			return err
+		}
 	}
 	if err := tx.Revoke(r.Revocation); err != nil {
 		return err

@@ -93,23 +93,11 @@ func (s *Service) fileSet(c *store.Certificate) (*certfile.Set, error) {
 	for i := range above {
 		chain[i] = above[i].Raw
 	}
-	set, err := certfile.New(c.DER, chain, s.rootAbove(above))
+	set, err := certfile.New(c.DER, chain, s.rootAbove(c.Issuer, above))
 	if err != nil {
 		return nil, fileProblem(err)
 	}
 	return set, nil
-}
-
-// rootAbove is the root of our own that a chain leads to, nil for another.
-func (s *Service) rootAbove(chain []*x509.Certificate) []byte {
-	for _, root := range s.roots() {
-		for _, c := range chain {
-			if c.CheckSignatureFrom(root) == nil {
-				return root.Raw
-			}
-		}
-	}
-	return nil
 }
 
 // certificateRow names the row of a certificate for what is sealed in it.

@@ -153,7 +153,7 @@ func (h *caHouse) certified(t *testing.T, v *View) *store.Certificate {
 		t.Fatal(err)
 	}
 	roots, above := x509.NewCertPool(), x509.NewCertPool()
-	for _, r := range h.roots() {
+	for _, r := range h.own.roots {
 		roots.AddCert(r)
 	}
 	chain, err := x509.ParseCertificates(c.Chain)

@@ -9,6 +9,7 @@ import (
 
 // The kinds and states of a CA.
 const (
+	// AuthorityRoot is one above issuing CAs: an intermediate too, which has a Parent.
 	AuthorityRoot    = "root"
 	AuthorityIssuing = "issuing"
 	AuthorityActive  = "active"
@@ -28,7 +29,8 @@ type Authority struct {
 	// Parent is whose signature it bears, "" where that is its own or not here.
 	Parent, Kind, State string
 	Subject             string
-	// URL is where its lists and OCSP are, for as long as it lives: certificates name it.
+	// URL is where its lists and OCSP are, from when it has one for as long as it lives:
+	// certificates name it.
 	URL      string
 	DER      []byte
 	KeyPlace string

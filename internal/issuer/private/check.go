@@ -79,8 +79,8 @@ func (h Hierarchy) useless(now time.Time) (faults Faults) {
 	return faults
 }
 
-// inForce is when every certificate of the path is in force.
-func (h Hierarchy) inForce() (from, until time.Time) {
+// InForce is when every certificate of the path is in force.
+func (h Hierarchy) InForce() (from, until time.Time) {
 	from, until = h.Issuing.NotBefore, h.Issuing.NotAfter
 	for _, c := range h.all() {
 		until = earlier(until, c.NotAfter)

@@ -34,7 +34,7 @@ func (a *Authority) validity(r *issuer.Request) (first, last time.Time, err erro
 	if err := a.Issues(now); err != nil {
 		return first, last, &issuer.Unavailable{Problem: "key-offline", Err: err}
 	}
-	begin, end := a.hierarchy.inForce()
+	begin, end := a.hierarchy.InForce()
 	first = now.Add(-a.backdate).Truncate(time.Second)
 	if first.Before(begin) {
 		first = begin

@@ -19,8 +19,8 @@ func (t *tx) InsertAuthority(a *store.Authority) error {
 }
 
 func (t *tx) UpdateAuthority(a *store.Authority) error {
-	return t.must("CA "+a.ID, store.ErrConflict, `UPDATE authorities SET state=$1, key_place=$2, sealed=$3, version=version+1 WHERE id=$4 AND version=$5`,
-		a.State, a.KeyPlace, blob(a.Sealed), a.ID, a.Version)
+	return t.must("CA "+a.ID, store.ErrConflict, `UPDATE authorities SET state=$1, key_place=$2, sealed=$3, url=$4, version=version+1 WHERE id=$5 AND version=$6`,
+		a.State, a.KeyPlace, blob(a.Sealed), a.URL, a.ID, a.Version)
 }
 
 func (t *tx) NextBlock(authority string) (int64, error) {

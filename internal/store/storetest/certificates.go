@@ -528,12 +528,12 @@ func testAuthorities(t *testing.T, w *world) {
 	if diff := cmp.Diff([]store.Authority{*a}, all); err != nil || diff != "" {
 		t.Fatal(err, diff)
 	}
-	a.State, a.KeyPlace, a.Sealed = store.AuthorityRetired, store.KeyAway, nil
+	a.State, a.KeyPlace, a.Sealed, a.URL = store.AuthorityRetired, store.KeyAway, nil, "http://ca.example.net"
 	w.do(func(tx store.Tx) error { return tx.UpdateAuthority(a) })
 	if err := w.Write(ctx, func(tx store.Tx) error { return tx.UpdateAuthority(a) }); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("from an old version: %v", err)
 	}
-	if all, err = w.Authorities(ctx); err != nil || all[0].KeyPlace != store.KeyAway || len(all[0].Sealed) != 0 {
+	if all, err = w.Authorities(ctx); err != nil || all[0].KeyPlace != store.KeyAway || len(all[0].Sealed) != 0 || all[0].URL != a.URL {
 		t.Error(err, all)
 	}
 	a.State, a.Version = store.AuthorityRevoked, all[0].Version
