@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"assay/internal/issuer/private"
 	"assay/internal/secret"
 	"assay/internal/service"
 )
@@ -57,6 +58,9 @@ func (a *app) authorityError(err error, flags *dbFlags) error {
 	var p *service.Problem
 	if errors.As(err, &p) {
 		f := &failure{code: exitUsage, what: a.text.Text(p.Message, p.Pairs...), next: "assay ca list" + flags.given()}
+		if faults := private.FaultsIn(p); len(faults) > 0 {
+			f.what = a.faults(faults)
+		}
 		if p.Kind == service.Unavailable {
 			f.code = exitUnavailable
 		}
@@ -197,39 +201,6 @@ func (a *app) done(asJSON bool, v any, id string, pairs ...any) error {
 	p := a.page()
 	p.Paragraph(0, a.text.Text(id, pairs...))
 	return a.print(p)
-}
-
-func (a *app) caImportCommand() *cobra.Command {
-	var f dbFlags
-	var chain, key, place string
-	c := &cobra.Command{
-		Use: "import ID --chain FILE (--key FILE | --key-at PLACE)", Short: a.text.Text("ca.import.short"), Long: a.text.Text("ca.import.long"), Args: cobra.ExactArgs(1),
-		Example: "  assay ca import company --chain chain.pem --key issuing.key",
-		RunE: func(c *cobra.Command, args []string) error {
-			if chain == "" || (key == "") == (place == "") {
-				return a.usage("assay ca import company --chain chain.pem --key issuing.key", "ca.import.needs")
-			}
-			certificates, err := a.read(chain, maxTextBytes, "assay ca import --help")
-			if err != nil {
-				return err
-			}
-			raw, err := a.keyFile(key)
-			if err != nil {
-				return err
-			}
-			return a.onAuthorities(c, &f, func(ctx context.Context, s *service.Service) error {
-				if err := s.ImportAuthority(ctx, args[0], certificates, raw, place, service.AuthoritySettings{KeyAt: keyAt}); err != nil {
-					return err
-				}
-				return a.done(f.asJSON, map[string]any{"id": args[0]}, "ca.import.done", "ID", args[0])
-			})
-		},
-	}
-	a.dbFlags(c, &f)
-	c.Flags().StringVar(&chain, "chain", "", a.text.Text("flag.ca-chain"))
-	c.Flags().StringVar(&key, "key", "", a.text.Text("flag.ca-key"))
-	c.Flags().StringVar(&place, "key-at", "", a.text.Text("flag.ca-key-at"))
-	return c
 }
 
 func (a *app) caNewCommand() *cobra.Command {

@@ -95,8 +95,12 @@ func (a *app) fail(err error) int {
 		f = &failure{code: exitUsage, what: firstLine(err.Error()), next: "assay help"}
 	}
 	style := a.style(a.err)
-	for line := range strings.SplitSeq(strings.ReplaceAll(key.Redact(f.what), "\t", "  "), "\n") {
-		fmt.Fprintf(a.err, "%s %s\n", style.Level(cause.Refuse, "assay:"), render.Safe(clip(line)))
+	for i, line := range strings.Split(strings.ReplaceAll(key.Redact(f.what), "\t", "  "), "\n") {
+		begin := "      " // below the first line's
+		if i == 0 {
+			begin = style.Level(cause.Refuse, "assay:")
+		}
+		fmt.Fprintf(a.err, "%s %s\n", begin, render.Safe(clip(line)))
 	}
 	if f.next != "" {
 		fmt.Fprintf(a.err, "  %s %s\n", a.text.Text("error.next"), style.Command(render.Safe(key.Redact(f.next))))

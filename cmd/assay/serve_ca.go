@@ -119,7 +119,11 @@ func (a *app) issuing(ctx context.Context, f *caFlags, file *config.Config, s *s
 
 // caError says that the CA cannot be used.
 func (a *app) caError(err error) error {
-	return &failure{code: exitUnavailable, what: a.text.Text("ca.failed", "Why", err), next: "assay ca list"}
+	f := &failure{code: exitUnavailable, what: a.text.Text("ca.failed", "Why", err), next: "assay ca list"}
+	if faults := private.FaultsIn(err); len(faults) > 0 {
+		f.what = a.faults(faults)
+	}
+	return f
 }
 
 // secretAccount is the key of the account at an upstream CA, sealed.
