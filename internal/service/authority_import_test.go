@@ -20,10 +20,12 @@ import (
 
 	"golang.org/x/crypto/ocsp"
 
+	"assay/cause"
 	"assay/internal/issuer"
 	"assay/internal/issuer/private"
 	"assay/internal/issuer/status"
 	"assay/internal/store"
+	"assay/order"
 )
 
 // A member is a CA that was made elsewhere, and those above it.
@@ -326,6 +328,17 @@ func TestImportRefused(t *testing.T) {
 	}
 }
 
+// TestNewBelowEnded: no CA is made below one that ended.
+func TestNewBelowEnded(t *testing.T) {
+	t.Parallel()
+	h := newCAHouse(t)
+	h.pass(21 * 366 * day)
+	_, err := h.NewIssuing(context.Background(), "root-1", nil, AuthoritySettings{Name: private.Name{CommonName: "Low", Organization: "Orchard", Country: "CN"}})
+	if faults := private.FaultsIn(err); len(faults) == 0 || faults[0].Rule != private.RuleEnded {
+		t.Error(err)
+	}
+}
+
 // TestImportAgain: a CA that was retired is taken into use again under another id, and
 // both are revoked where one is.
 func TestImportAgain(t *testing.T) {
@@ -408,8 +421,9 @@ func TestImportedRootFile(t *testing.T) {
 	h, ctx := newCAHouse(t), context.Background()
 	root := h.outside(t, "Root", nil, nil)
 	alone := h.outside(t, "Alone", nil, nil)
+	middle := h.outside(t, "Middle", root, nil)
 	for id, x := range map[string]struct{ m, root *member }{
-		"deep": {h.outside(t, "Deep", h.outside(t, "Middle", root, nil), nil), root}, "alone": {alone, alone},
+		"deep": {h.outside(t, "Deep", middle, nil), root}, "alone": {alone, alone},
 	} {
 		if err := h.brings(t, id, x.m); err != nil {
 			t.Fatal(err)
@@ -423,6 +437,14 @@ func TestImportedRootFile(t *testing.T) {
 		if block, _ := pem.Decode(f.Content); block == nil || !bytes.Equal(block.Bytes, x.root.cert.Raw) {
 			t.Errorf("%s: another root", id)
 		}
+	}
+	// That of a certificate that was not issued here is found by its chain.
+	below := h.outside(t, "Elsewhere", middle, nil).cert
+	if got := h.rootAbove("", []*x509.Certificate{below, middle.cert}); !bytes.Equal(got, root.cert.Raw) {
+		t.Error("elsewhere: another root")
+	}
+	if got := h.rootAbove("", []*x509.Certificate{below}); got != nil {
+		t.Error("what is between is the root")
 	}
 }
 
@@ -441,7 +463,7 @@ func TestEnded(t *testing.T) {
 			if err := h.brings(t, "company", company); err != nil {
 				t.Fatal(err)
 			}
-			answers := h.starts(t, "company")
+			h.starts(t, "company")
 			v := h.issuedFor(t, dv(t, "orchard.net"))
 			leaf := parsed(t, h.certified(t, v))
 			if leaf.NotAfter.After(h.now().Add(20 * day)) {
@@ -459,7 +481,7 @@ func TestEnded(t *testing.T) {
 			if got := h.rowOf(t, "company"); got.State != "ended" {
 				t.Errorf("%+v", got)
 			}
-			answers = h.starts(t, "issuing-1")
+			answers := h.starts(t, "issuing-1")
 			if got := ocspSays(t, answers, leaf, company.cert); got != ocsp.Good {
 				t.Errorf("%d", got)
 			}
@@ -476,5 +498,26 @@ func TestEnded(t *testing.T) {
 				t.Errorf("%s issues", ca.ID())
 			}
 		})
+	}
+}
+
+// TestImportServersOnly: below a CA that is for servers only an order that asks for client
+// authentication fails and says why; one that does not gets its certificate.
+func TestImportServersOnly(t *testing.T) {
+	t.Parallel()
+	h := newCAHouse(t)
+	root := h.outside(t, "Root", nil, nil)
+	err := h.brings(t, "company", h.outside(t, "Company", root, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.starts(t, "company")
+	h.issuedFor(t, dv(t, "orchard.net"))
+	a := dv(t, "orchard.net")
+	a.Order.ClientAuth = true
+	v := h.ready(t, a)
+	h.once(t)
+	if v = h.read(t, v.ID); v.State != order.StateFailed || !slices.Contains(causesIn(v), cause.RequestProductMismatch) {
+		t.Errorf("%s %v", v.State, causesIn(v))
 	}
 }

@@ -62,7 +62,7 @@ func (a *Authority) plan(r *issuer.Request) (*leaf, error) {
 	l := &leaf{names: r.Names, client: r.ClientAuth && !r.Profile.Holds(profile.ServerAuthOnly, r.Now, r.Plan)}
 	if l.client && !a.hierarchy.allows(x509.ExtKeyUsageClientAuth) {
 		return nil, &issuer.Refusal{Problems: []issuer.Problem{{
-			Cause: cause.CSRClientAuthNotIssued, Subject: "order", Parameters: map[string]any{"rule": "path", "oid": oidClientAuth.String()},
+			Cause: cause.RequestProductMismatch, Subject: "order", Parameters: map[string]any{"rule": "client"},
 		}}, Err: errors.New("a certificate above does not let those below it be for TLS clients")}
 	}
 	var err error

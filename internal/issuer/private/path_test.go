@@ -115,7 +115,7 @@ func TestUsesOfThePath(t *testing.T) {
 					}
 					verifies(t, h, done.Certificate, at, x509.ExtKeyUsageClientAuth)
 				case c.server:
-					if !errors.As(err, &refused) || refused.Problems[0].Cause != cause.CSRClientAuthNotIssued {
+					if !errors.As(err, &refused) || refused.Problems[0].Cause != cause.RequestProductMismatch {
 						t.Errorf("certificate %d: %v", i, err)
 					}
 					verifies(t, h, issue(t, a, request(t, "private", "www.orchard.com")), at, x509.ExtKeyUsageServerAuth)
