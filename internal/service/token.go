@@ -105,52 +105,49 @@ func (s *Service) NewToken(ctx context.Context, p Principal, r TokenRequest) (To
 	if err != nil {
 		return TokenView{}, err
 	}
-	maker, err := s.untriedToken(ctx, p)
-	if err != nil {
-		return TokenView{}, err
-	}
 	now := s.now()
 	t := store.Token{
 		ID: id, Tenant: r.Tenant, Account: r.Account, Role: string(r.Role), Scopes: r.Scopes, Name: r.Name, Hash: hash,
 		Created: now, Expires: now.AddDate(0, 0, r.Days),
 	}
-	return unit(ctx, s, func(tx store.Tx) (TokenView, error) {
+	v, err := unit(ctx, s, func(tx store.Tx) (TokenView, error) {
+		if err := s.stays(tx, p); err != nil {
+			return TokenView{}, err
+		}
 		if err := s.ensureAccount(tx, t.Tenant, t.Account, true); err != nil {
 			return TokenView{}, err
 		}
 		if err := tx.PutToken(t); err != nil {
 			return TokenView{}, err
 		}
-		if maker != nil { // somebody has it: it stays
-			if err := tx.PutToken(*maker); err != nil {
-				return TokenView{}, err
-			}
-			s.tokens.forget(maker.ID)
-		}
 		v := tokenView(&t)
 		v.Secret = text
 		return v, s.audit(tx, p, nil, "token.new", "token:"+id, map[string]any{"role": t.Role, "account": t.Account, "scopes": t.Scopes, "days": r.Days, "tenant": t.Tenant})
 	})
+	s.tokens.forget(p.Token)
+	return v, err
 }
 
-// untriedToken is the first token, or one that was recovered, as it is to be once
-// it was used to make another; nil where somebody uses any other one.
-func (s *Service) untriedToken(ctx context.Context, p Principal) (*store.Token, error) {
-	if p.Tenant != RootTenant || p.Account != RootTenant {
-		return nil, nil
-	}
-	t, err := s.Store.Token(ctx, p.Token)
+// stays refuses a token that was revoked or has ended meanwhile to make another.
+// The first token, and one that was recovered, has no end any more once it made one:
+// somebody has it. It is read in the unit, so that no revocation is undone.
+func (s *Service) stays(tx store.Tx, p Principal) error {
+	t, err := tx.Token(p.Token)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
+		return nil // the service itself, and tests: no token was presented
 	}
 	if err != nil {
-		return nil, problemOf(err)
+		return err
 	}
-	if t.Name != tokenFirst && t.Name != tokenRecovered || t.Expires.IsZero() || !t.Revoked.IsZero() {
-		return nil, nil
+	if !t.Revoked.IsZero() || !t.Expires.IsZero() && !s.now().Before(t.Expires) {
+		return &Problem{Kind: Unauthenticated, Message: "service.token.invalid"}
+	}
+	root := t.Tenant == RootTenant && t.Account == RootTenant
+	if !root || t.Name != tokenFirst && t.Name != tokenRecovered || t.Expires.IsZero() {
+		return nil
 	}
 	t.Expires = time.Time{}
-	return t, nil
+	return tx.PutToken(*t)
 }
 
 func (r *TokenRequest) check(p Principal) error {
@@ -221,6 +218,10 @@ func (s *Service) RevokeToken(ctx context.Context, p Principal, id string) (Toke
 		return TokenView{}, problemOf(err)
 	}
 	v, err := unit(ctx, s, func(tx store.Tx) (TokenView, error) {
+		t, err := tx.Token(id) // as of now: when it was revoked first
+		if err != nil {
+			return TokenView{}, err
+		}
 		if t.Revoked.IsZero() {
 			t.Revoked = s.now()
 		}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"assay/internal/store"
 )
 
 // TestFirstToken: the token of the first start ends after a day, unless it was
@@ -81,4 +83,52 @@ func TestRecover(t *testing.T) {
 	if err != nil || len(entries) != 1 || entries[0].Subject != "token:"+v.ID || strings.Contains(string(entries[0].Data), v.Secret) {
 		t.Errorf("%+v, %v", entries, err)
 	}
+}
+
+// TestRevokedTokenStays: a token that is revoked while it makes another makes none,
+// and what the other use knew of it undoes nothing.
+func TestRevokedTokenStays(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	made := b.recovered(t)
+	p, err := b.Authenticate(ctx, made.Secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner := b.Store
+	b.Store = &before{Store: inner, then: func() {
+		b.Store = inner
+		if _, err := b.RevokeToken(ctx, b.who[RoleAdministrator], made.ID); err != nil {
+			t.Error(err)
+		}
+	}}
+	if _, err := b.NewToken(ctx, p, TokenRequest{Role: RoleAuditor}); !problemIs(err, Unauthenticated) {
+		t.Errorf("a token that was revoked made another: %v", err)
+	}
+	kept, err := b.Store.Token(ctx, made.ID)
+	if err != nil || kept.Revoked.IsZero() || kept.Expires.IsZero() {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	if _, err := b.Authenticate(ctx, made.Secret); !problemIs(err, Unauthenticated) {
+		t.Errorf("it lets in again: %v", err)
+	}
+	first := kept.Revoked
+	b.pass(time.Hour)
+	if v, err := b.RevokeToken(ctx, b.who[RoleAdministrator], made.ID); err != nil || v.RevokedAt == nil || !v.RevokedAt.Equal(first) {
+		t.Errorf("revoked twice: %+v, %v", v, err)
+	}
+}
+
+// before is a store that does something before it begins with the next unit.
+type before struct {
+	store.Store
+	then func()
+}
+
+func (b *before) Write(ctx context.Context, fn func(store.Tx) error) error {
+	if then := b.then; then != nil {
+		b.then = nil
+		then()
+	}
+	return b.Store.Write(ctx, fn)
 }

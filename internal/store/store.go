@@ -191,6 +191,8 @@ type Tx interface {
 	PutAccount(a Account) error
 	// EnsureAccount is PutAccount for one that is not there yet, and nothing else.
 	EnsureAccount(a Account) error
+	// PutToken writes a token, or what may change of one that is there: its name, its
+	// end, and that it was revoked. A revocation stays, and when it was.
 	PutToken(t Token) error
 
 	// Append writes an audit entry; its place in the chain comes later.

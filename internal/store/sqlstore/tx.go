@@ -344,7 +344,8 @@ func (t *tx) EnsureAccount(a store.Account) error {
 func (t *tx) PutToken(k store.Token) error {
 	return t.exec(`INSERT INTO tokens (id, tenant, account, role, scopes, name, hash, created_at, expires_at, revoked_at)
 		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)
-		ON CONFLICT (id) DO UPDATE SET name=excluded.name, expires_at=excluded.expires_at, revoked_at=excluded.revoked_at`,
+		ON CONFLICT (id) DO UPDATE SET name=excluded.name, expires_at=excluded.expires_at,
+		revoked_at=CASE WHEN tokens.revoked_at > 0 THEN tokens.revoked_at ELSE excluded.revoked_at END`,
 		k.ID, k.Tenant, k.Account, k.Role, strings.Join(k.Scopes, " "), k.Name, blob(k.Hash), micros(k.Created), micros(k.Expires), micros(k.Revoked))
 }
 

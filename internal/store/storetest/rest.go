@@ -224,6 +224,14 @@ func testPeople(t *testing.T, w *world) {
 	if diff := cmp.Diff(&token, got); err != nil || diff != "" {
 		t.Error(diff, err)
 	}
+	for _, revoked := range []time.Time{{}, noon.Add(time.Hour)} {
+		again := token
+		again.Revoked = revoked
+		w.do(func(tx store.Tx) error { return tx.PutToken(again) })
+		if got, err := w.Token(ctx, "t1"); err != nil || !got.Revoked.Equal(token.Revoked) {
+			t.Errorf("a token that was revoked, written with %v: %+v, %v", revoked, got, err)
+		}
+	}
 	list, err := w.Tokens(ctx, "root", "t1", 1)
 	if err != nil || len(list) != 1 || list[0].ID != "t2" {
 		t.Errorf("%+v, %v", list, err)
