@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -98,7 +99,7 @@ func (a *app) dbBackup(ctx context.Context, f *dbFlags, seal *sealFlags, path st
 	for _, f := range files {
 		r.Files = append(r.Files, f.Name)
 	}
-	if err := a.writeBackup(ctx, raw, files, recipients, r); err != nil {
+	if err := a.writeBackup(ctx, raw, d, files, recipients, r); err != nil {
 		return err
 	}
 	if f.asJSON {
@@ -108,7 +109,7 @@ func (a *app) dbBackup(ctx context.Context, f *dbFlags, seal *sealFlags, path st
 }
 
 // writeBackup writes the file under another name first: what has the name is whole.
-func (a *app) writeBackup(ctx context.Context, raw *sqlstore.Raw, files []copy.File, to []age.Recipient, r *backupResult) (err error) {
+func (a *app) writeBackup(ctx context.Context, raw *sqlstore.Raw, d *depot, files []copy.File, to []age.Recipient, r *backupResult) (err error) {
 	cannot := func(err error) error {
 		return a.usage("assay db backup FILE", "error.write", "Path", r.File, "Why", a.why(err))
 	}
@@ -121,13 +122,16 @@ func (a *app) writeBackup(ctx context.Context, raw *sqlstore.Raw, files []copy.F
 	sum := sha256.New()
 	count := &counter{w: io.MultiWriter(out, sum)}
 	var w *backup.Writer
-	start := func(schema int64) (*backup.Writer, error) {
-		if schema == 0 {
+	start := func(s copy.Snapshot) (*backup.Writer, error) {
+		if s.Schema == 0 {
 			return nil, a.usage("assay serve", "db.empty", "Database", r.Database)
 		}
-		r.Schema, r.At = schema, a.now().UTC().Truncate(time.Millisecond)
+		if err := a.keyFits(ctx, d, files, s); err != nil {
+			return nil, err
+		}
+		r.Schema, r.At = s.Schema, a.now().UTC().Truncate(time.Millisecond)
 		var err error
-		w, err = backup.NewWriter(count, backup.Header{Assay: review.Engine, Schema: schema, Engine: r.Engine, At: r.At}, to...)
+		w, err = backup.NewWriter(count, backup.Header{Assay: review.Engine, Schema: s.Schema, Engine: r.Engine, At: r.At}, to...)
 		return w, err
 	}
 	progress, end := a.rows("db.backing-up")
@@ -147,6 +151,21 @@ func (a *app) writeBackup(ctx context.Context, raw *sqlstore.Raw, files []copy.F
 	}
 	r.Tables, r.Rows = tableViews(r.all)
 	r.Digest, r.Bytes, r.SHA256 = copy.Whole(r.all), count.n, fmt.Sprintf("%x", sum.Sum(nil))
+	return nil
+}
+
+// keyFits refuses a key file that does not open what the database keeps sealed: what
+// is restored with it would serve nobody. The content is tried that is backed up.
+func (a *app) keyFits(ctx context.Context, d *depot, files []copy.File, s copy.Snapshot) error {
+	ring, err := s.Secret(secretRing)
+	if err != nil || ring == nil { // nil: it never served
+		return err
+	}
+	i := slices.IndexFunc(files, func(f copy.File) bool { return f.Name == keyName })
+	key := secret.KeyText{Path: d.keyFile, Content: files[i].Content}
+	if _, err := secret.Open(ctx, secret.Config{Master: key, Ring: ring, Rand: rand.Reader}); err != nil {
+		return a.unreadable("assay db backup FILE --key-file FILE"+d.dataFlag(), "db.backup-other-key", "Path", d.keyFile, "Database", d.name(), "Why", a.why(err))
+	}
 	return nil
 }
 

@@ -140,7 +140,7 @@ func (a *app) proveBackup(ctx context.Context, stage *swap.Stage, path string, i
 	if err != nil {
 		return a.databaseError(err, trial)
 	}
-	r.Audit, err = a.provenAudit(ctx, db, stage.Path(keyName))
+	r.Audit, err = a.provenAudit(ctx, db, stage.Path(keyName), r.File)
 	err = errors.Join(err, db.Close())
 	for _, ending := range []string{".lock", "-wal", "-shm"} {
 		// The log is empty: whoever closes a database last has written it back.
@@ -152,12 +152,15 @@ func (a *app) proveBackup(ctx context.Context, stage *swap.Stage, path string, i
 	return err
 }
 
-func (a *app) provenAudit(ctx context.Context, db store.Store, key string) (*service.AuditResult, error) {
+func (a *app) provenAudit(ctx context.Context, db store.Store, key, backup string) (*service.AuditResult, error) {
 	h := &house{Store: db}
 	if _, err := db.Secret(ctx, secretRing); errors.Is(err, store.ErrNotFound) {
 		return &service.AuditResult{Valid: true}, nil // it never served: there is nothing yet
 	}
-	if err := a.unlock(ctx, h, key); err != nil {
+	err := a.unlockOr(ctx, h, key, func(why error) error {
+		return a.unreadable("assay db restore OTHER-FILE --check", "db.restore-other-key", "Path", backup, "Why", a.why(why))
+	})
+	if err != nil {
 		return nil, err
 	}
 	r, err := service.VerifyAudit(ctx, db, h.publicKey())

@@ -145,12 +145,19 @@ var errAuditKey = errors.New("the audit log's key does not open")
 
 // unlock opens the ring of data keys and the audit log's key with a key file.
 func (a *app) unlock(ctx context.Context, h *house, path string) error {
+	return a.unlockOr(ctx, h, path, func(why error) error {
+		return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", a.why(why))
+	})
+}
+
+// unlockOr is unlock where locked is what is said of a key file that does not fit.
+func (a *app) unlockOr(ctx context.Context, h *house, path string, locked func(why error) error) error {
 	ring, err := h.Store.Secret(ctx, secretRing)
 	if err != nil {
 		return a.databaseError(err, h.name)
 	}
 	if h.secrets, err = secret.Open(ctx, secret.Config{Master: secret.KeyFile{Path: path}, Ring: ring, Rand: rand.Reader}); err != nil {
-		return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", a.why(err))
+		return locked(err)
 	}
 	sealed, err := h.Store.Secret(ctx, secretAudit)
 	if err != nil {
@@ -158,7 +165,7 @@ func (a *app) unlock(ctx context.Context, h *house, path string) error {
 	}
 	seed, err := h.secrets.Open(secretAudit, sealed)
 	if err != nil || len(seed) != ed25519.SeedSize {
-		return a.usage("assay serve --key-file FILE", "serve.key", "Path", path, "Why", a.why(errAuditKey))
+		return locked(errAuditKey)
 	}
 	h.auditKey = ed25519.NewKeyFromSeed(seed)
 	return nil

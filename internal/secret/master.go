@@ -49,7 +49,7 @@ func (f KeyFile) Create(at time.Time, rand io.Reader) error {
 }
 
 // Key reads the file.
-func (f KeyFile) Key(context.Context) ([]byte, error) {
+func (f KeyFile) Key(ctx context.Context) ([]byte, error) {
 	content, err := ReadPrivateFile(f.Path, maxKeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &FileError{Kind: FileMissing, Path: f.Path}
@@ -57,7 +57,18 @@ func (f KeyFile) Key(context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
 	}
-	for line := range strings.Lines(string(content)) {
+	return KeyText{Path: f.Path, Content: content}.Key(ctx)
+}
+
+// A KeyText is a master key in the content of a file, which was read from Path.
+type KeyText struct {
+	Path    string
+	Content []byte
+}
+
+// Key reads the content.
+func (t KeyText) Key(context.Context) ([]byte, error) {
+	for line := range strings.Lines(string(t.Content)) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
@@ -67,7 +78,7 @@ func (f KeyFile) Key(context.Context) ([]byte, error) {
 		}
 		break
 	}
-	return nil, &FileError{Kind: FileNoKey, Path: f.Path}
+	return nil, &FileError{Kind: FileNoKey, Path: t.Path}
 }
 
 // parseKey reads a key as 32 raw bytes, as base64, or as a line of a key file.

@@ -30,10 +30,17 @@ type File struct {
 	Content []byte
 }
 
+// A Snapshot is what of a database decides whether and how it is backed up.
+type Snapshot struct {
+	Schema int64 // the version of the tables
+	// Secret reads what the database keeps sealed; nil: there is no such thing.
+	Secret func(id string) ([]byte, error)
+}
+
 // Export writes the content of a database, as it is at one moment, and files that
-// belong to it into the backup that start begins for the version of the tables.
-// The database can be in use, and of any version. The caller closes the backup.
-func Export(ctx context.Context, from Database, files []File, start func(schema int64) (*backup.Writer, error), progress Progress) (all []Table, err error) {
+// belong to it into the backup that start begins for it. The database can be in use,
+// and of any version. The caller closes the backup.
+func Export(ctx context.Context, from Database, files []File, start func(Snapshot) (*backup.Writer, error), progress Progress) (all []Table, err error) {
 	if progress == nil {
 		progress = func(string, int64) {}
 	}
@@ -46,7 +53,20 @@ func Export(ctx context.Context, from Database, files []File, start func(schema 
 	if err != nil {
 		return nil, fmt.Errorf("the version of the tables: %w", err)
 	}
-	w, err := start(version)
+	there, err := present(ctx, conn, from.Engine())
+	if err != nil {
+		return nil, err
+	}
+	w, err := start(Snapshot{Schema: version, Secret: func(id string) (sealed []byte, err error) {
+		if !slices.Contains(there, "secrets") {
+			return nil, nil
+		}
+		err = conn.QueryRowContext(ctx, "SELECT sealed FROM secrets WHERE id = $1", id).Scan(&sealed)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, nil
+		}
+		return sealed, err
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -57,10 +77,6 @@ func Export(ctx context.Context, from Database, files []File, start func(schema 
 		if err := errors.Join(w.Part(filePart+f.Name), w.Row(f.Content)); err != nil {
 			return nil, err
 		}
-	}
-	there, err := present(ctx, conn, from.Engine())
-	if err != nil {
-		return nil, err
 	}
 	for _, name := range there {
 		t, err := export(ctx, conn, name, w, progress)

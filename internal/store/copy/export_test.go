@@ -33,9 +33,9 @@ func export(t *testing.T, db copy.Database, i *age.X25519Identity, files ...copy
 	t.Helper()
 	var b bytes.Buffer
 	var w *backup.Writer
-	all, err := copy.Export(ctx, db, files, func(version int64) (_ *backup.Writer, err error) {
-		schema = version
-		w, err = backup.NewWriter(&b, backup.Header{Schema: version, Engine: db.Engine(), At: noon}, i.Recipient())
+	all, err := copy.Export(ctx, db, files, func(s copy.Snapshot) (_ *backup.Writer, err error) {
+		schema = s.Schema
+		w, err = backup.NewWriter(&b, backup.Header{Schema: schema, Engine: db.Engine(), At: noon}, i.Recipient())
 		return w, err
 	}, nil)
 	if err != nil {
