@@ -250,7 +250,11 @@ func (s *Service) hide(tx store.Tx, o *store.Order) ([]store.Due, map[string]any
 // contacts, and what reviews kept of them, also where the order was deleted. The
 // audit chain holds none.
 func (s *Service) Erase(ctx context.Context, p Principal, id string, version int64) (*View, error) {
-	return s.do(ctx, p, id, version, step{needs: MayErase, name: "erase", change: s.erase})
+	v, err := s.do(ctx, p, id, version, step{needs: MayErase, name: "erase", change: s.erase})
+	if err == nil {
+		s.scrub(context.WithoutCancel(ctx))
+	}
+	return v, err
 }
 
 func (s *Service) erase(tx store.Tx, o *store.Order) ([]store.Due, map[string]any, error) {

@@ -519,7 +519,7 @@ func (s *Service) EraseDossier(ctx context.Context, p Principal, id string) (*Do
 	if _, err := s.findDossier(ctx, p, id, MayErase); err != nil {
 		return nil, err
 	}
-	return unit(ctx, s, func(tx store.Tx) (*DossierView, error) {
+	v, err := unit(ctx, s, func(tx store.Tx) (*DossierView, error) {
 		d, err := tx.DossierNow(p.Tenant, id)
 		if err != nil {
 			return nil, err
@@ -533,4 +533,8 @@ func (s *Service) EraseDossier(ctx context.Context, p Principal, id string) (*Do
 		}
 		return s.dossierView(d)
 	})
+	if err == nil {
+		s.scrub(context.WithoutCancel(ctx))
+	}
+	return v, err
 }

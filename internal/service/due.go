@@ -75,6 +75,7 @@ func (s *Service) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { s.sealing(ctx) })
 	running.Go(func() { s.keepHouse(ctx) })
+	running.Go(func() { s.scrubbing(ctx) })
 	running.Go(func() { s.noticing(ctx) })
 	running.Go(func() { s.reminding(ctx) })
 	running.Go(func() { s.certifying(ctx) })

@@ -32,6 +32,39 @@ func (s *Service) keepHouse(ctx context.Context) {
 	}
 }
 
+// scrubAgain is when the database is asked again to let go of what was erased.
+const scrubAgain = time.Minute
+
+// scrub has the database let go of what was erased, now or a little later: somebody
+// may be reading.
+func (s *Service) scrub(ctx context.Context) {
+	if err := s.Store.Scrub(ctx); err == nil {
+		return
+	}
+	select {
+	case s.unclean <- struct{}{}:
+	default: // it is known already
+	}
+}
+
+// scrubbing tries again what could not be done at once, or not before the process of
+// before ended.
+func (s *Service) scrubbing(ctx context.Context) {
+	for {
+		s.scrub(ctx)
+		select {
+		case <-s.unclean:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-s.work.wait(scrubAgain):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // prune removes what retention lets go, batch by batch.
 func (s *Service) prune(ctx context.Context) error {
 	for {

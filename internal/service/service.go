@@ -117,6 +117,7 @@ type Service struct {
 	listed    chan struct{} // a CRL is due
 	// listsUntil is how long the lease of the lists is ours, in microseconds since 1970.
 	listsUntil atomic.Int64
+	unclean    chan struct{} // something that was erased is in the database's log
 	mails      chan struct{} // one for each connection to the mail server
 	work       worker
 	crowd      crowd // who applies
@@ -162,7 +163,7 @@ func New(c Config) (*Service, error) {
 	if c.NoticeLease == 0 {
 		c.NoticeLease = 5 * time.Minute
 	}
-	s := &Service{Config: c, woken: make(chan struct{}, 1), certified: make(chan struct{}, 1), listed: make(chan struct{}, 1), mails: make(chan struct{}, mailsAtOnce)}
+	s := &Service{Config: c, woken: make(chan struct{}, 1), certified: make(chan struct{}, 1), listed: make(chan struct{}, 1), unclean: make(chan struct{}, 1), mails: make(chan struct{}, mailsAtOnce)}
 	if s.Owner == "" {
 		id, err := s.random(8)
 		if err != nil {

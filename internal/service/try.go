@@ -59,16 +59,14 @@ func (s *Service) TryProfile(ctx context.Context, p Principal, toml []byte, lang
 		return nil, &Problem{Kind: Invalid, Message: "service.profile-file", Pairs: []any{"Why", err.Error()}, Err: err}
 	}
 	all := store.ReviewFilter{Tenant: p.Tenant}
-	t, err := s.trial(ctx, p, all, lang, func(r *review.Report) (*profile.Profile, time.Time) {
+	// No answer to a request is kept: findings show what an erasure is to take away,
+	// and a trial that is asked for again changes nothing.
+	return s.trial(ctx, p, all, lang, func(r *review.Report) (*profile.Profile, time.Time) {
 		if r.Profile.Name != fresh.Name && r.Profile.Name != fresh.Inherits {
 			return nil, time.Time{}
 		}
 		return fresh, r.At
 	})
-	if err != nil {
-		return nil, err
-	}
-	return answered(ctx, s, t)
 }
 
 // Forecast judges the newest review of every open order of the tenant as of a

@@ -64,6 +64,10 @@ type Store interface {
 	Write(ctx context.Context, fn func(tx Tx) error) error
 	// Engine is "sqlite" or "postgres".
 	Engine() string
+	// Scrub has what was erased leave the engine's own log as well; who writes waits for
+	// it a moment at most. ErrUnavailable: others use the log, so that it stays; the
+	// caller can try again. PostgreSQL's log is its operator's: there it does nothing.
+	Scrub(ctx context.Context) error
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
 	Close() error

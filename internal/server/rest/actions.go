@@ -32,7 +32,7 @@ func actionOperations() []*Operation {
 		post("cancel", "Cancel an order", "Nothing is looked at any more; the order ends. Where another CA may be issuing for it, it stays in the state cancelling until that CA has answered; what it issued is revoked.", Orders.Cancel),
 		post("resume", "Resume checks", "Checks that were paused, because they kept finding the same, go on.", Orders.Resume),
 		resubmit,
-		post("erase", "Erase personal data", "The organization, the people and what was seen are removed from an order that ended, beyond recovery. The audit chain stays whole.", Orders.Erase),
+		post("erase", "Erase personal data", "The organization, the people and what was seen are removed from an order that ended, and from the database beyond recovery; backups made before have them still, and so has a log that PostgreSQL keeps. The audit chain stays whole.", Orders.Erase),
 	}
 }
 

@@ -81,7 +81,7 @@ func dossierOperations() []*Operation {
 	body := &Body{Type: service.DossierRequest{}, Description: "What it is about.", Example: exampleDossierRequest()}
 	submit := post("submit", "Submit a dossier", "A draft goes to the reviewers and cannot be changed while they look, nor once it is approved. What the rules refuse is refused here, with the findings.")
 	submit.Problems, submit.run = append(submit.Problems, service.Refused), runDossier(Files.SubmitDossier)
-	erase := post("erase", "Erase a dossier", "What is personal of it, its claims, calls and letters is removed beyond recovery, and it counts for no order any more. The audit chain stays whole.")
+	erase := post("erase", "Erase a dossier", "What is personal of it, its claims, calls and letters is removed, from the database beyond recovery, and it counts for no order any more. The audit chain stays whole.")
 	erase.run = runDossier(func(s Files, ctx context.Context, p service.Principal, id string, _ int64) (*service.DossierView, error) {
 		return s.EraseDossier(ctx, p, id)
 	})

@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"assay/internal/service"
+	"assay/internal/store"
 )
 
 // TestErasedAnswer: what an order is erased of is in no answer that was kept, and
@@ -35,6 +37,27 @@ func TestErasedAnswer(t *testing.T) {
 	got := w.ask(http.MethodPost, "/api/v1/orders", w.root, body, headers...)
 	if got.StatusCode != http.StatusNotFound || strings.Contains(string(got.body), "Ada") {
 		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+}
+
+// TestTrialNotKept: what a trial shows of orders is in no answer that was kept, where
+// an erasure of one of them would not find it.
+func TestTrialNotKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{}, real)
+	headers := []string{"Content-Type", "application/toml", "Idempotency-Key", "try"}
+	for range 2 {
+		got := w.ask(http.MethodPost, Base+"/profiles/try", w.root, "name = \"cloud\"\ntitle = \"T\"\nversion = \"1\"\ninherits = \"cloud\"\n", headers...)
+		if got.StatusCode != http.StatusOK || got.Header.Get("Idempotency-Replayed") != "" {
+			t.Fatalf("%d %s", got.StatusCode, got.body)
+		}
+	}
+	p, err := w.service.Authenticate(t.Context(), w.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := w.service.Store.Request(t.Context(), p.Token, "try"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("kept: %+v, %v", kept, err)
 	}
 }
 

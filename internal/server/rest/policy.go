@@ -9,7 +9,7 @@ import (
 
 func policyOperations() []*Operation {
 	try := route(http.MethodPost, "/profiles/try", "try-profile", "policy", "Try a profile",
-		"Judges the newest review of every order again by the profile in the body: whose verdict would change? Nothing is looked at anew, and nothing is kept.", keyParam())
+		"Judges the newest review of every order again by the profile in the body: whose verdict would change? Nothing is looked at anew, and nothing is kept, no answer under a key either: asked again it is judged anew.", keyParam())
 	at := timeParam("at", "The time to judge at.", "2027-03-15T00:00:00Z")
 	at.Required = true
 	forecast := route(http.MethodGet, "/forecast", "forecast", "policy", "Forecast a date",

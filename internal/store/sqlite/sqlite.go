@@ -224,7 +224,8 @@ func vacuum(ctx context.Context, db *sqlstore.DB, to string) error {
 func dsn(path string) string {
 	v := url.Values{}
 	for _, p := range []string{
-		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)", "cache_size(-8000)", "temp_store(MEMORY)",
+		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", fmt.Sprintf("busy_timeout(%d)", busyTimeout), "cache_size(-8000)", "temp_store(MEMORY)",
+		"secure_delete(1)",         // what is erased does not stay in what is free
 		"wal_autocheckpoint(4000)", // 16 MB: a page that many commits change is copied back once
 	} {
 		v.Add("_pragma", p)
@@ -236,10 +237,42 @@ func dialect() sqlstore.Dialect {
 	return sqlstore.Dialect{
 		Name: "sqlite", Begin: "BEGIN IMMEDIATE", Lanes: 1,
 		Translate: translate, Retry: func(error) bool { return false }, Unsure: unsure,
+		Scrub: scrub,
 		// No end to it: a statement that is interrupted takes the transaction with it.
 		Deadline: func() (context.Context, context.CancelFunc) { return context.Background(), func() {} },
 	}
 }
+
+// scrubWait is how long the log waits for those who use it, in milliseconds: who
+// writes waits for as long.
+const scrubWait = 100
+
+// scrub writes the log back into the file and empties it: the pages of before an
+// erasure are in it. A connection that must not write can do so
+// (https://www.sqlite.org/pragma.html#pragma_query_only).
+func scrub(ctx context.Context, read *sql.DB) error {
+	conn, err := read.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", scrubWait)); err != nil {
+		return err
+	}
+	var busy, frames, done int
+	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done)
+	_, back := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("PRAGMA busy_timeout = %d", busyTimeout))
+	if err := errors.Join(err, back); err != nil {
+		return err
+	}
+	if busy != 0 {
+		return fmt.Errorf("%w: others use its log", store.ErrUnavailable)
+	}
+	return nil
+}
+
+// busyTimeout is how long a connection waits for another one, in milliseconds.
+const busyTimeout = 5000
 
 // unsure: what was written may be read again when the file is opened next,
 // although the disk did not say that it has it.

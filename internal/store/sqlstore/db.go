@@ -40,6 +40,9 @@ type Dialect struct {
 	// leaves must not break the commit of others.
 	Deadline func() (context.Context, context.CancelFunc)
 
+	// Scrub empties the engine's log; nil: that is not ours to do.
+	Scrub func(ctx context.Context, read *sql.DB) error
+
 	// watch sees every statement that looks for rows; for tests of their plans.
 	watch func(query string, args []any)
 }
@@ -76,6 +79,14 @@ func New(d Dialect, write, read *sql.DB, closers ...func() error) *DB {
 
 // Engine names the engine.
 func (db *DB) Engine() string { return db.dialect.Name }
+
+// Scrub has what was erased leave the engine's log.
+func (db *DB) Scrub(ctx context.Context) error {
+	if db.dialect.Scrub == nil {
+		return nil
+	}
+	return db.wrap(db.dialect.Scrub(ctx, db.read))
+}
 
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error {
