@@ -30,8 +30,8 @@ func (a *app) tokenNewCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			r.Role = service.Role(role)
 			return a.interruptible(c, func(ctx context.Context) error {
-				var t service.TokenView
-				if err := a.call(ctx, client.Call{Method: http.MethodPost, Path: "/tokens", Body: r}, &t); err != nil {
+				t, err := a.newToken(ctx, r)
+				if err != nil {
 					return err
 				}
 				if asJSON {
@@ -53,6 +53,30 @@ func (a *app) tokenNewCommand() *cobra.Command {
 	f.StringSliceVar(&r.Scopes, "scope", nil, a.text.Text("flag.scope"))
 	f.BoolVar(&asJSON, "json", false, a.text.Text("flag.json"))
 	return c
+}
+
+// newToken makes a token. Where the answer with it was lost on the way, the repeated
+// request is answered without it: that one is revoked, since nobody has it, and
+// another is made.
+func (a *app) newToken(ctx context.Context, r service.TokenRequest) (t service.TokenView, err error) {
+	for range 2 {
+		t = service.TokenView{}
+		if err := a.call(ctx, client.Call{Method: http.MethodPost, Path: "/tokens", Body: r}, &t); err != nil || t.Secret != "" {
+			return t, err
+		}
+		if err = a.revokeToken(ctx, t.ID); err != nil {
+			break
+		}
+	}
+	lost := &failure{code: exitUnavailable, what: a.text.Text("token.lost", "ID", render.Safe(t.ID)), next: "assay token new --role " + quoteArgument(string(r.Role))}
+	if err != nil { // it lets in still
+		lost.next = "assay token revoke " + quoteArgument(t.ID)
+	}
+	return t, lost
+}
+
+func (a *app) revokeToken(ctx context.Context, id string) error {
+	return a.noticeCall(ctx, client.Call{Method: http.MethodDelete, Path: "/tokens/" + url.PathEscape(id)}, nil, "assay token list")
 }
 
 func (a *app) tokenListCommand() *cobra.Command {
@@ -126,7 +150,7 @@ func (a *app) tokenRevokeCommand() *cobra.Command {
 				if parts := strings.Split(id, "_"); len(parts) > 1 {
 					id = parts[1]
 				}
-				return a.call(ctx, client.Call{Method: http.MethodDelete, Path: "/tokens/" + url.PathEscape(id)}, nil)
+				return a.revokeToken(ctx, id)
 			})
 		},
 	}
