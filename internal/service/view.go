@@ -201,7 +201,7 @@ func readCursor(text string) (store.OrderKeyset, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	at, id, ok := strings.Cut(string(raw), ".")
 	micros, e := strconv.ParseInt(at, 36, 64)
-	if err != nil || e != nil || !ok || len(text) > 200 || strings.ContainsRune(id, 0) || !utf8.ValidString(id) {
+	if err != nil || e != nil || !ok || id == "" || len(text) > 200 || strings.ContainsRune(id, 0) || !utf8.ValidString(id) {
 		return store.OrderKeyset{}, &Problem{Kind: Invalid, Message: "service.cursor"}
 	}
 	return store.OrderKeyset{Created: time.UnixMicro(micros).UTC(), ID: id}, nil

@@ -67,7 +67,7 @@ func TestHostileText(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{}, real)
 	for _, path := range []string{
-		"/orders/%00", "/orders/%ff", "/orders?account=%00", "/orders?cursor=MC4A", "/tokens?cursor=%ff", "/accounts/%00", "/audit?actor=%00",
+		"/orders/%00", "/orders/%ff", "/orders?account=%00", "/orders?cursor=MC4A", "/orders?cursor=YWJjLg", "/tokens?cursor=%ff", "/accounts/%00", "/audit?actor=%00",
 		"/notices?cursor=" + base64.RawURLEncoding.EncodeToString([]byte("1 a\x00 b")), "/notices?cursor=" + base64.RawURLEncoding.EncodeToString([]byte("1 a \xff")),
 	} {
 		if got := w.ask(http.MethodGet, "/api/v1"+path, w.root, ""); got.StatusCode != http.StatusBadRequest {
