@@ -143,7 +143,7 @@ func (a *app) watched(e *service.Event, v *service.View, asJSON bool) error {
 	p.Line(p.Faint(e.At.Local().Format(time.TimeOnly)) + " " + p.Bold(action) + " " + a.stateWord(v.State, v.Reason))
 	for i := range v.Findings {
 		if f := &v.Findings[i]; f.Level.Blocks() && f.ExplainedBy == "" {
-			p.FindingLine(a.text.Text("level."+string(f.Level)), f, true)
+			p.FindingLine("", f, true)
 		}
 	}
 	if v.NextCheck != nil && v.State.Open() {

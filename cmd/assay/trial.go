@@ -80,7 +80,7 @@ func (a *app) showTrial(t *service.Trial, asJSON bool) error {
 		was, would := a.text.Text("verdict."+string(c.Was)), a.text.Text("verdict."+string(c.Would))
 		p.Line(p.Bold(c.Order) + " " + render.Safe(c.Name) + "  " + was + " → " + p.Verdict(c.Would, would))
 		for j := range c.Added {
-			p.FindingLine(a.text.Text("level."+string(c.Added[j].Level)), &c.Added[j], true)
+			p.FindingLine("", &c.Added[j], true)
 		}
 		if len(c.Gone) > 0 {
 			gone := make([]string, len(c.Gone))

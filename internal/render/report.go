@@ -55,10 +55,14 @@ func (p *Page) findings(r *review.Report, o Options) {
 }
 
 // FindingLine writes a finding in a line, its level before it and a word of
-// what became of it; with found, what was found below.
+// what became of it, "" where nothing is to be said of that; with found, what was
+// found below.
 func (p *Page) FindingLine(word string, f *review.Finding, found bool) {
-	mark := p.symbol(f.Level) + " " + word
-	if f.Level != cause.Pass {
+	mark := p.symbol(f.Level)
+	if word != "" {
+		mark += " " + word
+	}
+	if word == "" || f.Level != cause.Pass {
 		mark += " " + p.levelWord(f.Level)
 	}
 	p.hang(" "+p.Level(f.Level, mark)+"  ", 3+Width(mark), p.subject(f.Subject)+p.Text.Text("punctuation.colon")+f.Title, nil)

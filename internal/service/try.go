@@ -42,7 +42,8 @@ type Changed struct {
 	Profile string         `json:"profile"`
 	Was     review.Verdict `json:"was"`
 	Would   review.Verdict `json:"would"`
-	// Added are findings that would be there, Gone the causes that would not.
+	// Added are findings that would be in the way, or at another level than now; Gone
+	// the causes that would not be any more.
 	Added []review.Finding `json:"added"`
 	Gone  []cause.ID       `json:"gone"`
 }
@@ -154,20 +155,24 @@ func (s *Service) judgedAgain(old *review.Report, o *store.OrderRow, prof *profi
 	again.Localize(lang)
 	c := &Changed{Order: o.ID, Name: o.Name, State: o.State, Profile: prof.Name, Was: old.Verdict, Would: again.Verdict, Added: []review.Finding{}, Gone: []cause.ID{}}
 	for i := range again.Findings {
-		if !has(old, again.Findings[i].ID) && again.Findings[i].Level.Blocks() {
-			c.Added = append(c.Added, again.Findings[i])
+		if f := &again.Findings[i]; f.Level.Blocks() && levelIn(old, f.ID) != f.Level {
+			c.Added = append(c.Added, *f)
 		}
 	}
 	for i := range old.Findings {
-		if f := &old.Findings[i]; !has(again, f.ID) && f.Level.Blocks() && !slices.Contains(c.Gone, f.Cause) {
+		if f := &old.Findings[i]; f.Level.Blocks() && !levelIn(again, f.ID).Blocks() && !slices.Contains(c.Gone, f.Cause) {
 			c.Gone = append(c.Gone, f.Cause)
 		}
 	}
 	return c
 }
 
-func has(r *review.Report, id string) bool {
-	return slices.ContainsFunc(r.Findings, func(f review.Finding) bool { return f.ID == id })
+// levelIn is the level of a finding in a report, [cause.Pass] where it is not in it.
+func levelIn(r *review.Report, id string) cause.Level {
+	if i := slices.IndexFunc(r.Findings, func(f review.Finding) bool { return f.ID == id }); i >= 0 {
+		return r.Findings[i].Level
+	}
+	return cause.Pass
 }
 
 // again judges what was seen once more.

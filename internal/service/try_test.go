@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"assay/evidence"
 	"assay/internal/store"
 	"assay/order"
+	"assay/profile"
 	"assay/review"
 )
 
@@ -179,5 +181,50 @@ func TestWithoutAge(t *testing.T) {
 		if withoutAge(r); r.Verdict != want {
 			t.Errorf("%s: %s", state, r.Verdict)
 		}
+	}
+}
+
+// TestTryLevel: where only the level of a finding changes, that is why.
+func TestTryLevel(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBed(t), context.Background()
+	var last *View
+	for range 2 { // one more order for a name is a warning
+		v, err := b.Apply(ctx, b.who[RoleApplicant], dv(t, "shop.orchard.net"))
+		if err != nil {
+			t.Fatal(err, findings(err))
+		}
+		last = v
+	}
+	toml := []byte("name = \"strict\"\ntitle = \"Strict\"\nversion = \"1\"\ninherits = \"cloud\"\n[levels]\n\"request.open-order-exists\" = \"refuse\"\n")
+	trial, err := b.TryProfile(ctx, b.who[RoleAuditor], toml, "en")
+	if err != nil || len(trial.Changed) != 1 {
+		t.Fatalf("%+v, %v", trial, err)
+	}
+	c := trial.Changed[0]
+	if c.Order != last.ID || len(c.Added) != 1 || c.Added[0].Cause != cause.RequestOpenOrderExists || c.Added[0].Level != cause.Refuse || len(c.Gone) != 0 {
+		t.Errorf("%+v", c)
+	}
+	strict, err := profile.Parse(toml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cloud, err := profile.Named("cloud")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := b.Store.Review(ctx, last.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := b.report(ctx, kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := b.again(old, strict, old.At)
+	refused.Order, refused.Observations = old.Order, old.Observations
+	back := b.judgedAgain(refused, &store.OrderRow{ID: last.ID}, cloud, old.At, "en")
+	if back == nil || len(back.Added) != 0 || !slices.Equal(back.Gone, []cause.ID{cause.RequestOpenOrderExists}) {
+		t.Errorf("and back: %+v", back)
 	}
 }
