@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -46,8 +47,12 @@ func (a *app) forecastCommand() *cobra.Command {
 			if at == "" {
 				return a.usage("assay forecast --at 2027-03-15", "forecast.needs-date")
 			}
-			if len(at) == len("2027-03-15") {
+			given := at
+			if _, err := time.Parse(time.DateOnly, at); err == nil {
 				at += "T00:00:00Z" // rules change at midnight UTC
+			}
+			if _, err := time.Parse(time.RFC3339, at); err != nil {
+				return a.usage("assay forecast --at 2027-03-15", "forecast.date", "At", given)
 			}
 			return a.interruptible(c, func(ctx context.Context) error {
 				var t service.Trial
@@ -74,11 +79,18 @@ func (a *app) showTrial(t *service.Trial, asJSON bool) error {
 	}
 	p := a.page()
 	p.Strong(0, a.text.Text("trial.summary", "Judged", t.Judged, "Changed", len(t.Changed)+t.More))
+	if t.Renewals > 0 {
+		p.Weak(0, a.text.Text("trial.renewals", "Count", t.Renewals))
+	}
 	for i := range t.Changed {
 		c := &t.Changed[i]
 		p.Blank()
 		was, would := a.text.Text("verdict."+string(c.Was)), a.text.Text("verdict."+string(c.Would))
-		p.Line(p.Bold(c.Order) + " " + render.Safe(c.Name) + "  " + was + " → " + p.Verdict(c.Would, would))
+		name := render.Safe(c.Name)
+		if c.Renewal {
+			name += " (" + a.text.Text("trial.renewal") + ")"
+		}
+		p.Line(p.Bold(c.Order) + " " + name + "  " + was + " → " + p.Verdict(c.Would, would))
 		for j := range c.Added {
 			p.FindingLine("", &c.Added[j], true)
 		}

@@ -22,6 +22,9 @@ type Trial struct {
 	// little (their data were erased).
 	Judged  int `json:"judged"`
 	Skipped int `json:"skipped,omitempty"`
+	// Renewals is for how many of the judged reviews a certificate was issued that is to
+	// be renewed.
+	Renewals int `json:"renewals,omitempty"`
 	// Changed are the orders whose verdict would be another; at most [MaxChanged].
 	Changed []Changed `json:"changed"`
 	// More is how many further ones there are.
@@ -36,7 +39,10 @@ const MaxChanged = 1000
 
 // A Changed is one order whose verdict would be another.
 type Changed struct {
-	Order   string         `json:"order"`
+	Order string `json:"order"`
+	// Renewal is set where the order's certificate is in force: what would be judged
+	// otherwise is an order like it, that renews it.
+	Renewal bool           `json:"renewal,omitempty"`
 	Name    string         `json:"name"`
 	State   order.State    `json:"state"`
 	Profile string         `json:"profile"`
@@ -70,10 +76,14 @@ func (s *Service) TryProfile(ctx context.Context, p Principal, toml []byte, lang
 	})
 }
 
-// Forecast judges the newest review of every open order of the tenant as of a
-// later time: which will the dated rules fail, and why. The order and its values
-// move along, and lists count as young as they were, so that nothing fails for
-// having grown old.
+// farthestForecast is how many years ahead a forecast looks: rules that begin later
+// are announced by nobody.
+const farthestForecast = 20
+
+// Forecast judges the newest review of every open order of the tenant, and of every
+// certificate that is to be renewed, as of a later time: which will the dated rules
+// fail, and why. The order and its values move along, and lists count as young as
+// they were, so that nothing fails for having grown old.
 func (s *Service) Forecast(ctx context.Context, p Principal, at time.Time, lang cause.Language) (*Trial, error) {
 	if err := allow(p, MayReadOrders); err != nil {
 		return nil, err
@@ -81,7 +91,10 @@ func (s *Service) Forecast(ctx context.Context, p Principal, at time.Time, lang 
 	if !at.After(s.now()) {
 		return nil, &Problem{Kind: Invalid, Message: "service.forecast-past", Pairs: []any{"At", at.Format(time.RFC3339)}}
 	}
-	open := store.ReviewFilter{Tenant: p.Tenant, Open: true}
+	if last := s.now().AddDate(farthestForecast, 0, 0); at.After(last) {
+		return nil, &Problem{Kind: Invalid, Message: "service.forecast-far", Pairs: []any{"At", at.Format(time.RFC3339), "Years", farthestForecast}}
+	}
+	open := store.ReviewFilter{Tenant: p.Tenant, Open: true, Issued: true}
 	if p.Role == RoleApplicant {
 		open.Account = p.Account
 	}
@@ -121,7 +134,15 @@ func (s *Service) trial(
 			return nil
 		}
 		t.Judged++
-		t.add(s.judgedAgain(r, kept.Order, prof, at, lang))
+		renewal := f.Issued && kept.Order.State == order.StateIssued
+		if renewal {
+			t.Renewals++
+			r.Order = asRenewal(r.Order)
+		}
+		if c := s.judgedAgain(r, kept.Order, prof, at, lang); c != nil {
+			c.Renewal = renewal
+			t.add(c)
+		}
 		return nil
 	})
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
@@ -133,14 +154,24 @@ func (s *Service) trial(
 	return t, nil
 }
 
-func (t *Trial) add(c *Changed) {
-	switch {
-	case c == nil:
-	case len(t.Changed) == MaxChanged:
-		t.More++
-	default:
-		t.Changed = append(t.Changed, *c)
+// asRenewal is what an order asks for as one that renews its certificate asks for it:
+// dates were the old certificate's. It is of the kind that it was: what a renewal alone
+// is judged by was not looked at.
+func asRenewal(o *order.Order) *order.Order {
+	if o.Validity == nil || o.Validity.NotAfter.IsZero() {
+		return o
 	}
+	next := *o
+	next.Validity = nil
+	return &next
+}
+
+func (t *Trial) add(c *Changed) {
+	if len(t.Changed) == MaxChanged {
+		t.More++
+		return
+	}
+	t.Changed = append(t.Changed, *c)
 }
 
 // judgedAgain returns nil where the verdict stays as it was.

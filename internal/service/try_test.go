@@ -38,8 +38,10 @@ func TestForecast(t *testing.T) {
 	if c.Order != v.ID || c.Would != review.VerdictRefuse || len(c.Added) != 1 || c.Added[0].Title == "" {
 		t.Errorf("%+v", c)
 	}
-	if _, err := b.Forecast(ctx, b.who[RoleAuditor], b.at, "en"); !problemIs(err, Invalid) {
-		t.Errorf("a forecast of now: %v", err)
+	for _, at := range []time.Time{b.at, b.at.AddDate(farthestForecast, 0, 1), time.Date(2319, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		if _, err := b.Forecast(ctx, b.who[RoleAuditor], at, "en"); !problemIs(err, Invalid) {
+			t.Errorf("a forecast of %s: %v", at, err)
+		}
 	}
 }
 
@@ -226,5 +228,44 @@ func TestTryLevel(t *testing.T) {
 	back := b.judgedAgain(refused, &store.OrderRow{ID: last.ID}, cloud, old.At, "en")
 	if back == nil || len(back.Added) != 0 || !slices.Equal(back.Gone, []cause.ID{cause.RequestOpenOrderExists}) {
 		t.Errorf("and back: %+v", back)
+	}
+}
+
+// TestForecastRenewals: a certificate in force that will be renewed under rules that
+// its order would fail is named, as a renewal; one that was revoked or replaced, or
+// whose renewal is an order on its way, is not.
+func TestForecastRenewals(t *testing.T) {
+	t.Parallel()
+	h, ctx := newCAHouse(t), context.Background()
+	at := time.Date(2027, 3, 16, 0, 0, 0, 0, time.UTC)
+	long := dv(t, "orchard.net")
+	long.Order.Validity = &order.Validity{Days: 150}
+	v := h.issuedFor(t, long)
+	dated := dv(t, "orchard.net")
+	dated.Order.Validity = &order.Validity{NotAfter: h.clock().AddDate(0, 0, 90)}
+	h.issuedFor(t, dated)
+	forecast := func(p Principal) *Trial {
+		t.Helper()
+		trial, err := h.Forecast(ctx, p, at, "en")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return trial
+	}
+	trial := forecast(h.who[RoleApplicant])
+	if trial.Judged != 2 || trial.Renewals != 2 || len(trial.Changed) != 1 {
+		t.Fatalf("%+v", trial)
+	}
+	if c := trial.Changed[0]; c.Order != v.ID || !c.Renewal || c.State != order.StateIssued || c.Would != review.VerdictRefuse || len(c.Added) != 1 {
+		t.Errorf("%+v", c)
+	}
+	if trial := forecast(Principal{Tenant: RootTenant, Account: "else", Role: RoleApplicant}); trial.Judged != 0 {
+		t.Errorf("of others: %+v", trial)
+	}
+	kept := h.certified(t, v)
+	kept.ReplacedBy = "another"
+	h.do(t, func(tx store.Tx) error { return tx.UpdateCertificate(kept) })
+	if trial := forecast(h.who[RoleApplicant]); trial.Renewals != 1 || len(trial.Changed) != 0 {
+		t.Errorf("replaced: %+v", trial)
 	}
 }

@@ -196,6 +196,9 @@ type ReviewFilter struct {
 	Account string // "": any
 	// Open leaves those of orders that are still on their way.
 	Open bool
+	// Issued leaves those of orders whose certificate is to be renewed: it is in force,
+	// nothing replaced it, and no order is on its way that will. With Open: those too.
+	Issued bool
 	// Newest leaves the newest of each order.
 	Newest bool
 	// Seen reads what the reviews saw, too.

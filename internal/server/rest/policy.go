@@ -13,7 +13,7 @@ func policyOperations() []*Operation {
 	at := timeParam("at", "The time to judge at.", "2027-03-15T00:00:00Z")
 	at.Required = true
 	forecast := route(http.MethodGet, "/forecast", "forecast", "policy", "Forecast a date",
-		"Judges the newest review of every open order as of a later time: which will the dated rules fail, and why?", at)
+		"Judges the newest review of every open order, and of every certificate that is in force and to be renewed, as of a later time, up to 20 years ahead: which orders and renewals will the dated rules fail, and why?", at)
 	trial := func(description string) []Answer { return ok(description, service.Trial{}, exampleTrial()) }
 	return []*Operation{
 		{

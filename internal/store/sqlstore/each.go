@@ -12,10 +12,10 @@ import (
 // reviews of a page at once, and what they saw.
 func (r reader) EachReview(ctx context.Context, f store.ReviewFilter, fn func(*store.OrderReview) error) error {
 	states := []order.State{""}
-	if f.Open {
+	if f.Open || f.Issued {
 		states = nil
 		for _, s := range order.States() {
-			if s.Open() {
+			if f.Open && s.Open() || f.Issued && s == order.StateIssued {
 				states = append(states, s)
 			}
 		}
@@ -85,6 +85,11 @@ func (r reader) orderPage(ctx context.Context, f store.ReviewFilter, state order
 	w.equal("tenant", f.Tenant)
 	w.equal("account", f.Account)
 	w.equal("state", string(state))
+	if f.Issued && state == order.StateIssued {
+		w.add(`EXISTS (SELECT 1 FROM certificates c WHERE c.id = orders.id AND c.state = ? AND c.replaced_by = '' AND c.deleted_at = 0
+			AND NOT EXISTS (SELECT 1 FROM orders n WHERE n.id = c.renews AND n.ended_at = 0 AND n.deleted_at = 0))`,
+			string(order.CertificateValid))
+	}
 	if f.Tenant == "" {
 		w.add("id > ?", last.ID)
 		return collect(ctx, r.q, r.dialect, scanOrderRow, `SELECT `+rowColumns+` FROM orders`+w.sql()+` ORDER BY id LIMIT `+w.arg(page), w.args...)

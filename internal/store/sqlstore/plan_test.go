@@ -118,8 +118,8 @@ func everything(t *testing.T, db *sqlstore.DB) []statement {
 	list(db.Decisions(ctx, "o", 9))
 	list(db.Approvals(ctx, "t", "a", []string{"d"}, at))
 	for _, tenant := range []string{"", "t"} {
-		for n := range 16 {
-			f := store.ReviewFilter{Tenant: tenant, Open: n&1 == 1, Newest: n&2 == 2, Seen: n&4 == 4}
+		for n := range 32 {
+			f := store.ReviewFilter{Tenant: tenant, Open: n&1 == 1, Newest: n&2 == 2, Seen: n&4 == 4, Issued: n&16 == 16}
 			if n&8 == 8 && tenant != "" {
 				f.Account = "a"
 			}

@@ -163,6 +163,47 @@ func testEachReview(t *testing.T, w *world) {
 	}
 }
 
+// testIssuedReviews: of issued orders those are left whose certificate is to be renewed.
+func testIssuedReviews(t *testing.T, w *world) {
+	ended := fresh("root", "ended", noon)
+	ended.State, ended.Ended = order.StateFailed, noon
+	for _, o := range []*store.Order{fresh("root", "open", noon), ended} {
+		w.put(o)
+		w.review(o.ID, 1)
+	}
+	for id, change := range map[string]func(c *store.Certificate){
+		"valid":    func(*store.Certificate) {},
+		"again":    func(c *store.Certificate) { c.Renews = "ended" },
+		"renewing": func(c *store.Certificate) { c.Renews = "open" },
+		"revoked":  func(c *store.Certificate) { c.State = order.CertificateRevoked },
+		"replaced": func(c *store.Certificate) { c.ReplacedBy = "valid" },
+		"deleted":  func(c *store.Certificate) { c.Deleted = noon },
+	} {
+		o := fresh("root", id, noon)
+		o.State, o.Ended = order.StateIssued, noon
+		w.put(o)
+		w.review(id, 1)
+		c := certificate(id, id, noon)
+		change(c)
+		w.certify(c)
+	}
+	for _, open := range []bool{false, true} {
+		want := []string{"again", "valid"}
+		if open {
+			want = []string{"again", "open", "valid"}
+		}
+		var got []string
+		err := w.EachReview(ctx, store.ReviewFilter{Tenant: "root", Open: open, Issued: true, Newest: true}, func(r *store.OrderReview) error {
+			got = append(got, r.Order.ID)
+			return nil
+		})
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("open %t: %v, want %v; %v", open, got, want, err)
+		}
+	}
+}
+
 func testValidations(t *testing.T, w *world) {
 	w.put(fresh("root", "A1", noon))
 	v := store.Validation{Tenant: "root", Account: "a", Domain: "a.net", Method: order.MethodDNS, Profile: "cloud", Wildcard: true, Order: "A1", Review: "r1", At: noon}

@@ -60,6 +60,7 @@ func Run(t *testing.T, e Engine) {
 		{"reviews and what they saw", testReviews},
 		{"what is seen again", testSeenAgain},
 		{"each review", testEachReview},
+		{"reviews of what is to be renewed", testIssuedReviews},
 		{"validations", testValidations},
 		{"tokens, tenants, accounts", testPeople},
 		{"answers to requests", testRequests},
