@@ -46,7 +46,9 @@ type Config struct {
 	Data *data.Set
 	// Lists are the operator's lists of keys, names and parties; nil: none.
 	Lists *lookup.Source
-	// Drafts is how many drafts an account may have at once; 0: 500.
+	// Drafts is how many drafts an account may have at once; 0: 500. Requests of the
+	// same moment can take it further by as many as they are: it is a bound for what
+	// lies about, and who writes drafts is not to wait for others.
 	Drafts int
 	// Places are where to look from, the primary first. Without any no check can
 	// be made: orders wait, and say so.

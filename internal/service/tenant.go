@@ -144,16 +144,17 @@ func (s *Service) NewTenant(ctx context.Context, p Principal, id, title string) 
 	if err := checkNote("name", title); err != nil {
 		return TenantView{}, err
 	}
-	if _, err := s.Store.Tenant(ctx, id); err == nil {
-		return TenantView{}, &Problem{Kind: Conflict, Message: "service.exists", Pairs: []any{"What", id}}
-	}
 	t := store.Tenant{ID: id, Name: title, Created: s.now()}
-	return unit(ctx, s, func(tx store.Tx) (TenantView, error) {
-		if err := tx.PutTenant(t); err != nil {
+	v, err := unit(ctx, s, func(tx store.Tx) (TenantView, error) {
+		if err := tx.InsertTenant(t); err != nil {
 			return TenantView{}, err
 		}
 		return tenantView(&t), s.audit(tx, p, nil, "tenant.new", "tenant:"+id, nil)
 	})
+	if errors.Is(err, store.ErrConflict) {
+		err = &Problem{Kind: Conflict, Message: "service.exists", Pairs: []any{"What", id}, Err: err}
+	}
+	return v, err
 }
 
 func tenantView(t *store.Tenant) TenantView {
@@ -195,7 +196,8 @@ func accountView(a *store.Account) AccountView {
 }
 
 // PutAccount says whether an account's identity was verified, which agreement it
-// accepted, and whether it may order.
+// accepted, and whether it may order. When it was made stays, and since when it may
+// not order.
 func (s *Service) PutAccount(ctx context.Context, p Principal, v AccountView) (AccountView, error) {
 	if err := allow(p, MayAccounts); err != nil {
 		return AccountView{}, err
@@ -208,9 +210,20 @@ func (s *Service) PutAccount(ctx context.Context, p Principal, v AccountView) (A
 	}
 	a := store.Account{Tenant: p.Tenant, ID: v.ID, Verified: v.Verified, Agreement: v.Agreement, Created: s.now()}
 	if v.DeactivatedAt != nil {
-		a.Deactivated = *v.DeactivatedAt
+		a.Deactivated = v.DeactivatedAt.UTC().Truncate(time.Microsecond) // as it is kept
 	}
 	return unit(ctx, s, func(tx store.Tx) (AccountView, error) {
+		a := a
+		was, err := tx.Account(a.Tenant, a.ID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return AccountView{}, err
+		}
+		if err == nil {
+			a.Created = was.Created
+		}
+		if err == nil && !a.Deactivated.IsZero() && !was.Deactivated.IsZero() {
+			a.Deactivated = was.Deactivated
+		}
 		if err := tx.PutAccount(a); err != nil {
 			return AccountView{}, err
 		}

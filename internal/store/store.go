@@ -191,6 +191,9 @@ type Tx interface {
 	RepeatReview(id string, at time.Time) error
 	PutValidation(v Validation) error
 
+	// InsertTenant writes a new tenant. ErrConflict: the id exists.
+	InsertTenant(t Tenant) error
+	// PutTenant is InsertTenant, or writes what may change of one that is there.
 	PutTenant(t Tenant) error
 	PutAccount(a Account) error
 	// EnsureAccount is PutAccount for one that is not there yet, and nothing else.

@@ -325,6 +325,10 @@ func flag(b bool) int64 {
 	return 0
 }
 
+func (t *tx) InsertTenant(v store.Tenant) error {
+	return t.exec(`INSERT INTO tenants (id, name, created_at, closed_at) VALUES ($1,$2,$3,$4)`, v.ID, v.Name, micros(v.Created), micros(v.Closed))
+}
+
 func (t *tx) PutTenant(v store.Tenant) error {
 	return t.exec(`INSERT INTO tenants (id, name, created_at, closed_at) VALUES ($1,$2,$3,$4)
 		ON CONFLICT (id) DO UPDATE SET name=excluded.name, closed_at=excluded.closed_at`, v.ID, v.Name, micros(v.Created), micros(v.Closed))
