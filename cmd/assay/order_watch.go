@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,8 +32,17 @@ func (a *app) orderWatchCommand() *cobra.Command {
 	return c
 }
 
-// errOver: nothing more happens to the order by itself.
-var errOver = errors.New("the order is through")
+var (
+	// errOver: nothing more happens to the order by itself.
+	errOver    = errors.New("the order is through")
+	errDeleted = errors.New("the order was deleted")
+)
+
+// isGone reports that the service has no such thing.
+func isGone(err error) bool {
+	var p *client.Problem
+	return errors.As(err, &p) && p.Status == http.StatusNotFound
+}
 
 // orderWatch shows an order, then every change of it until it is ready or has
 // ended.
@@ -43,25 +53,36 @@ func (a *app) orderWatch(ctx context.Context, id string, asJSON bool) error {
 	}
 	show := func() (*service.View, error) {
 		var v service.View
-		return &v, a.servedAbout(id, c.Do(ctx, client.Call{Method: http.MethodGet, Path: "/orders/" + url.PathEscape(id)}, &v))
+		return &v, c.Do(ctx, client.Call{Method: http.MethodGet, Path: "/orders/" + url.PathEscape(id)}, &v)
 	}
 	v, err := show()
 	if err != nil {
-		return err
+		return a.servedAbout(id, err)
 	}
 	if err := a.watched(nil, v, asJSON); err != nil || over(v) {
 		return err
 	}
+	if v.State == order.StateDraft {
+		if _, err := fmt.Fprintln(a.err, a.text.Text("order.watch.draft")); err != nil {
+			return err
+		}
+	}
 	left := a.countTo(v)
 	defer left.stop()
 	err = c.Follow(ctx, id, v.Version, func(e service.Event) error {
-		var err error
-		if v, err = show(); err != nil {
+		now, err := show()
+		switch {
+		case err == nil:
+			v = now
+		case !isGone(err): // what was deleted cannot be shown: it stands where it stood
 			return err
 		}
 		left.stop()
 		if err := a.watched(&e, v, asJSON); err != nil {
 			return err
+		}
+		if e.Action == "order.delete" {
+			return errDeleted
 		}
 		if over(v) {
 			return errOver
@@ -76,6 +97,9 @@ func (a *app) orderWatch(ctx context.Context, id string, asJSON bool) error {
 			return nil
 		}
 		return a.showOrder(v, false)
+	case errors.Is(err, errDeleted):
+		a.exit = exitRefuse // it comes to nothing
+		return nil
 	case ctx.Err() != nil:
 		return &failure{code: exitInterrupted, what: a.text.Text("order.watch.interrupted"), next: "assay order watch " + quoteArgument(id)}
 	}

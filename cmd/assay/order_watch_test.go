@@ -115,6 +115,28 @@ func TestOrderWatch(t *testing.T) {
 	}
 }
 
+// TestDraftWatch: whoever watches a draft is told that it waits for somebody, and that
+// it was deleted.
+func TestDraftWatch(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.look(t, bare(), lab.Options{})
+	in := application(order.MethodDNS, csrOf(t, "orchard.net", "orchard.net"), "orchard.net")
+	in.Draft = true
+	v := s.must(t, http.MethodPost, "/orders", in)
+	w := s.watch(t, v.ID)
+	if l, ok := w.next(); !ok || l.State != order.StateDraft {
+		t.Fatalf("the first line: %+v %s", l, w.stderr.String())
+	}
+	s.must(t, http.MethodDelete, "/orders/"+v.ID, nil)
+	if l, ok := w.next(); !ok || l.Action != "order.delete" || l.Version != v.Version+1 {
+		t.Errorf("deleted: %+v", l)
+	}
+	if code := w.ended(); code != exitRefuse || !strings.Contains(w.stderr.String(), "It is a draft") {
+		t.Errorf("exit code %d, %s", code, w.stderr.String())
+	}
+}
+
 // TestOrderCountdown: how long it is until the next check and the deadline, in both
 // languages; nothing where nothing is waited for.
 func TestOrderCountdown(t *testing.T) {

@@ -297,9 +297,10 @@ func without(list, other []string) []string {
 	return left
 }
 
-// Events lists what happened to an order after a version, oldest first.
+// Events lists what happened to an order after a version, oldest first: that it was
+// deleted, too.
 func (s *Service) Events(ctx context.Context, p Principal, id string, after int64, limit int) ([]Event, error) {
-	if _, err := s.find(ctx, p, id, MayReadOrders); err != nil {
+	if _, err := s.reach(ctx, p, id, MayReadOrders); err != nil {
 		return nil, err
 	}
 	return s.events(ctx, id, after, limit)
@@ -326,7 +327,7 @@ const pollEvery = time.Second
 
 // Wait returns when an order has events after a version, or ctx ends.
 func (s *Service) Wait(ctx context.Context, p Principal, id string, after int64) error {
-	if _, err := s.find(ctx, p, id, MayReadOrders); err != nil {
+	if _, err := s.reach(ctx, p, id, MayReadOrders); err != nil {
 		return err
 	}
 	changed := s.followers.add(id)

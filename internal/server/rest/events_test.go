@@ -164,6 +164,35 @@ func TestStream(t *testing.T) {
 	}
 }
 
+// TestDeletedTold: that an order was deleted is told to those who follow it, and to
+// those who ask later what happened.
+func TestDeletedTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{}, real)
+	v := w.draft(t)
+	path := "/api/v1/orders/" + v.ID
+	l := w.listen(t, v.ID, w.root)
+	l.expect(v.Version, "order.draft")
+	polled := make(chan *reply, 1)
+	go func() {
+		polled <- w.ask("GET", path+"/events?wait=30&after="+strconv.FormatInt(v.Version, 10), w.root, "")
+	}()
+	eventually(t, "the poll does not wait", func() bool { return w.server.waiting.Load() == 2 })
+	if got := w.ask("DELETE", path, w.root, ""); got.StatusCode != http.StatusNoContent && got.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s", got.StatusCode, got.body)
+	}
+	l.expect(v.Version+1, "order.delete")
+	if got := <-polled; got.StatusCode != http.StatusOK || !strings.Contains(string(got.body), "order.delete") {
+		t.Errorf("the poll: %d %s", got.StatusCode, got.body)
+	}
+	if got := w.ask("GET", path+"/events", w.root, ""); got.StatusCode != http.StatusOK || !strings.Contains(string(got.body), "order.delete") {
+		t.Errorf("later: %d %s", got.StatusCode, got.body)
+	}
+	if got := w.ask("GET", path, w.root, ""); got.StatusCode != http.StatusNotFound {
+		t.Errorf("the order itself: %d", got.StatusCode)
+	}
+}
+
 // TestStreamLeft: a client that goes away leaves nothing behind; until then a
 // stream without events shows that it is alive.
 func TestStreamLeft(t *testing.T) {
