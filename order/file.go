@@ -89,6 +89,9 @@ func Parse(raw []byte) (*File, error) {
 // and reads the same fields.
 func ParseLine(raw []byte) (*File, error) {
 	f := &File{}
+	if err := strict.Keys(raw, f); err != nil {
+		return nil, err // encoding/json takes the last of two
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(f); err != nil {

@@ -89,6 +89,9 @@ func TestParseLine(t *testing.T) {
 	}
 	for in, want := range map[string]string{
 		`{"names":["a.net"],"nmaes":[]}`:                           `did you mean "names"?`,
+		`{"names":["a.net"],"names":["b.net"]}`:                    "names is given twice",
+		`{"names":["a.net"],"validity":{"days":1,"days":2}}`:       "validity.days is given twice",
+		`{"names":["a.net"],"Product":"ov"}`:                       `did you mean "product"?`,
 		`{"names":["a.net"]} {}`:                                   "more than one JSON value",
 		`{"names":["a.net"],"submitted_at":"2026-11-20T08:00:00"}`: "has no offset",
 		`names: [a.net]`:                                           "not a JSON object",

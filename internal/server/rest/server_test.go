@@ -56,6 +56,7 @@ func TestRequests(t *testing.T) {
 		{name: "media type", method: "POST", path: "/api/v1/orders", body: order, headers: []string{"Content-Type", "text/yaml"}, status: 415, kind: kindMediaType, detail: "application/json"},
 		{name: "a body where none is", method: "POST", path: "/api/v1/orders/x/verify", body: order, status: 400, kind: service.Invalid, detail: "takes no body"},
 		{name: "no entity tag", method: "POST", path: "/api/v1/orders/x/verify", headers: []string{"If-Match", "seven"}, status: 400, kind: service.Invalid, detail: "If-Match"},
+		{name: "a field of the order twice", method: "POST", path: "/api/v1/orders", body: `{"order":{"product":"ov","product":"dv","names":["a.orchard.net"]}}`, status: 400, kind: service.Invalid, detail: "product is given twice"},
 		{name: "a key with spaces", method: "POST", path: "/api/v1/tokens", body: `{"role":"auditor"}`, headers: []string{"Idempotency-Key", "a b"}, status: 400, kind: service.Invalid, detail: "Idempotency-Key"},
 		{name: "role that there is not", method: "POST", path: "/api/v1/tokens", body: `{"role":"king"}`, status: 400, kind: service.Invalid},
 		{name: "limit no number, in Chinese", method: "GET", path: "/api/v1/tokens?limit=x", headers: []string{"Accept-Language", "zh"}, status: 400, kind: service.Invalid, detail: "limit：应为整数"},
