@@ -64,7 +64,7 @@ func (a *app) clientOf(own account) (*client.Client, error) {
 		URL: own.URL, Token: own.Token, Fingerprint: own.Fingerprint, Lang: string(a.text.Lang()), Version: review.Engine,
 	})
 	if err != nil {
-		return nil, a.usage("assay login https://…", "login.address", "URL", own.URL, "Why", err)
+		return nil, a.usage("assay login https://…", "login.address", "URL", own.URL, "Why", a.why(err))
 	}
 	return c, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -191,7 +192,26 @@ func (a *app) verifyExport(path, keyPath string, asJSON bool) error {
 	if err != nil {
 		r.Problem = err.Error()
 	}
+	if err != nil && !asJSON {
+		r.Problem = a.exportProblem(err)
+	}
 	return a.showAudit(r, asJSON)
+}
+
+// exportProblem says in the user's language which line of an export is none.
+func (a *app) exportProblem(err error) string {
+	var line *audit.LineError
+	if !errors.As(err, &line) {
+		return err.Error()
+	}
+	why := line.Err.Error()
+	switch {
+	case errors.Is(line.Err, audit.ErrCut):
+		why = a.text.Text("audit.cut")
+	case errors.Is(line.Err, audit.ErrLine):
+		why = a.text.Text("audit.no-line")
+	}
+	return a.text.Text("audit.line", "Line", line.Line, "Why", why)
 }
 
 func (a *app) showAudit(r *service.AuditResult, asJSON bool) error {

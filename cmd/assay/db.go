@@ -196,7 +196,7 @@ func (a *app) databaseError(err error, database string) error {
 	case errors.Is(err, sqlite.ErrInUse), errors.Is(err, postgres.ErrInUse):
 		return &failure{code: exitUnavailable, what: a.text.Text("db.in-use", "Database", name), next: "systemctl stop assay"}
 	case errors.Is(err, fs.ErrNotExist):
-		return &failure{code: exitUsage, what: a.text.Text("db.missing", "Database", name), next: "assay db migrate --data DIR", err: fs.ErrNotExist}
+		return &failure{code: exitUsage, what: a.text.Text("db.missing", "Database", name), next: "assay serve --data DIR", err: fs.ErrNotExist}
 	case errors.As(err, &version):
 		return a.versionError(version, name)
 	case sqlite.Damaged(err):

@@ -34,7 +34,7 @@ func (a *app) dbCopyCommand() *cobra.Command {
 				if err := a.databaseFits("--to", to); err != nil {
 					return err
 				}
-				return a.dbCopy(ctx, d, to, snapshot, f.asJSON)
+				return a.dbCopy(ctx, d, to, f.given(), snapshot, f.asJSON)
 			})
 		},
 	}
@@ -60,7 +60,7 @@ type copyResult struct {
 // dbCopy copies a database to an empty one. Whoever copies wants to go on with
 // the copy, so a running server is a reason to stop: what it acknowledges in the
 // meantime would be lost.
-func (a *app) dbCopy(ctx context.Context, d *depot, to string, snapshot, asJSON bool) error {
+func (a *app) dbCopy(ctx context.Context, d *depot, to, given string, snapshot, asJSON bool) error {
 	raw, err := a.openRaw(d)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (a *app) dbCopy(ctx context.Context, d *depot, to string, snapshot, asJSON 
 	case errors.Is(err, sqlite.ErrInUse) && snapshot:
 		r.Running = true
 	case errors.Is(err, sqlite.ErrInUse):
-		return &failure{code: exitUnavailable, what: a.text.Text("db.copy-in-use", "Database", d.name()), next: "assay db copy --snapshot --to " + quoteArgument(r.To)}
+		return &failure{code: exitUnavailable, what: a.text.Text("db.copy-in-use", "Database", d.name()), next: "assay db copy --snapshot --to " + quoteArgument(r.To) + given}
 	case err != nil:
 		return a.databaseError(err, d.name())
 	default:

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"assay/csr"
+	"assay/internal/client"
 	"assay/internal/secret"
 )
 
@@ -78,6 +79,10 @@ func (a *app) why(err error) string {
 		return a.text.Text("why.secret.other")
 	case errors.Is(err, errAuditKey):
 		return a.text.Text("why.secret.audit")
+	case errors.Is(err, client.ErrAddress):
+		return a.text.Text("why.address")
+	case errors.Is(err, client.ErrPlain):
+		return a.text.Text("why.plain")
 	case errors.Is(err, fs.ErrNotExist):
 		return a.text.Text("why.missing")
 	case errors.Is(err, fs.ErrPermission):

@@ -26,6 +26,9 @@ func (a *app) orderShowCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.interruptible(c, func(ctx context.Context) error {
 				path := "/orders/" + url.PathEscape(args[0])
+				if attempts && reviews {
+					return a.usage("assay order show "+quoteArgument(args[0])+" --reviews", "error.flags-one", "Flags", "--reviews, --attempts")
+				}
 				if attempts {
 					return a.orderAttempts(ctx, path, asJSON)
 				}
@@ -38,7 +41,6 @@ func (a *app) orderShowCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&reviews, "reviews", false, a.text.Text("flag.reviews"))
 	c.Flags().BoolVar(&attempts, "attempts", false, a.text.Text("flag.attempts"))
-	c.MarkFlagsMutuallyExclusive("reviews", "attempts")
 	c.Flags().IntVar(&limit, "limit", 50, a.text.Text("flag.reviews-limit"))
 	c.Flags().BoolVar(&asJSON, "json", false, a.text.Text("flag.json"))
 	return c

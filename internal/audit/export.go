@@ -121,9 +121,9 @@ func NewReader(r io.Reader) (*Reader, error) {
 	case l.Audit.Version != 1:
 		return nil, x.fail(fmt.Errorf("version %d of the export is not known here: want 1", l.Audit.Version))
 	case l.Audit.After.Seq < 0 || len(l.Audit.After.Hash) != HashSize || len(l.Audit.Key) != ed25519.PublicKeySize:
-		return nil, x.fail(errLine)
+		return nil, x.fail(ErrLine)
 	case l.Audit.After.Seq == 0 && !bytes.Equal(l.Audit.After.Hash, Chain{}.prev()):
-		return nil, x.fail(errLine)
+		return nil, x.fail(ErrLine)
 	}
 	x.open = *l.Audit
 	x.end.Seq = x.open.After.Seq
@@ -150,7 +150,7 @@ func (x *Reader) Next() (*Entry, *Head, error) {
 	case l.Entry != nil:
 		e := l.Entry.entry()
 		if e.Seq < 1 { // not sealed: never exported
-			return nil, nil, x.fail(errLine)
+			return nil, nil, x.fail(ErrLine)
 		}
 		x.end.Seq, x.end.Entries = e.Seq, x.end.Entries+1
 		return e, nil, nil
@@ -159,7 +159,7 @@ func (x *Reader) Next() (*Entry, *Head, error) {
 		x.end.Heads++
 		return nil, &h, nil
 	case l.End == nil:
-		return nil, nil, x.fail(errLine)
+		return nil, nil, x.fail(ErrLine)
 	case *l.End != x.end:
 		return nil, nil, x.fail(fmt.Errorf("it counts %d entries up to %d and %d heads, the export has %d up to %d and %d: lines were removed or added",
 			l.End.Entries, l.End.Seq, l.End.Heads, x.end.Entries, x.end.Seq, x.end.Heads))
@@ -180,7 +180,7 @@ func (x *Reader) line() (*line, error) {
 		x.text = append(x.text, part...)
 		switch {
 		case len(x.text) > maxLine:
-			return nil, x.fail(fmt.Errorf("longer than %d bytes: %w", maxLine, errLine))
+			return nil, x.fail(fmt.Errorf("longer than %d bytes: %w", maxLine, ErrLine))
 		case err == bufio.ErrBufferFull:
 			continue
 		case err == io.EOF:

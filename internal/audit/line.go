@@ -83,7 +83,8 @@ func (l *headLine) head() Head {
 	return Head{Seq: l.Seq, Hash: l.Hash, At: time.Time(l.At), Signature: l.Signature}
 }
 
-var errLine = errors.New("not a line that an export has: it was changed, or is of another version")
+// ErrLine: a line of an export is none.
+var ErrLine = errors.New("not a line that an export has: it was changed, or is of another version")
 
 // parseLine reads a line without its end and refuses what is not canonical.
 func parseLine(text []byte) (*line, error) {
@@ -91,11 +92,11 @@ func parseLine(text []byte) (*line, error) {
 	dec.DisallowUnknownFields()
 	l := new(line)
 	if err := dec.Decode(l); err != nil {
-		return nil, errLine
+		return nil, ErrLine
 	}
 	again, err := encode(l)
 	if err != nil || !bytes.Equal(again, text) {
-		return nil, errLine
+		return nil, ErrLine
 	}
 	return l, nil
 }

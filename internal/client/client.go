@@ -58,14 +58,21 @@ type Client struct {
 	http   *http.Client
 }
 
-// New makes a client. The error is about the address.
+var (
+	// ErrAddress: that is no address of a service.
+	ErrAddress = errors.New("want an address such as https://assay.orchard.net")
+	// ErrPlain: whoever is on the way could read the token.
+	ErrPlain = errors.New("a token is sent over https only, except to this machine")
+)
+
+// New makes a client. The error is about the address: [ErrAddress], [ErrPlain].
 func New(c Config) (*Client, error) {
 	base, err := url.Parse(strings.TrimRight(c.URL, "/"))
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
-		return nil, errors.New("want an address such as https://assay.orchard.net")
+		return nil, ErrAddress
 	}
 	if base.Scheme == "http" && !loopback(base.Hostname()) {
-		return nil, errors.New("a token is sent over https only, except to this machine")
+		return nil, ErrPlain
 	}
 	if c.Pause == nil {
 		c.Pause = pause

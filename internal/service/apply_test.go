@@ -485,6 +485,26 @@ func TestFull(t *testing.T) {
 	}
 }
 
+// TestDraftWithoutRequest: a draft without a request is shown without one, and judged
+// as without one; sent back as it was shown it is the same.
+func TestDraftWithoutRequest(t *testing.T) {
+	t.Parallel()
+	b, ctx, a := newBed(t), context.Background(), Application{Order: order.Order{Names: []string{"shop.orchard.net"}, Method: order.MethodDNS}, Draft: true}
+	v, err := b.Apply(ctx, b.who[RoleApplicant], a)
+	if err != nil || v.Order.CSR != "" || !slices.Contains(causesIn(v), cause.CSRUnreadable) {
+		t.Fatalf("%q, %v, %v", v.Order.CSR, causesIn(v), err)
+	}
+	again, err := b.Change(ctx, b.who[RoleApplicant], v.ID, 0, Application{Order: order.Order{Names: v.Order.Names, Method: v.Order.Method, CSR: v.Order.CSR}, Draft: true})
+	if err != nil || again.Order.CSR != "" || !slices.Contains(causesIn(again), cause.CSRUnreadable) {
+		t.Errorf("%q, %v, %v", again.Order.CSR, causesIn(again), err)
+	}
+	pasted := a
+	pasted.Order.CSR = "no request at all"
+	if v, err := b.Apply(ctx, b.who[RoleApplicant], pasted); err != nil || !strings.Contains(v.Order.CSR, "UNREADABLE") {
+		t.Errorf("what was pasted: %q, %v", v.Order.CSR, err)
+	}
+}
+
 // TestDrafts: an account has no more drafts than the operator lets it have.
 func TestDrafts(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"assay/csr"
 	"assay/evidence"
 	"assay/internal/store"
 	"assay/order"
@@ -43,6 +44,11 @@ func (s *Service) view(o *store.Order, beside *picture) *View {
 		CreatedAt: o.Created, SubmittedAt: optional(o.Submitted), Deadline: optional(o.Deadline), ChangedAt: o.Changed,
 		EndedAt: optional(o.Ended), Version: o.Version,
 	}
+	if v.Order != nil && v.Order.CSR != "" && v.Order.CSR == noRequest() {
+		shown := *v.Order
+		shown.CSR = "" // as it was sent
+		v.Order = &shown
+	}
 	if v.Challenges == nil {
 		v.Challenges = []order.Challenge{}
 	}
@@ -73,6 +79,12 @@ func (s *Service) view(o *store.Order, beside *picture) *View {
 		v.Refusal = beside.refusal
 	}
 	return v
+}
+
+// noRequest is what is kept where no request was given: a record of that.
+func noRequest() string {
+	record, _, _ := csr.Scrub("")
+	return record
 }
 
 // load reads what a view shows of an order.

@@ -193,8 +193,8 @@ func fits(registry huma.Registry, p *huma.Param, text string) error {
 	return nil
 }
 
-// unfit says what a parameter may be, where that is a list of words or a range; nil for
-// another.
+// unfit says what a parameter may be, where that is a list of words, a range or a time;
+// nil for another.
 func unfit(p *huma.Param) error {
 	switch s := p.Schema; {
 	case len(s.Enum) > 0:
@@ -205,6 +205,8 @@ func unfit(p *huma.Param) error {
 		return invalid("rest.parameter-word", "Name", p.Name, "Allowed", strings.Join(words, ", "))
 	case s.Minimum != nil && s.Maximum != nil:
 		return invalid("rest.parameter-range", "Name", p.Name, "Least", int64(*s.Minimum), "Most", int64(*s.Maximum))
+	case s.Format == "date-time":
+		return invalid("rest.parameter", "Name", p.Name, "Why", message.ID("rest.why.time"))
 	}
 	return nil
 }
