@@ -250,3 +250,16 @@ func FuzzSafe(f *testing.F) {
 		}
 	})
 }
+
+// TestFindingLine: the level stands there once, with what became of the finding or alone.
+func TestFindingLine(t *testing.T) {
+	t.Parallel()
+	f := &review.Finding{Level: cause.Refuse, Subject: "orchard.net", Title: "It is wrong"}
+	for word, want := range map[string]string{"": "refuse  orchard.net: It is wrong", "new": "new refuse  orchard.net: It is wrong"} {
+		p := render.NewPage(100, render.Style{}, message.New(cause.English))
+		p.FindingLine(word, f, false)
+		if got := p.String(); !strings.HasSuffix(strings.TrimSpace(got), want) || strings.Count(got, "refuse") != 1 {
+			t.Errorf("%q: %q", word, got)
+		}
+	}
+}

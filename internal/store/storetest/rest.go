@@ -297,11 +297,15 @@ func testPeople(t *testing.T, w *world) {
 	if v, err := w.Tenant(ctx, "other"); err != nil || v.Name != "Other" || !v.Closed.Equal(noon) {
 		t.Errorf("%+v, %v", v, err)
 	}
-	err = w.Write(ctx, func(tx store.Tx) error { return tx.InsertTenant(store.Tenant{ID: "other", Name: "Another", Created: noon}) })
+	err = w.Write(ctx, func(tx store.Tx) error {
+		return tx.InsertTenant(store.Tenant{ID: "other", Name: "Another", Created: noon})
+	})
 	if v, e := w.Tenant(ctx, "other"); !errors.Is(err, store.ErrConflict) || e != nil || v.Name != "Other" {
 		t.Errorf("a tenant twice: %v, %+v, %v", err, v, e)
 	}
-	w.do(func(tx store.Tx) error { return tx.InsertTenant(store.Tenant{ID: "third", Name: "Third", Created: noon}) })
+	w.do(func(tx store.Tx) error {
+		return tx.InsertTenant(store.Tenant{ID: "third", Name: "Third", Created: noon})
+	})
 	if v, err := w.Tenant(ctx, "third"); err != nil || v.Name != "Third" || !v.Closed.IsZero() {
 		t.Errorf("%+v, %v", v, err)
 	}
