@@ -32,9 +32,6 @@ func TestAnswersKept(t *testing.T) {
 			return v, err
 		},
 		"audit verify": func(ctx context.Context) (any, error) { return h.AuditVerify(ctx, admin) },
-		"profile try": func(ctx context.Context) (any, error) {
-			return h.TryProfile(ctx, admin, []byte("name = \"x\"\ntitle = \"X\"\nversion = \"1\"\ninherits = \"cloud\"\n"), cause.English)
-		},
 	} {
 		var kept any
 		keyed := WithRequest(ctx, RequestKey{Token: "t", Key: name, Digest: []byte("d"), Answer: func(result any) (int, json.RawMessage, []byte, error) {

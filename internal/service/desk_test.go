@@ -740,7 +740,7 @@ func TestDeskUrge(t *testing.T) {
 	t.Parallel()
 	h, ctx := newHouse(t), context.Background()
 	v := h.toReview(t, wordy)
-	shop := h.who[RoleApplicant]
+	shop, rita := h.who[RoleApplicant], h.person(t, RoleReviewer, "rita")
 	h.pass(24*time.Hour - time.Microsecond)
 	_, err := h.Urge(ctx, shop, v.ID, 0)
 	if !problemIs(err, TooMany) {
@@ -775,7 +775,7 @@ func TestDeskUrge(t *testing.T) {
 	if count["review.late"] != 2 || count["review.urge"] != 2 {
 		t.Errorf("%v", count)
 	}
-	if _, err := h.Urge(ctx, h.person(t, RoleReviewer, "rita"), v.ID, 0); !problemIs(err, Forbidden) {
+	if _, err := h.Urge(ctx, rita, v.ID, 0); !problemIs(err, Forbidden) {
 		t.Error(err)
 	}
 	if item, err := h.Store.DeskItem(ctx, "", v.ID); err != nil || item.State != store.DeskOpen {
