@@ -19,8 +19,8 @@ func TestCrowd(t *testing.T) {
 		"nobody":      {0, 0, 0},
 		"few":         {few(), 0, 0},
 		"a crowd":     {few() + 1, 0, yield},
-		"it thins":    {few() + 1, yield / 4, yield / 4},
-		"it thins on": {few() + 2, yield / 4, yield / 2}, // one after the other
+		"it thins":    {few() + 1, yield / 4, yield/4 + calm},
+		"it thins on": {few() + 2, yield / 4, yield/2 + calm}, // one after the other
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
