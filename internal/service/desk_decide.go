@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -289,32 +290,74 @@ func (r *Remark) check() error {
 	return checkReason(r.Note)
 }
 
-// Refuse ends an order with a reviewer's reason, which its applicant sees.
+// Refuse ends an order with a reviewer's reason, which its applicant sees. What was
+// approved of that cause for this order counts no more: submitted again, it would pass with
+// it, and no person would look.
 func (s *Service) Refuse(ctx context.Context, p Principal, id string, version int64, in Remark) (*View, error) {
-	return s.remark(ctx, p, id, version, store.DecisionRefuse, in, func(tx store.Tx, o *store.Order, _ *store.DeskItem) error {
+	var was *store.Order
+	var scopes []string
+	v, err := s.remark(ctx, p, id, version, store.DecisionRefuse, in, func(tx store.Tx, o *store.Order, _ *store.DeskItem, known []store.Decision) (map[string]any, error) {
 		to, ok := o.State.Next(order.ActionRefuse)
 		if !ok {
-			return &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", message.ID("action.refuse"), "State", message.ID("order.is." + string(o.State))}, Allowed: o.Standing().Allowed(s.now())}
+			return nil, &Problem{Kind: WrongState, Message: "service.wrong-state", Pairs: []any{"Action", message.ID("action.refuse"), "State", message.ID("order.is." + string(o.State))}, Allowed: o.Standing().Allowed(s.now())}
 		}
 		o.State, o.Phase, o.Reason, o.Paused, o.Ended = to, "", order.FailReviewer, "", s.now()
-		return tx.ClearDue(o.ID)
+		var err error
+		if was, scopes, err = o, nil, tx.ClearDue(o.ID); err != nil {
+			return nil, err
+		}
+		gone, taken := withdrawn(known), []string{}
+		for i := range known {
+			d := &known[i]
+			if d.Cause != string(in.Cause) || gone[d.ID] || d.Kind != store.DecisionApprove && d.Kind != store.DecisionAgree {
+				continue
+			}
+			if _, err := s.withdraw(tx, o, p, d, in.Note); err != nil {
+				return nil, err
+			}
+			taken = append(taken, d.ID)
+			if d.Scope != store.ScopeOrder && d.Scope != "" {
+				scopes = append(scopes, d.Scope)
+			}
+		}
+		data := map[string]any{"reason": string(order.FailReviewer)}
+		if len(taken) > 0 {
+			data["withdrawn"] = taken
+		}
+		return data, nil
 	})
+	for _, scope := range scopes { // what passed with it meanwhile
+		if err == nil {
+			err = s.reopen(ctx, was.Tenant, was.Account, scope)
+		}
+	}
+	return v, err
+}
+
+// withdraw takes back an approval, or the first of two.
+func (s *Service) withdraw(tx store.Tx, o *store.Order, p Principal, was *store.Decision, note string) (store.Decision, error) {
+	d, err := s.decision(o, p, store.DecisionWithdraw, note)
+	if err != nil {
+		return d, err
+	}
+	d.Cause, d.Subject, d.Refers = was.Cause, was.Subject, was.ID
+	return d, tx.AddDecision(d)
 }
 
 // Ask asks the applicant of an order: the reviewer's clock stops until there is an
 // answer.
 func (s *Service) Ask(ctx context.Context, p Principal, id string, version int64, in Remark) (*View, error) {
-	return s.remark(ctx, p, id, version, store.DecisionAsk, in, func(_ store.Tx, _ *store.Order, i *store.DeskItem) error {
+	return s.remark(ctx, p, id, version, store.DecisionAsk, in, func(_ store.Tx, _ *store.Order, i *store.DeskItem, _ []store.Decision) (map[string]any, error) {
 		if i.State != store.DeskAsked {
 			i.Asked = s.now()
 		}
 		i.State = store.DeskAsked
-		return nil
+		return nil, nil
 	})
 }
 
 func (s *Service) remark(
-	ctx context.Context, p Principal, id string, version int64, kind string, in Remark, effect func(store.Tx, *store.Order, *store.DeskItem) error,
+	ctx context.Context, p Principal, id string, version int64, kind string, in Remark, effect func(store.Tx, *store.Order, *store.DeskItem, []store.Decision) (map[string]any, error),
 ) (*View, error) {
 	o, _, err := s.deskOrder(ctx, p, id)
 	if err != nil {
@@ -326,7 +369,7 @@ func (s *Service) remark(
 	if err := s.mayDecide(ctx, p, o); err != nil {
 		return nil, err
 	}
-	return s.decide(ctx, p, id, version, o.Version, "review."+kind, func(tx store.Tx, o *store.Order, i *store.DeskItem, _ []store.Decision) (map[string]any, error) {
+	return s.decide(ctx, p, id, version, o.Version, "review."+kind, func(tx store.Tx, o *store.Order, i *store.DeskItem, known []store.Decision) (map[string]any, error) {
 		d, err := s.decision(o, p, kind, in.Note)
 		if err != nil {
 			return nil, err
@@ -336,10 +379,9 @@ func (s *Service) remark(
 			return nil, err
 		}
 		data := map[string]any{"decision": d.ID, "cause": d.Cause}
-		if kind == store.DecisionRefuse {
-			data["reason"] = string(order.FailReviewer)
-		}
-		return data, effect(tx, o, i)
+		more, err := effect(tx, o, i, known)
+		maps.Copy(data, more)
+		return data, err
 	})
 }
 
@@ -386,12 +428,8 @@ func (s *Service) Withdraw(ctx context.Context, p Principal, id string, version 
 		if err != nil {
 			return nil, nil, err
 		}
-		d, err := s.decision(o, p, store.DecisionWithdraw, note)
+		d, err := s.withdraw(tx, o, p, was, note)
 		if err != nil {
-			return nil, nil, err
-		}
-		d.Cause, d.Subject, d.Refers = was.Cause, was.Subject, was.ID
-		if err := tx.AddDecision(d); err != nil {
 			return nil, nil, err
 		}
 		data := map[string]any{"decision": d.ID, "refers": d.Refers, "cause": d.Cause}

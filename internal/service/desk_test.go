@@ -448,6 +448,37 @@ func TestDeskWithdrawOne(t *testing.T) {
 	}
 }
 
+// TestDeskRefuseApproved: a cause for which an order is refused is not approved any more,
+// for this order submitted again and for a later one.
+func TestDeskRefuseApproved(t *testing.T) {
+	t.Parallel()
+	h, ctx := newHouse(t), context.Background()
+	v := h.toReview(t, wordy)
+	rita := h.person(t, RoleReviewer, "rita")
+	if _, err := h.Approve(ctx, rita, v.ID, 0, all(h.docket(t, rita, v.ID), "fine")); err != nil {
+		t.Fatal(err)
+	}
+	// Before a check made anything of it.
+	if _, err := h.Refuse(ctx, rita, v.ID, 0, Remark{Cause: cause.PolicySensitiveWordInside, Note: "It is a bank."}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := h.Resubmit(ctx, h.who[RoleApplicant], v.ID, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.pass(10 * time.Minute) // no check is due sooner
+	h.world(t, again, published(again))
+	if v = h.run(t, v.ID); v.State != order.StatePending || v.Phase != order.PhaseReview || v.Waiting == nil {
+		t.Errorf("%s %s %v", v.State, v.Phase, causesIn(v))
+	}
+	h.pass(time.Hour)
+	later := h.apply(t, h.who[RoleApplicant], dv(t, wordy))
+	h.world(t, later, published(later))
+	if later = h.run(t, later.ID); later.Phase != order.PhaseReview {
+		t.Errorf("a later order: %s %s", later.State, later.Phase)
+	}
+}
+
 // TestDeskWithdraw: an approval that was withdrawn counts no more; what passed
 // with it waits again.
 func TestDeskWithdraw(t *testing.T) {
